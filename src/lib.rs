@@ -21,4 +21,5 @@
 
 #![warn(missing_docs)]
 
+pub mod locale;
 pub mod vocab;
