@@ -1,0 +1,1 @@
+"""The parts that make_prompts.py and measure_prompts.py are built from."""
