@@ -22,4 +22,5 @@
 #![warn(missing_docs)]
 
 pub mod locale;
+pub mod media;
 pub mod vocab;
