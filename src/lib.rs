@@ -23,4 +23,5 @@
 
 pub mod locale;
 pub mod media;
+pub mod sip;
 pub mod vocab;

@@ -1,0 +1,460 @@
+//! The endpoint: the one task that owns the transaction layer, and the handle everybody else holds.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::flow::{Flow, Transport};
+use super::message::{Malformed, Message, Request, Response};
+use super::transaction::{Layer, Output, Timers, TransactionId};
+use super::udp::OwnAddresses;
+use super::{SipError, tcp, udp};
+
+/// Where and how the endpoint listens.
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// Addresses to take datagrams on.
+    pub udp: Vec<SocketAddr>,
+    /// Addresses to take connections on.
+    pub tcp: Vec<SocketAddr>,
+    /// The address to show to peers instead of the one bound, where this server stands behind a translation.
+    pub advertised: Option<IpAddr>,
+    /// Greatest number of transactions alive at once.
+    pub transactions: usize,
+    /// Greatest number of TCP connections, and of those from one address.
+    pub connections: usize,
+    /// Greatest number of TCP connections from one address.
+    pub connections_per_address: usize,
+}
+
+/// What happens on the sockets; the endpoint's own input.
+pub(super) enum Event {
+    Message(Flow, Message),
+    Malformed(Flow, Malformed),
+    Ping(Flow),
+    Accepted(TcpStream),
+    /// Nothing more is read from this connection; what is queued for it is still written.
+    Ended(Flow),
+    Closed(Flow),
+}
+
+/// Something for the rooms above.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Where it came from.
+    pub flow: Flow,
+    /// What it is.
+    pub kind: IncomingKind,
+}
+
+/// What came in.
+#[derive(Debug)]
+pub enum IncomingKind {
+    /// A request to be answered.
+    Request(Request, Responder),
+    /// An ACK of a 2xx.
+    Acknowledged(Request),
+}
+
+/// The duty to answer one request. Dropped without a final answer, the request is answered 500.
+#[derive(Debug)]
+pub struct Responder {
+    id: TransactionId,
+    commands: mpsc::Sender<Command>,
+    cancelled: Option<oneshot::Receiver<()>>,
+    fallback: Option<Response>,
+}
+
+impl Responder {
+    /// Sends `response`; any number of provisional ones, then one final one.
+    pub async fn respond(&mut self, response: Response) {
+        if response.status >= 200 {
+            self.fallback = None;
+        }
+        let _ = self.commands.send(Command::Respond(self.id, response)).await;
+    }
+
+    /// Waits until the request is cancelled; for ever if it can't be.
+    pub async fn cancelled(&mut self) {
+        if let Some(cancelled) = &mut self.cancelled {
+            let is_cancelled = cancelled.await.is_ok();
+            self.cancelled = None;
+            if is_cancelled {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if let Some(response) = self.fallback.take() {
+            let _ = self.commands.try_send(Command::Respond(self.id, response));
+        }
+    }
+}
+
+enum Command {
+    Respond(TransactionId, Response),
+    Send { request: Request, flow: Flow, replies: mpsc::Sender<Reply>, id: oneshot::Sender<TransactionId> },
+    Acknowledge(Request, Flow),
+    Cancel(TransactionId),
+}
+
+/// What came of a request of ours.
+#[derive(Debug)]
+pub enum Reply {
+    /// A response, provisional or final.
+    Response(Response),
+    /// No final answer in the time the RFC gives.
+    TimedOut,
+}
+
+/// A request of ours and the answers to it.
+#[derive(Debug)]
+pub struct Exchange {
+    id: TransactionId,
+    peer: SocketAddr,
+    replies: mpsc::Receiver<Reply>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Exchange {
+    /// The next response; after the final one of an INVITE, further 2xx may follow.
+    pub async fn next(&mut self) -> Result<Response, SipError> {
+        match self.replies.recv().await {
+            Some(Reply::Response(response)) => Ok(response),
+            Some(Reply::TimedOut) => Err(SipError::Timeout(self.peer)),
+            None => Err(SipError::Stopped),
+        }
+    }
+
+    /// The final response.
+    pub async fn answer(&mut self) -> Result<Response, SipError> {
+        loop {
+            let response = self.next().await?;
+            if response.status >= 200 {
+                return Ok(response);
+            }
+        }
+    }
+
+    /// Cancels it, if it is an INVITE that was answered provisionally.
+    pub async fn cancel(&self) {
+        let _ = self.commands.send(Command::Cancel(self.id)).await;
+    }
+}
+
+/// The handle of a running endpoint.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    commands: mpsc::Sender<Command>,
+    bound: Arc<Vec<(Transport, SocketAddr)>>,
+    advertised: Option<IpAddr>,
+}
+
+impl Endpoint {
+    /// Binds every address, then serves until the handle and all its clones are gone. Requests go to `incoming`;
+    /// when nobody takes them quickly enough they are answered 503.
+    pub async fn start(config: EndpointConfig, incoming: mpsc::Sender<Incoming>) -> Result<Self, SipError> {
+        let (commands, command_queue) = mpsc::channel(4096);
+        let (events, event_queue) = mpsc::channel(4096);
+        let mut bound = Vec::new();
+        let mut sockets = Vec::new();
+        let mut tasks = tokio::task::JoinSet::new();
+        for &address in &config.udp {
+            let listen = |source| SipError::Listen { transport: Transport::Udp, address, source };
+            let socket = udp::bind(address).map_err(listen)?;
+            let local = socket.local_addr().map_err(listen)?;
+            bound.push((Transport::Udp, local));
+            tasks.spawn(udp::read(socket.clone(), OwnAddresses::new(local, config.advertised), events.clone()));
+            sockets.push((local, socket));
+        }
+        for &address in &config.tcp {
+            let listen = |source| SipError::Listen { transport: Transport::Tcp, address, source };
+            let listener = tcp::bind(address).map_err(listen)?;
+            bound.push((Transport::Tcp, listener.local_addr().map_err(listen)?));
+            tasks.spawn(tcp::accept(listener, events.clone()));
+        }
+        let driver = Driver {
+            layer: Layer::new(Timers::default(), config.transactions),
+            incoming,
+            commands: commands.downgrade(),
+            events,
+            sockets,
+            connections: HashMap::new(),
+            connections_by_address: HashMap::new(),
+            replies: HashMap::new(),
+            cancellations: HashMap::new(),
+            config: config.clone(),
+        };
+        tokio::spawn(driver.run(command_queue, event_queue, tasks));
+        Ok(Self { commands, bound: Arc::new(bound), advertised: config.advertised })
+    }
+
+    /// The addresses listened on, in the order asked for: UDP first.
+    pub fn bound(&self) -> &[(Transport, SocketAddr)] {
+        &self.bound
+    }
+
+    /// Sends a request over `flow`. The caller sets every header but Via.
+    pub async fn send(&self, request: Request, flow: Flow) -> Result<Exchange, SipError> {
+        let (replies, receiver) = mpsc::channel(16);
+        let (id, given) = oneshot::channel();
+        let command = Command::Send { request, flow, replies, id };
+        self.commands.send(command).await.map_err(|_| SipError::Stopped)?;
+        let id = given.await.map_err(|_| SipError::Stopped)?;
+        Ok(Exchange { id, peer: flow.peer, replies: receiver, commands: self.commands.clone() })
+    }
+
+    /// Acknowledges a 2xx.
+    pub async fn acknowledge(&self, request: Request, flow: Flow) -> Result<(), SipError> {
+        self.commands.send(Command::Acknowledge(request, flow)).await.map_err(|_| SipError::Stopped)
+    }
+
+    /// The flow on which this endpoint reaches `peer` by `transport`.
+    pub fn flow_to(&self, transport: Transport, peer: SocketAddr) -> Result<Flow, SipError> {
+        let bound = self.bound.iter().find(|(kind, local)| *kind == transport && local.is_ipv4() == peer.is_ipv4());
+        let Some((_, local)) = bound else {
+            return Err(SipError::Unresolvable(format!("nothing listens for {transport} in the family of {peer}")));
+        };
+        let local = OwnAddresses::new(*local, self.advertised).towards(peer);
+        Ok(Flow { transport, local, peer })
+    }
+}
+
+struct Driver {
+    layer: Layer,
+    incoming: mpsc::Sender<Incoming>,
+    commands: mpsc::WeakSender<Command>,
+    events: mpsc::Sender<Event>,
+    sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    connections: HashMap<SocketAddr, mpsc::Sender<Bytes>>,
+    connections_by_address: HashMap<IpAddr, usize>,
+    replies: HashMap<TransactionId, mpsc::Sender<Reply>>,
+    cancellations: HashMap<TransactionId, oneshot::Sender<()>>,
+    config: EndpointConfig,
+}
+
+impl Driver {
+    async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut events: mpsc::Receiver<Event>,
+        tasks: tokio::task::JoinSet<()>,
+    ) {
+        loop {
+            let deadline = self.layer.deadline().map(Instant::from_std);
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => break,
+                },
+                Some(event) = events.recv() => self.event(event),
+                () = sleep_until(deadline) => self.layer.elapsed(std::time::Instant::now()),
+            }
+            self.carry_out();
+        }
+        drop(tasks);
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = std::time::Instant::now();
+        match command {
+            Command::Respond(id, response) => {
+                if response.status >= 200 {
+                    self.cancellations.remove(&id);
+                }
+                self.layer.respond(now, id, response);
+            }
+            Command::Send { request, flow, replies, id } => {
+                let transaction = self.layer.send_request(now, request, flow, &new_branch());
+                self.replies.insert(transaction, replies);
+                let _ = id.send(transaction);
+            }
+            Command::Acknowledge(request, flow) => self.layer.send_acknowledgement(request, flow, &new_branch()),
+            Command::Cancel(id) => {
+                self.layer.cancel_request(now, id);
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        let now = std::time::Instant::now();
+        match event {
+            Event::Message(flow, Message::Request(mut request)) => {
+                super::transaction::note_source(&mut request, flow);
+                metrics::counter!("sip_requests_total", "method" => method_label(&request)).increment(1);
+                self.layer.receive_request(now, request, flow);
+            }
+            Event::Message(_, Message::Response(response)) => self.layer.receive_response(now, response),
+            Event::Malformed(flow, malformed) => {
+                metrics::counter!("sip_malformed_total").increment(1);
+                tracing::debug!(peer = %flow.peer, fault = %malformed.fault, "malformed SIP message");
+                if let Some(answer) = malformed.answer {
+                    self.transmit(flow, answer.encode());
+                }
+            }
+            Event::Ping(flow) => self.transmit(flow, Bytes::from_static(b"\r\n")),
+            Event::Accepted(stream) => self.accepted(stream),
+            Event::Ended(flow) => self.forget(flow),
+            Event::Closed(flow) => self.closed(flow),
+        }
+    }
+
+    fn accepted(&mut self, stream: TcpStream) {
+        let Ok(flow) = tcp::flow_of(&stream) else { return };
+        let from_here = self.connections_by_address.get(&flow.peer.ip()).copied().unwrap_or(0);
+        let is_over = from_here >= self.config.connections_per_address;
+        if is_over || self.connections.len() >= self.config.connections {
+            metrics::counter!("sip_connections_refused_total").increment(1);
+            return;
+        }
+        let outgoing = self.open(flow);
+        tokio::spawn(tcp::serve(stream, flow, outgoing, self.events.clone()));
+    }
+
+    fn open(&mut self, flow: Flow) -> mpsc::Receiver<Bytes> {
+        let (sender, outgoing) = mpsc::channel(tcp::QUEUE);
+        if self.connections.insert(flow.peer, sender).is_none() {
+            *self.connections_by_address.entry(flow.peer.ip()).or_insert(0) += 1;
+        }
+        outgoing
+    }
+
+    fn closed(&mut self, flow: Flow) {
+        // A newer connection with the same peer may have taken the place.
+        if !self.connections.get(&flow.peer).is_some_and(mpsc::Sender::is_closed) {
+            return;
+        }
+        self.forget(flow);
+    }
+
+    fn forget(&mut self, flow: Flow) {
+        if self.connections.remove(&flow.peer).is_none() {
+            return;
+        }
+        if let Some(count) = self.connections_by_address.get_mut(&flow.peer.ip()) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.connections_by_address.remove(&flow.peer.ip());
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.layer.next_output() {
+            match output {
+                Output::Transmit(flow, octets) => self.transmit(flow, octets),
+                Output::Request(id, request, flow) => self.deliver(id, request, flow),
+                Output::Acknowledged(request, flow) => {
+                    let _ = self.incoming.try_send(Incoming { flow, kind: IncomingKind::Acknowledged(request) });
+                }
+                Output::Cancelled(id) => {
+                    if let Some(cancelled) = self.cancellations.remove(&id) {
+                        let _ = cancelled.send(());
+                    }
+                }
+                Output::Response(id, response) => self.reply(id, Reply::Response(response)),
+                Output::TimedOut(id) => {
+                    self.reply(id, Reply::TimedOut);
+                    self.replies.remove(&id);
+                }
+                Output::Ended(id) => {
+                    self.replies.remove(&id);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: TransactionId, request: Request, flow: Flow) {
+        let Some(commands) = self.commands.upgrade() else { return };
+        let is_invite = request.method == super::message::Method::Invite;
+        let (cancel, cancelled) = oneshot::channel();
+        let fallback = Some(request.respond(500));
+        let responder = Responder { id, commands, cancelled: is_invite.then_some(cancelled), fallback };
+        match self.incoming.try_send(Incoming { flow, kind: IncomingKind::Request(request, responder) }) {
+            Ok(()) => {
+                if is_invite {
+                    self.cancellations.insert(id, cancel);
+                }
+            }
+            Err(error) => {
+                let (mpsc::error::TrySendError::Full(incoming) | mpsc::error::TrySendError::Closed(incoming)) = error;
+                if let IncomingKind::Request(request, mut responder) = incoming.kind {
+                    responder.fallback = None;
+                    metrics::counter!("sip_overload_total").increment(1);
+                    let answer = request.respond(503).with_header("Retry-After", "5");
+                    self.layer.respond(std::time::Instant::now(), id, answer);
+                }
+            }
+        }
+    }
+
+    fn reply(&mut self, id: TransactionId, reply: Reply) {
+        if let Some(replies) = self.replies.get(&id) {
+            // Whoever asked may have lost interest.
+            let _ = replies.try_send(reply);
+        }
+    }
+
+    fn transmit(&mut self, flow: Flow, octets: Bytes) {
+        match flow.transport {
+            Transport::Udp => {
+                let socket = self.sockets.iter().find(|(local, _)| is_same_way(local, &flow));
+                if let Some((_, socket)) = socket.or_else(|| self.sockets.first()) {
+                    // A full send buffer loses the datagram, as the network may; the timers repeat it.
+                    let _ = socket.try_send_to(&octets, flow.peer);
+                }
+            }
+            Transport::Tcp => {
+                if let Some(connection) = self.connections.get(&flow.peer).filter(|sender| !sender.is_closed()) {
+                    let _ = connection.try_send(octets);
+                    return;
+                }
+                let outgoing = self.open(flow);
+                if let Some(connection) = self.connections.get(&flow.peer) {
+                    let _ = connection.try_send(octets);
+                }
+                tokio::spawn(tcp::connect(flow, outgoing, self.events.clone()));
+            }
+        }
+    }
+}
+
+/// True if a socket bound to `local` is the one `flow` uses.
+fn is_same_way(local: &SocketAddr, flow: &Flow) -> bool {
+    let is_same_port = local.port() == flow.local.port() && local.is_ipv4() == flow.peer.is_ipv4();
+    is_same_port && (local.ip().is_unspecified() || local.ip() == flow.local.ip())
+}
+
+fn method_label(request: &Request) -> &'static str {
+    use super::message::Method;
+    match request.method {
+        Method::Register => "REGISTER",
+        Method::Invite => "INVITE",
+        Method::Ack => "ACK",
+        Method::Bye => "BYE",
+        Method::Cancel => "CANCEL",
+        Method::Options => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn new_branch() -> String {
+    format!("z9hG4bK{:032x}", rand::random::<u128>())
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => tokio::time::sleep(Duration::from_secs(3600)).await,
+    }
+}

@@ -1,0 +1,48 @@
+//! SIP: messages, transactions, dialogs, digest and the transports under them (RFC 3261, 3581, 6026, 7616, 8760).
+//!
+//! The core is sans-IO: [`message`] turns octets into messages and back, [`transaction`] turns messages and instants into
+//! outputs, [`dialog`] keeps what two ends have agreed. Only [`endpoint`] and the two transports under it own sockets and a clock.
+//! This room knows no user, phone, call or prompt: the rooms above decide what a request means.
+
+pub mod dialog;
+pub mod digest;
+pub mod endpoint;
+pub mod flow;
+pub mod message;
+pub mod transaction;
+
+mod tcp;
+mod udp;
+
+pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
+pub use flow::{Flow, Transport};
+
+/// What can go wrong between this server and the wire.
+#[derive(Debug, thiserror::Error)]
+pub enum SipError {
+    /// A listening address could not be had.
+    #[error("cannot listen for SIP on {transport} {address}: {source}; is another program using the port?")]
+    Listen {
+        /// UDP or TCP.
+        transport: Transport,
+        /// The address asked for.
+        address: std::net::SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The endpoint has stopped.
+    #[error("the SIP endpoint has stopped")]
+    Stopped,
+    /// No address to send to could be found in a URI.
+    #[error("cannot find where to send: {0}")]
+    Unresolvable(String),
+    /// The other side did not answer in time (RFC 3261 timers B and F).
+    #[error("no answer from {0} within the time RFC 3261 gives")]
+    Timeout(std::net::SocketAddr),
+    /// A message could not be sent.
+    #[error("could not send to {0}")]
+    Transport(std::net::SocketAddr),
+    /// A message of the other side lacks what the answer needs.
+    #[error("unusable message: {0}")]
+    Unusable(String),
+}

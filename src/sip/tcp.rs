@@ -1,0 +1,126 @@
+//! SIP over TCP (RFC 3261 section 18): connections, framing, deadlines.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::endpoint::Event;
+use super::flow::{Flow, Transport};
+use super::message::{StreamDecoder, StreamItem};
+
+/// How long a connection may take to say its first whole message, or to finish one it began.
+const FIRST_MESSAGE: Duration = Duration::from_secs(30);
+/// How long a connection that has spoken SIP may stay silent.
+const IDLE: Duration = Duration::from_secs(3600);
+/// How long a peer may take to accept a connection, or to take what is written to it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Messages waiting to be written to one peer.
+pub(super) const QUEUE: usize = 64;
+
+/// Binds a listening socket.
+pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts connections until the endpoint stops.
+pub(super) async fn accept(listener: TcpListener, events: mpsc::Sender<Event>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if events.send(Event::Accepted(stream)).await.is_err() {
+                    return;
+                }
+            }
+            // Out of descriptors: those in use will be given back.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Connects to `flow.peer`, then serves the connection.
+pub(super) async fn connect(flow: Flow, outgoing: mpsc::Receiver<Bytes>, events: mpsc::Sender<Event>) {
+    match timeout(PATIENCE, TcpStream::connect(flow.peer)).await {
+        Ok(Ok(stream)) => serve(stream, flow, outgoing, events).await,
+        Ok(Err(_)) | Err(_) => {
+            let _ = events.send(Event::Closed(flow)).await;
+        }
+    }
+}
+
+/// Reads and writes one connection until either side ends it.
+pub(super) async fn serve(stream: TcpStream, flow: Flow, outgoing: mpsc::Receiver<Bytes>, events: mpsc::Sender<Event>) {
+    let _ = stream.set_nodelay(true);
+    let (reading, writing) = stream.into_split();
+    let mut writing = std::pin::pin!(write(writing, outgoing));
+    tokio::select! {
+        () = read(reading, flow, &events) => {
+            // What was still to be said, a refusal above all, is said before the connection goes.
+            let _ = events.send(Event::Ended(flow)).await;
+            writing.await;
+        }
+        () = &mut writing => {}
+    }
+    let _ = events.send(Event::Closed(flow)).await;
+}
+
+async fn write(mut stream: OwnedWriteHalf, mut outgoing: mpsc::Receiver<Bytes>) {
+    while let Some(octets) = outgoing.recv().await {
+        if !matches!(timeout(PATIENCE, stream.write_all(&octets)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+async fn read(mut stream: OwnedReadHalf, flow: Flow, events: &mpsc::Sender<Event>) {
+    let mut decoder = StreamDecoder::new();
+    let mut buffer = vec![0; 8192];
+    let mut deadline = Instant::now() + FIRST_MESSAGE;
+    loop {
+        let length = match timeout_at(deadline, stream.read(&mut buffer)).await {
+            Ok(Ok(length)) if length > 0 => length,
+            Ok(_) | Err(_) => return,
+        };
+        let was_idle = decoder.is_between_messages();
+        decoder.push(buffer.get(..length).unwrap_or_default());
+        let mut had_message = false;
+        while let Some(item) = decoder.next() {
+            let event = match item {
+                Ok(StreamItem::Message(message)) => Event::Message(flow, message),
+                Ok(StreamItem::Malformed(malformed)) => Event::Malformed(flow, malformed),
+                Ok(StreamItem::KeepAlivePing) => Event::Ping(flow),
+                Ok(StreamItem::KeepAlivePong) => continue,
+                // The start of the next message is lost: nothing after it can be trusted.
+                Err(_) => return,
+            };
+            had_message = true;
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+        if had_message && decoder.is_between_messages() {
+            deadline = Instant::now() + IDLE;
+        } else if had_message || was_idle {
+            deadline = Instant::now() + FIRST_MESSAGE;
+        }
+    }
+}
+
+/// The flow a connection is.
+pub(super) fn flow_of(stream: &TcpStream) -> std::io::Result<Flow> {
+    Ok(Flow { transport: Transport::Tcp, local: stream.local_addr()?, peer: stream.peer_addr()? })
+}

@@ -1,0 +1,97 @@
+//! SIP over UDP: one socket an address, one reading task each.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket as StdUdpSocket};
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::endpoint::Event;
+use super::flow::{Flow, Transport};
+use super::message::parse_datagram;
+
+/// The kernel's default loses bursts of registrations.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// The largest datagram IP can carry.
+const LARGEST: usize = 65_535;
+/// How many peers' own-address answers are remembered.
+const REMEMBERED_PEERS: usize = 4096;
+
+/// Binds a listening socket.
+pub(super) fn bind(address: SocketAddr) -> std::io::Result<Arc<UdpSocket>> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A smaller buffer than asked for still works.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(Arc::new(UdpSocket::from_std(socket.into())?))
+}
+
+/// Reads datagrams until the endpoint stops.
+pub(super) async fn read(socket: Arc<UdpSocket>, mut addresses: OwnAddresses, events: mpsc::Sender<Event>) {
+    let mut buffer = vec![0; LARGEST];
+    loop {
+        let (length, peer) = match socket.recv_from(&mut buffer).await {
+            Ok(received) => received,
+            // An ICMP error of an earlier datagram is reported here; it says nothing about the next one.
+            Err(_) => continue,
+        };
+        let octets = buffer.get(..length).unwrap_or_default();
+        // Keep-alives (RFC 5626 section 4.4.1, and the lone NULs some phones send).
+        if octets.iter().all(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
+            continue;
+        }
+        let flow = Flow { transport: Transport::Udp, local: addresses.towards(peer), peer };
+        let event = match parse_datagram(octets) {
+            Ok(message) => Event::Message(flow, message),
+            Err(malformed) => Event::Malformed(flow, malformed),
+        };
+        if events.send(event).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Which address of this machine a peer reaches, for sockets bound to all of them.
+#[derive(Debug)]
+pub(super) struct OwnAddresses {
+    bound: SocketAddr,
+    advertised: Option<IpAddr>,
+    known: HashMap<IpAddr, IpAddr>,
+}
+
+impl OwnAddresses {
+    pub(super) fn new(bound: SocketAddr, advertised: Option<IpAddr>) -> Self {
+        Self { bound, advertised, known: HashMap::new() }
+    }
+
+    /// The address to show to `peer`.
+    pub(super) fn towards(&mut self, peer: SocketAddr) -> SocketAddr {
+        if let Some(ip) = self.advertised {
+            return SocketAddr::new(ip, self.bound.port());
+        }
+        if !self.bound.ip().is_unspecified() {
+            return self.bound;
+        }
+        if self.known.len() >= REMEMBERED_PEERS {
+            self.known.clear();
+        }
+        let bound = self.bound.ip();
+        let ip = *self.known.entry(peer.ip()).or_insert_with(|| route_towards(peer).unwrap_or(bound));
+        SocketAddr::new(ip, self.bound.port())
+    }
+}
+
+/// Asks the kernel's routing table, by connecting a socket that never sends.
+fn route_towards(peer: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr =
+        if peer.is_ipv4() { std::net::Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
+    let socket = StdUdpSocket::bind((any, 0)).ok()?;
+    socket.connect(peer).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
