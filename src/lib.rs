@@ -21,6 +21,7 @@
 
 #![warn(missing_docs)]
 
+pub mod db;
 pub mod locale;
 pub mod media;
 pub mod sip;
