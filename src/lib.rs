@@ -22,6 +22,7 @@
 #![warn(missing_docs)]
 
 pub mod db;
+pub mod directory;
 pub mod locale;
 pub mod media;
 pub mod sip;

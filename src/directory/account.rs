@@ -1,0 +1,89 @@
+//! What phones authenticate with, kept in memory: asked on every request.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, RwLock};
+
+use super::PhoneState;
+use crate::vocab::{DirectoryNumber, PhoneId, Secret};
+
+/// One phone's SIP account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Whose it is.
+    pub phone: PhoneId,
+    /// Where that phone stands.
+    pub state: PhoneState,
+    /// The user name of its digest credentials.
+    pub auth_name: String,
+    /// Its password. None for a phone that takes no configuration: that one is known by where it registers from.
+    pub secret: Option<Secret>,
+    /// The password before the last bind, while the phone may not have the new one yet.
+    pub old_secret: Option<Secret>,
+    /// Digest algorithms offered to it, in order.
+    pub algorithms: Vec<String>,
+    /// The numbers of its lines.
+    pub lines: Vec<DirectoryNumber>,
+    /// Its temporary number; after a bind still there while the phone may be using it.
+    pub temporary_number: Option<DirectoryNumber>,
+    /// The address it was first seen at.
+    pub source: IpAddr,
+}
+
+impl Account {
+    /// True if it may register `user` as its address-of-record: a number of its own, or its own name.
+    pub fn may_register(&self, user: &str) -> bool {
+        let numbers = self.lines.iter().chain(&self.temporary_number);
+        user == self.auth_name || numbers.into_iter().any(|number| number.as_str() == user)
+    }
+}
+
+/// Every account, by the name it authenticates as.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts(Arc<RwLock<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    by_name: HashMap<String, Arc<Account>>,
+    by_phone: HashMap<PhoneId, String>,
+}
+
+impl Accounts {
+    /// The account of this name.
+    pub fn named(&self, auth_name: &str) -> Option<Arc<Account>> {
+        self.read().by_name.get(auth_name).cloned()
+    }
+
+    /// The account of this phone.
+    pub fn of(&self, phone: PhoneId) -> Option<Arc<Account>> {
+        let table = self.read();
+        table.by_phone.get(&phone).and_then(|name| table.by_name.get(name)).cloned()
+    }
+
+    /// The phones a number rings on.
+    pub fn ringing_on(&self, number: &DirectoryNumber) -> Vec<PhoneId> {
+        let table = self.read();
+        table.by_name.values().filter(|account| account.lines.contains(number)).map(|account| account.phone).collect()
+    }
+
+    pub(super) fn put(&self, account: Account) {
+        let mut table = self.write();
+        table.by_phone.insert(account.phone, account.auth_name.clone());
+        table.by_name.insert(account.auth_name.clone(), Arc::new(account));
+    }
+
+    pub(super) fn remove(&self, phone: PhoneId) {
+        let mut table = self.write();
+        if let Some(name) = table.by_phone.remove(&phone) {
+            table.by_name.remove(&name);
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Table> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Table> {
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
