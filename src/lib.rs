@@ -25,5 +25,6 @@ pub mod db;
 pub mod directory;
 pub mod locale;
 pub mod media;
+pub mod phone;
 pub mod sip;
 pub mod vocab;
