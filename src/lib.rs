@@ -26,5 +26,6 @@ pub mod directory;
 pub mod locale;
 pub mod media;
 pub mod phone;
+pub mod provisioning;
 pub mod sip;
 pub mod vocab;
