@@ -27,5 +27,6 @@ pub mod locale;
 pub mod media;
 pub mod phone;
 pub mod provisioning;
+pub mod registrar;
 pub mod sip;
 pub mod vocab;

@@ -1,0 +1,32 @@
+//! News for the rooms above.
+
+use crate::vocab::PhoneId;
+
+/// What happened to a phone's registration. Refreshes are not news.
+#[derive(Clone, Debug)]
+pub enum RegistrarEvent {
+    /// A phone nobody knew was given a temporary number because it registered.
+    Admitted {
+        /// The phone.
+        phone: PhoneId,
+    },
+    /// A phone is registered under an address-of-record it was not registered under before.
+    Registered {
+        /// The phone.
+        phone: PhoneId,
+        /// The user part of the address-of-record.
+        aor: String,
+    },
+    /// A phone's last binding for an address-of-record is gone.
+    Unregistered {
+        /// The phone.
+        phone: PhoneId,
+        /// The user part of the address-of-record.
+        aor: String,
+    },
+    /// A phone was not seen for the time of its lease: its temporary number went back.
+    LeaseEnded {
+        /// The phone.
+        phone: PhoneId,
+    },
+}

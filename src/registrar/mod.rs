@@ -1,0 +1,46 @@
+//! The registrar: who is where (RFC 3261 section 10.3), whether they are who they say (RFC 7616, 8760), and temporary numbers
+//! for phones nobody knows yet.
+//!
+//! It answers from memory and acknowledges after the commit. It knows phones and their accounts, not what an enrolment or a call is.
+
+mod authentication;
+mod auto_registration;
+mod binding;
+mod events;
+mod location;
+mod registration;
+mod service;
+mod store;
+
+pub use authentication::{Authenticator, Identity, Verdict};
+pub use auto_registration::{
+    Admission, AutoRegistration, AutoRegistrationSettings, Candidate, NumberRange, PoolLevel, Refusal,
+};
+pub use binding::Binding;
+pub use events::RegistrarEvent;
+pub use location::Location;
+pub use service::{Registrar, RegistrarSettings};
+pub use store::release;
+
+use crate::db::DbError;
+use crate::directory::DirectoryError;
+
+/// What can go wrong in the registrar.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrarError {
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The directory failed.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The committing task has stopped.
+    #[error("the registrar has stopped")]
+    Stopped,
+}
+
+impl From<sqlx::Error> for RegistrarError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(DbError::Statement(error))
+    }
+}

@@ -1,0 +1,218 @@
+//! What a REGISTER does to the bindings of its address-of-record (RFC 3261 section 10.3, steps 6 to 8). Pure.
+
+use std::time::{Duration, Instant};
+
+use super::binding::Binding;
+use crate::sip::Flow;
+use crate::sip::message::{Contacts, NameAddr, Request, RequestUri};
+use crate::vocab::PhoneId;
+
+/// How long bindings may last and how many there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub shortest: Duration,
+    pub longest: Duration,
+    /// For a REGISTER that doesn't say.
+    pub usual: Duration,
+    pub bindings: usize,
+}
+
+/// What is to happen.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// Nothing but an answer listing what there is.
+    Query,
+    /// The bindings become these.
+    Change { bindings: Vec<Binding>, put: Vec<Binding>, removed: Vec<String> },
+    /// 423: an expiry is too brief.
+    TooBrief,
+    /// 400, with the fault.
+    Malformed(&'static str),
+    /// 500: older than what is there; nothing changes (step 7).
+    OutOfOrder,
+    /// 403: more contacts than one address-of-record may have.
+    TooMany,
+}
+
+/// Decides over the whole request: all of it happens, or nothing.
+pub(super) fn decide(
+    request: &Request,
+    existing: &[Binding],
+    phone: PhoneId,
+    flow: Flow,
+    limits: Limits,
+    now: Instant,
+) -> Decision {
+    let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else {
+        return Decision::Malformed("Call-ID or CSeq cannot be read");
+    };
+    let Ok(expires) = request.headers.expires() else { return Decision::Malformed("Expires is not a number") };
+    let is_older = |binding: &Binding| binding.call_id == call_id && cseq.number <= binding.cseq;
+    let contacts = match request.headers.contacts() {
+        Ok(Contacts::List(contacts)) if contacts.is_empty() => return Decision::Query,
+        Ok(Contacts::List(contacts)) => contacts,
+        Ok(Contacts::Star) if expires != Some(0) => return Decision::Malformed("Contact: * needs Expires: 0"),
+        // One phone takes away its own bindings, not those of other phones on the same number.
+        Ok(Contacts::Star) => {
+            let (own, others): (Vec<_>, Vec<_>) = existing.iter().cloned().partition(|binding| binding.phone == phone);
+            if own.iter().any(is_older) {
+                return Decision::OutOfOrder;
+            }
+            let removed = own.into_iter().map(|binding| binding.contact).collect();
+            return Decision::Change { bindings: others, put: Vec::new(), removed };
+        }
+        Err(_) => return Decision::Malformed("Contact cannot be read"),
+    };
+    let mut bindings = existing.to_vec();
+    let mut put = Vec::new();
+    let mut removed = Vec::new();
+    for contact in &contacts {
+        let Ok(asked) = expiry_of(contact, expires) else { return Decision::Malformed("expires is not a number") };
+        let lifetime = asked.map_or(limits.usual, |seconds| Duration::from_secs(seconds.into()));
+        if !lifetime.is_zero() && lifetime < limits.shortest {
+            return Decision::TooBrief;
+        }
+        let RequestUri::Sip(uri) = &contact.uri else { return Decision::Malformed("Contact is not a SIP URI") };
+        let known = bindings.iter().position(|binding| is_same_contact(&binding.contact, uri));
+        if let Some(binding) = known.and_then(|index| bindings.get(index)) {
+            if is_older(binding) {
+                return Decision::OutOfOrder;
+            }
+            removed.push(binding.contact.clone());
+        }
+        if let Some(index) = known {
+            bindings.remove(index);
+        }
+        if lifetime.is_zero() {
+            continue;
+        }
+        let binding = Binding {
+            contact: contact.uri.to_string(),
+            phone,
+            call_id: call_id.to_owned(),
+            cseq: cseq.number,
+            expires: now + lifetime.min(limits.longest),
+            flow,
+            user_agent: request.headers.get("User-Agent").unwrap_or_default().chars().take(256).collect(),
+        };
+        removed.retain(|contact| *contact != binding.contact);
+        bindings.push(binding.clone());
+        put.push(binding);
+    }
+    if bindings.len() > limits.bindings {
+        return Decision::TooMany;
+    }
+    Decision::Change { bindings, put, removed }
+}
+
+/// The contact's own expiry, or the request's (section 10.2.1.1).
+fn expiry_of(contact: &NameAddr, header: Option<u32>) -> Result<Option<u32>, std::num::ParseIntError> {
+    match contact.param("expires") {
+        Some(text) => text.parse().map(Some),
+        None => Ok(header),
+    }
+}
+
+fn is_same_contact(known: &str, uri: &crate::sip::message::SipUri) -> bool {
+    known.parse::<crate::sip::message::SipUri>().is_ok_and(|known| known.is_equivalent(uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::Transport;
+    use crate::sip::message::{Message, parse_datagram};
+    use crate::vocab::UnixMillis;
+
+    const LIMITS: Limits = Limits {
+        shortest: Duration::from_secs(60),
+        longest: Duration::from_secs(3600),
+        usual: Duration::from_secs(600),
+        bindings: 3,
+    };
+
+    fn flow() -> Flow {
+        Flow { transport: Transport::Udp, local: ([127, 0, 0, 1], 5060).into(), peer: ([127, 0, 0, 1], 40000).into() }
+    }
+
+    fn phone(octet: u8) -> PhoneId {
+        PhoneId::new(UnixMillis::new(0), [octet; 10])
+    }
+
+    fn register(cseq: u32, headers: &str) -> Request {
+        let text = format!(
+            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:40000;branch=z9hG4bK{cseq}\r\n\
+             From: <sip:9001@127.0.0.1>;tag=1\r\nTo: <sip:9001@127.0.0.1>\r\nCall-ID: c1\r\n\
+             CSeq: {cseq} REGISTER\r\nMax-Forwards: 70\r\n{headers}Content-Length: 0\r\n\r\n"
+        );
+        match parse_datagram(text.as_bytes()).unwrap() {
+            Message::Request(request) => request,
+            Message::Response(_) => panic!("a request"),
+        }
+    }
+
+    fn changed(decision: Decision) -> Vec<Binding> {
+        match decision {
+            Decision::Change { bindings, .. } => bindings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn contacts(bindings: &[Binding]) -> Vec<&str> {
+        bindings.iter().map(|binding| binding.contact.as_str()).collect()
+    }
+
+    #[test]
+    fn each_contact_has_its_own_expiry_and_zero_takes_it_away() {
+        let now = Instant::now();
+        let request = register(1, "Contact: <sip:a@10.0.0.1>;expires=90, <sip:a@10.0.0.2>\r\nExpires: 120\r\n");
+        let first = changed(decide(&request, &[], phone(1), flow(), LIMITS, now));
+        assert_eq!(first.iter().map(|binding| binding.seconds_left(now)).collect::<Vec<_>>(), [90, 120]);
+        let request = register(2, "Contact: <sip:a@10.0.0.1>;expires=0\r\n");
+        let second = changed(decide(&request, &first, phone(1), flow(), LIMITS, now));
+        assert_eq!(contacts(&second), ["sip:a@10.0.0.2"]);
+    }
+
+    #[test]
+    fn an_expiry_too_brief_changes_nothing_at_all() {
+        let request = register(1, "Contact: <sip:a@10.0.0.1>, <sip:a@10.0.0.2>;expires=5\r\n");
+        assert!(matches!(decide(&request, &[], phone(1), flow(), LIMITS, Instant::now()), Decision::TooBrief));
+    }
+
+    #[test]
+    fn an_older_request_changes_nothing() {
+        let now = Instant::now();
+        let bindings =
+            changed(decide(&register(5, "Contact: <sip:a@10.0.0.1>\r\n"), &[], phone(1), flow(), LIMITS, now));
+        let late = register(4, "Contact: <sip:a@10.0.0.1>;expires=0\r\n");
+        assert!(matches!(decide(&late, &bindings, phone(1), flow(), LIMITS, now), Decision::OutOfOrder));
+        let star = register(5, "Contact: *\r\nExpires: 0\r\n");
+        assert!(matches!(decide(&star, &bindings, phone(1), flow(), LIMITS, now), Decision::OutOfOrder));
+    }
+
+    #[test]
+    fn a_star_takes_away_this_phones_bindings_and_leaves_those_of_others() {
+        let now = Instant::now();
+        let request = register(1, "Contact: <sip:a@10.0.0.1>\r\n");
+        let mut bindings = changed(decide(&request, &[], phone(1), flow(), LIMITS, now));
+        let request = register(1, "Contact: <sip:a@10.0.0.2>\r\n");
+        bindings = changed(decide(&request, &bindings, phone(2), flow(), LIMITS, now));
+        let star = register(2, "Contact: *\r\nExpires: 0\r\n");
+        bindings = changed(decide(&star, &bindings, phone(1), flow(), LIMITS, now));
+        assert_eq!(contacts(&bindings), ["sip:a@10.0.0.2"]);
+        let star = register(3, "Contact: *\r\n");
+        assert!(matches!(decide(&star, &bindings, phone(1), flow(), LIMITS, now), Decision::Malformed(_)));
+    }
+
+    #[test]
+    fn a_phone_has_no_more_bindings_than_allowed() {
+        let headers = "Contact: <sip:a@10.0.0.1>, <sip:a@10.0.0.2>, <sip:a@10.0.0.3>, <sip:a@10.0.0.4>\r\n";
+        let decision = decide(&register(1, headers), &[], phone(1), flow(), LIMITS, Instant::now());
+        assert!(matches!(decision, Decision::TooMany));
+    }
+
+    #[test]
+    fn a_request_without_contacts_asks_only() {
+        assert!(matches!(decide(&register(1, ""), &[], phone(1), flow(), LIMITS, Instant::now()), Decision::Query));
+    }
+}

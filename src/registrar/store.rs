@@ -1,0 +1,219 @@
+//! The registrar's SQL: bindings, leases, and phones in quarantine.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::RegistrarError;
+use super::auto_registration::Candidate;
+use super::binding::Binding;
+use super::location::Change;
+use crate::db::Db;
+use crate::directory::DirectoryError;
+use crate::sip::{Flow, Transport};
+use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
+
+/// Every binding that has not lapsed, by address-of-record.
+pub(super) async fn bindings(db: &Db, now: Instant) -> Result<HashMap<String, Vec<Binding>>, RegistrarError> {
+    let wall = UnixMillis::now();
+    let rows =
+        sqlx::query("SELECT * FROM location WHERE expires_at > $1").bind(wall.get()).fetch_all(db.reader()).await?;
+    let mut found: HashMap<String, Vec<Binding>> = HashMap::new();
+    for row in &rows {
+        found.entry(row.try_get("aor")?).or_default().push(binding(row, now, wall)?);
+    }
+    Ok(found)
+}
+
+fn binding(row: &SqliteRow, now: Instant, wall: UnixMillis) -> Result<Binding, RegistrarError> {
+    let unreadable = |fault: String| DirectoryError::Unreadable { what: "binding", fault };
+    let address = |column: &str| -> Result<SocketAddr, RegistrarError> {
+        let text: String = row.try_get(column)?;
+        Ok(text.parse().map_err(|_| unreadable(text))?)
+    };
+    let transport: String = row.try_get("transport")?;
+    let left = UnixMillis::new(row.try_get("expires_at")?).since(wall);
+    Ok(Binding {
+        contact: row.try_get("contact")?,
+        phone: row.try_get::<String, _>("phone")?.parse().map_err(|_| unreadable("phone".to_owned()))?,
+        call_id: row.try_get("call_id")?,
+        cseq: u32::try_from(row.try_get::<i64, _>("cseq")?).unwrap_or(0),
+        expires: now + left,
+        flow: Flow {
+            transport: Transport::from_param(&transport).ok_or_else(|| unreadable(transport))?,
+            local: address("local")?,
+            peer: address("received")?,
+        },
+        user_agent: row.try_get("user_agent")?,
+    })
+}
+
+/// Commits a group of changes: all or none.
+pub(super) async fn commit(db: &Db, group: &[Change]) -> Result<(), RegistrarError> {
+    let now = Instant::now();
+    let wall = UnixMillis::now();
+    let mut transaction = db.write().await?;
+    for change in group {
+        for contact in &change.removed {
+            sqlx::query("DELETE FROM location WHERE aor = $1 AND contact = $2")
+                .bind(&change.aor)
+                .bind(contact)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        for binding in &change.put {
+            put(&mut transaction, &change.aor, binding, wall.after(binding.expires.saturating_duration_since(now)))
+                .await?;
+        }
+        if let Some(phone) = change.seen {
+            touch(&mut transaction, phone, wall).await?;
+        }
+    }
+    Ok(transaction.commit().await?)
+}
+
+async fn put(
+    db: &mut SqliteConnection,
+    aor: &str,
+    binding: &Binding,
+    expires_at: UnixMillis,
+) -> Result<(), RegistrarError> {
+    sqlx::query(
+        "INSERT INTO location (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         ON CONFLICT (aor, contact) DO UPDATE SET phone = excluded.phone, call_id = excluded.call_id, \
+         cseq = excluded.cseq, expires_at = excluded.expires_at, transport = excluded.transport, \
+         local = excluded.local, received = excluded.received, user_agent = excluded.user_agent",
+    )
+    .bind(aor)
+    .bind(&binding.contact)
+    .bind(binding.phone.to_string())
+    .bind(&binding.call_id)
+    .bind(i64::from(binding.cseq))
+    .bind(expires_at.get())
+    .bind(binding.flow.transport.as_param())
+    .bind(binding.flow.local.to_string())
+    .bind(binding.flow.peer.to_string())
+    .bind(&binding.user_agent)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn touch(db: &mut SqliteConnection, phone: PhoneId, now: UnixMillis) -> Result<(), RegistrarError> {
+    sqlx::query("UPDATE phones SET seen_at = $2 WHERE id = $1")
+        .bind(phone.to_string())
+        .bind(now.get())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Numbers that can't be leased: leased or cooling, somebody's extension, or on a line.
+pub(super) async fn numbers_in_use(db: &mut SqliteConnection, now: UnixMillis) -> Result<Vec<String>, RegistrarError> {
+    Ok(sqlx::query_scalar(
+        "SELECT number FROM leases WHERE cooling_until IS NULL OR cooling_until > $1 \
+         UNION SELECT number FROM lines UNION SELECT primary_extension FROM users WHERE primary_extension IS NOT NULL",
+    )
+    .bind(now.get())
+    .fetch_all(db)
+    .await?)
+}
+
+/// Adds a phone in quarantine with its temporary number.
+pub(super) async fn insert_quarantined(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    candidate: &Candidate,
+    number: &DirectoryNumber,
+    now: UnixMillis,
+) -> Result<(), RegistrarError> {
+    sqlx::query(
+        "INSERT INTO phones (id, state, mac, vendor, model, auth_name, sealed_secret, algorithms, token_hash, source, \
+         created_at, seen_at) VALUES ($1, 'quarantine', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+    )
+    .bind(phone.to_string())
+    .bind(candidate.mac.map(|mac| mac.to_string()))
+    .bind(&candidate.vendor)
+    .bind(&candidate.model)
+    .bind(&candidate.auth_name)
+    .bind(&candidate.sealed_secret)
+    .bind(&candidate.algorithms)
+    .bind(&candidate.token_hash)
+    .bind(candidate.source.to_string())
+    .bind(now.get())
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM leases WHERE number = $1").bind(number.as_str()).execute(&mut *db).await?;
+    sqlx::query("INSERT INTO leases (number, phone, leased_at) VALUES ($1, $2, $3)")
+        .bind(number.as_str())
+        .bind(phone.to_string())
+        .bind(now.get())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Phones in quarantine that share a hardware address and source and have never registered: a newer fetch replaces them.
+pub(super) async fn unclaimed_twins(
+    db: &mut SqliteConnection,
+    candidate: &Candidate,
+) -> Result<Vec<PhoneId>, RegistrarError> {
+    let Some(mac) = candidate.mac else { return Ok(Vec::new()) };
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM phones WHERE state = 'quarantine' AND mac = $1 AND source = $2 \
+         AND NOT EXISTS (SELECT 1 FROM location WHERE location.phone = phones.id)",
+    )
+    .bind(mac.to_string())
+    .bind(candidate.source.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+}
+
+/// Phones in quarantine whose lease is up: never registered for `unregistered`, or not seen for `unseen`.
+pub(super) async fn lapsed_leases(
+    db: &mut SqliteConnection,
+    now: UnixMillis,
+    unregistered: Duration,
+    unseen: Duration,
+) -> Result<Vec<PhoneId>, RegistrarError> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT phones.id FROM phones JOIN leases ON leases.phone = phones.id \
+         WHERE state = 'quarantine' AND NOT EXISTS \
+             (SELECT 1 FROM location WHERE location.phone = phones.id AND expires_at > $1) \
+         AND (seen_at < $2 OR (seen_at = created_at AND created_at < $3))",
+    )
+    .bind(now.get())
+    .bind(now.before(unseen).get())
+    .bind(now.before(unregistered).get())
+    .fetch_all(db)
+    .await?;
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+}
+
+/// Takes a phone out of quarantine without a user: its number is free, its secrets and URL are worth nothing any more.
+pub async fn release(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), RegistrarError> {
+    sqlx::query("DELETE FROM leases WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM location WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
+    sqlx::query(
+        "UPDATE phones SET state = 'released', token_hash = NULL, old_token_hash = NULL, sealed_secret = NULL, \
+         sealed_old_secret = NULL, auth_name = 'released-' || id WHERE id = $1",
+    )
+    .bind(phone.to_string())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Leases whose number has cooled down are forgotten.
+pub(super) async fn forget_cooled(db: &mut SqliteConnection, now: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
+    let phones: Vec<String> = sqlx::query_scalar("DELETE FROM leases WHERE cooling_until <= $1 RETURNING phone")
+        .bind(now.get())
+        .fetch_all(db)
+        .await?;
+    Ok(phones.iter().filter_map(|id| id.parse().ok()).collect())
+}
