@@ -1,0 +1,133 @@
+//! The steps of a conversation: from question to question, to the claim, and out.
+//!
+//! It must not know what made a step due: a key, silence or a verdict.
+
+use std::time::Duration;
+
+use super::stage::{Claim, Stage};
+use super::{Dialogue, wording};
+use crate::ivr::entry::{Entered, Entry};
+use crate::ivr::{Authentication, DialogueEnding, Output, Question, Sentence, Verdict};
+use crate::vocab::{Language, Secret, SelfServiceId};
+
+/// How long a farewell may take, for each language it is said in, before the call is ended under it.
+const FAREWELL: Duration = Duration::from_secs(60);
+
+impl Dialogue {
+    pub(super) fn welcome(&mut self, language: Option<Language>) {
+        self.language = language;
+        self.identify(Some(Sentence::Welcome));
+    }
+
+    /// Asks for the ID, after something else if there is something to say first.
+    pub(super) fn identify(&mut self, first: Option<Sentence>) {
+        self.silences = 0;
+        self.stage = Stage::Identifying(Entry::new(self.settings.id_digits));
+        self.ask_after(first);
+    }
+
+    pub(super) fn authenticate(&mut self, id: SelfServiceId) {
+        if self.settings.authentication == Authentication::None {
+            return self.claim(id, None);
+        }
+        self.silences = 0;
+        self.stage = Stage::Authenticating { id, entry: Entry::new(self.settings.credential_digits) };
+        self.ask_after(None);
+    }
+
+    pub(super) fn entered(&mut self, entered: Entered) {
+        match (entered, std::mem::replace(&mut self.stage, Stage::Over)) {
+            (Entered::Digits(digits), Stage::Identifying(entry)) => match digits.parse() {
+                Ok(id) => {
+                    self.silences = 0;
+                    self.stage = Stage::Confirming(id);
+                    self.ask_after(None);
+                }
+                Err(_) => {
+                    self.stage = Stage::Identifying(entry);
+                    self.ask_after(Some(Sentence::EntryTooLong));
+                }
+            },
+            (Entered::Digits(digits), Stage::Authenticating { id, .. }) => {
+                // Copied at its exact length; the entry's own is wiped when it drops.
+                self.claim(id, Some(Secret::from(String::from(digits.as_str()))));
+            }
+            (Entered::TooLong, stage) => {
+                self.stage = stage;
+                self.ask_after(Some(Sentence::EntryTooLong));
+            }
+            (Entered::Nothing | Entered::Digits(_), stage) => {
+                self.stage = stage;
+                self.silent();
+            }
+        }
+    }
+
+    pub(super) fn claim(&mut self, id: SelfServiceId, credential: Option<Secret>) {
+        self.hush();
+        self.ahead.clear();
+        let answer_by = self.now + self.settings.answer_within;
+        self.timer = Some(answer_by.min(self.now + self.settings.say_checking_after));
+        self.stage = Stage::Checking(Claim { answer_by, held: None });
+        self.out.push(Output::Ask(Question::Claim { id, credential }));
+    }
+
+    pub(super) fn conclude(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Bound { extension, next } => {
+                self.leave_saying(DialogueEnding::Bound, Sentence::Bound { extension, next });
+            }
+            Verdict::Refused(refusal) => self.leave(DialogueEnding::Refused(refusal)),
+            Verdict::WrongCredentials => {
+                self.wrong_tries = self.wrong_tries.saturating_add(1);
+                if self.wrong_tries >= self.settings.tries {
+                    self.leave(DialogueEnding::TooManyTries);
+                } else if self.closing {
+                    self.leave(DialogueEnding::ServiceClosed);
+                } else {
+                    self.identify(Some(Sentence::WrongCredentials));
+                }
+            }
+            Verdict::Proceed => {}
+        }
+    }
+
+    /// Nothing usable was keyed in: help, and after enough of that, give up.
+    pub(super) fn silent(&mut self) {
+        self.silences = self.silences.saturating_add(1);
+        if matches!(self.stage, Stage::Choosing) {
+            if self.silences < self.settings.language_offers {
+                return self.offer_languages();
+            }
+            return self.welcome(self.settings.languages.first().cloned());
+        }
+        match wording::help(&self.stage, self.settings.authentication) {
+            Some(help) if self.silences <= self.settings.helps => self.say(self.lines([help])),
+            _ => self.leave(DialogueEnding::NoAnswer),
+        }
+    }
+
+    pub(super) fn leave(&mut self, ending: DialogueEnding) {
+        match wording::farewell(ending) {
+            Some(sentence) => self.leave_saying(ending, sentence),
+            None => self.hang_up(ending),
+        }
+    }
+
+    pub(super) fn leave_saying(&mut self, ending: DialogueEnding, sentence: Sentence) {
+        let lines = self.lines([sentence]);
+        let limit = FAREWELL * u32::try_from(lines.len()).unwrap_or(1);
+        self.ahead.clear();
+        self.stage = Stage::Leaving(ending);
+        self.say(lines);
+        self.timer = Some(self.now + limit);
+    }
+
+    pub(super) fn hang_up(&mut self, ending: DialogueEnding) {
+        self.ahead.clear();
+        self.playing = None;
+        self.timer = None;
+        self.stage = Stage::Over;
+        self.out.push(Output::HangUp(ending));
+    }
+}
