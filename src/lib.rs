@@ -23,6 +23,7 @@
 
 pub mod db;
 pub mod directory;
+pub mod enrolment;
 pub mod ivr;
 pub mod locale;
 pub mod media;

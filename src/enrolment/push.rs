@@ -1,0 +1,123 @@
+//! Telling a phone to fetch its configuration: NOTIFY to that phone's own contact, and to nothing else.
+
+use std::time::{Duration, Instant};
+
+use super::service::Enrolments;
+use super::{EnrolmentEnding, EnrolmentError, Step, store};
+use crate::directory::Phone;
+use crate::provisioning::{Reboot, Vendor, resync};
+use crate::registrar::Binding;
+use crate::sip::SipError;
+use crate::sip::message::{Method, NameAddr, Request, RequestUri, SipUri};
+use crate::vocab::{PhoneId, UnixMillis};
+
+/// How long a phone may take to answer before the next thing is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Enrolments {
+    /// Has a bound phone fetch its configuration; for one that takes none, looks whether it answers.
+    pub async fn push(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
+        let bindings = self.registrar.location().of_phone(phone, Instant::now());
+        let Some((aor, binding)) = bindings.into_iter().next() else {
+            return self.note(phone, now, Step::NotNotified, "the phone is not registered").await;
+        };
+        if !record.is_managed {
+            return self.look_for(&record, &aor, &binding, now).await;
+        }
+        let vendor: Vendor = record.vendor.parse()?;
+        let resync = resync(&vendor, record.model.as_deref(), false);
+        let event = match resync.reboot {
+            Reboot::Yes => "check-sync;reboot=true",
+            _ => resync.event,
+        };
+        let mut notify = self.request(Method::Notify, &aor, &binding)?;
+        notify.headers.set("Event", event);
+        notify.headers.set("Subscription-State", "terminated;reason=noresource");
+        match self.answer(notify, &binding).await {
+            Ok(200..300) => self.note(phone, now, Step::Notified, event).await,
+            Ok(status) => self.note(phone, now, Step::NotNotified, &format!("the phone answered {status}")).await,
+            Err(error) => self.note(phone, now, Step::NotNotified, &error.to_string()).await,
+        }
+    }
+
+    /// A phone that takes no configuration is complete when it answers where its user's number rings.
+    async fn look_for(
+        &self,
+        phone: &Phone,
+        aor: &str,
+        binding: &Binding,
+        now: UnixMillis,
+    ) -> Result<(), EnrolmentError> {
+        let options = self.request(Method::Options, aor, binding)?;
+        match self.answer(options, binding).await {
+            // Any answer shows that it is there.
+            Ok(_) => {
+                self.note(phone.id, now, Step::Answered, "").await?;
+                self.complete(phone.id, now).await
+            }
+            Err(error) => self.note(phone.id, now, Step::NotNotified, &error.to_string()).await,
+        }
+    }
+
+    fn request(&self, method: Method, aor: &str, binding: &Binding) -> Result<Request, EnrolmentError> {
+        let unusable = |fault: crate::sip::message::Fault| EnrolmentError::Template(fault.to_string());
+        let target: RequestUri = binding.contact.parse().map_err(unusable)?;
+        let host = match binding.flow.local.ip() {
+            std::net::IpAddr::V4(ip) => crate::sip::message::Host::V4(ip),
+            std::net::IpAddr::V6(ip) => crate::sip::message::Host::V6(ip),
+        };
+        let server = SipUri::new(None, host.clone(), Some(binding.flow.local.port()));
+        let mut from = NameAddr::new(server.clone());
+        from.params.set("tag", Some(format!("{:016x}", rand::random::<u64>())));
+        let to = NameAddr::new(SipUri::new(Some(aor), host, None));
+        let mut request = Request::new(method.clone(), target);
+        request.headers.set("From", &from.to_string());
+        request.headers.set("To", &to.to_string());
+        request.headers.set("Call-ID", &format!("{:032x}", rand::random::<u128>()));
+        request.headers.set("CSeq", &format!("1 {method}"));
+        request.headers.set("Max-Forwards", "70");
+        request.headers.set("Contact", &NameAddr::new(server).to_string());
+        request.headers.set("User-Agent", concat!("Tsunagu/", env!("CARGO_PKG_VERSION")));
+        Ok(request)
+    }
+
+    async fn answer(&self, request: Request, binding: &Binding) -> Result<u16, SipError> {
+        let mut exchange = self.endpoint.send(request, binding.flow).await?;
+        match tokio::time::timeout(PATIENCE, exchange.answer()).await {
+            Ok(answer) => Ok(answer?.status),
+            Err(_) => Err(SipError::Timeout(binding.flow.peer)),
+        }
+    }
+
+    async fn note(&self, phone: PhoneId, now: UnixMillis, step: Step, detail: &str) -> Result<(), EnrolmentError> {
+        tracing::info!(%phone, step = step.as_str(), detail, "enrolment");
+        let mut transaction = self.directory.db().write().await?;
+        store::step(&mut transaction, phone, now, step, detail).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notifies phones again whose secrets still wait to be fetched, and gives up on enrolments that are overdue.
+    pub(super) async fn chase(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let reader = self.directory.db().reader();
+        for phone in store::pending_pushes(reader).await? {
+            let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
+            if self.may_notify(phone, now, wait) {
+                self.push(phone, now).await?;
+            }
+        }
+        let then = now.before(Duration::from_secs(self.settings.completion.seconds));
+        for phone in store::overdue(reader, then).await? {
+            let mut transaction = self.directory.db().write().await?;
+            let steps = store::open_steps(&mut transaction, phone).await?;
+            let ending = EnrolmentEnding::of_unfinished(&steps);
+            store::end(&mut transaction, phone, now, ending).await?;
+            let detail = format!("phone {phone}: {}", ending.as_str());
+            crate::directory::record_event(&mut transaction, now, "warning", "enrolment-failed", &detail).await?;
+            transaction.commit().await?;
+            metrics::counter!("enrolments_ended_total", "ending" => ending.as_str()).increment(1);
+            tracing::warn!(%phone, ending = ending.as_str(), "an enrolment was not completed");
+        }
+        Ok(())
+    }
+}

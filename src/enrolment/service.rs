@@ -1,0 +1,215 @@
+//! The enrolments as other rooms ask them, and what the registrar's news does to them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::record::Enrolment;
+use super::settings::EnrolmentSettings;
+use super::{EnrolmentEnding, EnrolmentError, Step, store};
+use crate::directory::{Account, CredentialHash, Directory, PhoneState};
+use crate::locale::Words;
+use crate::provisioning::Templates;
+use crate::registrar::{Registrar, RegistrarEvent};
+use crate::sip::Endpoint;
+use crate::vocab::{DirectoryNumber, EnrolmentId, PhoneId, UnixMillis};
+
+/// PINs hashed side by side.
+const HASHING: usize = 2;
+/// How long it is remembered that a phone was notified.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+
+/// An enrolment has been seen to be complete.
+#[derive(Clone, Debug)]
+pub struct Completed {
+    /// The phone.
+    pub phone: PhoneId,
+    /// The number it has now.
+    pub extension: DirectoryNumber,
+    /// The language its user chose.
+    pub language: Option<String>,
+}
+
+/// The enrolments.
+#[derive(Clone, Debug)]
+pub struct Enrolments {
+    pub(super) settings: Arc<EnrolmentSettings>,
+    pub(super) code: Option<CredentialHash>,
+    pub(super) directory: Directory,
+    pub(super) registrar: Registrar,
+    pub(super) endpoint: Endpoint,
+    pub(super) templates: Arc<Templates>,
+    pub(super) sip_port: u16,
+    pub(super) hashing: Arc<Semaphore>,
+    words: Arc<Words>,
+    notified: Arc<Mutex<HashMap<PhoneId, UnixMillis>>>,
+    completions: mpsc::Sender<Completed>,
+}
+
+/// What enrolments rest on.
+#[derive(Debug)]
+pub struct Foundations {
+    /// The directory.
+    pub directory: Directory,
+    /// The registrar.
+    pub registrar: Registrar,
+    /// The way to phones.
+    pub endpoint: Endpoint,
+    /// The port of SIP that phones are told.
+    pub sip_port: u16,
+    /// Words on phones' screens.
+    pub words: Words,
+    /// Told of each completion.
+    pub completions: mpsc::Sender<Completed>,
+}
+
+impl Enrolments {
+    /// Fails if a setting can't be used.
+    pub fn new(settings: EnrolmentSettings, foundations: Foundations) -> Result<Self, EnrolmentError> {
+        let code = match (&settings.authentication_code, settings.authentication.takes_code()) {
+            (Some(code), _) => Some(CredentialHash::of(code.secret(), &rand::random())?),
+            (None, false) => None,
+            (None, true) => {
+                return Err(EnrolmentError::Setting {
+                    setting: "self_provisioning.authentication_code",
+                    fault: "it is empty, and the authentication mode needs one; give 1 to 20 digits".to_owned(),
+                });
+            }
+        };
+        Ok(Self {
+            settings: Arc::new(settings),
+            code,
+            directory: foundations.directory,
+            registrar: foundations.registrar,
+            endpoint: foundations.endpoint,
+            templates: Arc::new(Templates::built_in()?),
+            sip_port: foundations.sip_port,
+            hashing: Arc::new(Semaphore::new(HASHING)),
+            words: Arc::new(foundations.words),
+            notified: Arc::default(),
+            completions: foundations.completions,
+        })
+    }
+
+    pub(super) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// The SIP account of a phone.
+    pub fn account_of(&self, phone: PhoneId) -> Option<Arc<Account>> {
+        self.directory.accounts().of(phone)
+    }
+
+    /// The newest enrolments, at most `most`.
+    pub async fn list(&self, most: u32) -> Result<Vec<Enrolment>, EnrolmentError> {
+        store::enrolments(self.directory.db().reader(), most).await
+    }
+
+    /// One enrolment.
+    pub async fn get(&self, id: EnrolmentId) -> Result<Option<Enrolment>, EnrolmentError> {
+        store::enrolment_by_id(self.directory.db().reader(), id).await
+    }
+
+    /// Takes the registrar's news.
+    pub async fn note_registrar(&self, event: RegistrarEvent, now: UnixMillis) -> Result<(), EnrolmentError> {
+        match event {
+            RegistrarEvent::Admitted { phone } => {
+                let mut transaction = self.directory.db().write().await?;
+                store::begin(&mut transaction, phone, now).await?;
+                Ok(transaction.commit().await?)
+            }
+            RegistrarEvent::Registered { phone, aor } => self.registered(phone, &aor, now).await,
+            RegistrarEvent::Unregistered { .. } => Ok(()),
+            RegistrarEvent::LeaseEnded { phone } => {
+                let mut transaction = self.directory.db().write().await?;
+                store::end(&mut transaction, phone, now, EnrolmentEnding::Abandoned).await?;
+                metrics::counter!("enrolments_ended_total", "ending" => "abandoned").increment(1);
+                Ok(transaction.commit().await?)
+            }
+        }
+    }
+
+    async fn registered(&self, phone: PhoneId, aor: &str, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
+        let is_on_its_line = record.lines.iter().any(|line| line.number.as_str() == aor);
+        let mut transaction = self.directory.db().write().await?;
+        let steps = store::open_steps(&mut transaction, phone).await?;
+        match record.state {
+            PhoneState::Quarantine => {
+                if !steps.contains(&Step::Registered) {
+                    store::step(&mut transaction, phone, now, Step::Registered, aor).await?;
+                }
+                Ok(transaction.commit().await?)
+            }
+            PhoneState::Enrolled if is_on_its_line && steps.contains(&Step::FetchedAgain) => {
+                store::step(&mut transaction, phone, now, Step::RegisteredAgain, aor).await?;
+                transaction.commit().await?;
+                self.complete(phone, now).await
+            }
+            // It came back with the configuration it had before.
+            PhoneState::Enrolled if steps.contains(&Step::Bound) && !steps.contains(&Step::FetchedAgain) => {
+                drop(transaction);
+                let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
+                if self.may_notify(phone, now, wait) {
+                    self.push(phone, now).await?;
+                }
+                Ok(())
+            }
+            PhoneState::Enrolled | PhoneState::Released => Ok(()),
+        }
+    }
+
+    /// The phone was seen to be its user's: what it had before is worth nothing any more.
+    pub(super) async fn complete(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let mut transaction = self.directory.db().write().await?;
+        store::forget_the_past(&mut transaction, phone).await?;
+        let is_news = store::end(&mut transaction, phone, now, EnrolmentEnding::Complete).await?;
+        transaction.commit().await?;
+        self.directory.refresh_account(phone).await?;
+        if !is_news {
+            return Ok(());
+        }
+        metrics::counter!("enrolments_ended_total", "ending" => "complete").increment(1);
+        tracing::info!(%phone, "an enrolment is complete");
+        let record = self.directory.phone(phone).await?;
+        let language = self.list(1).await?.into_iter().find(|last| last.phone == phone).and_then(|last| last.language);
+        if let Some(extension) = record.and_then(|record| record.number().cloned()) {
+            let _ = self.completions.try_send(Completed { phone, extension, language });
+        }
+        Ok(())
+    }
+
+    /// True if the phone was not notified for `wait`; then it counts as notified now.
+    pub(super) fn may_notify(&self, phone: PhoneId, now: UnixMillis, wait: Duration) -> bool {
+        let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
+        notified.retain(|_, at| now.since(*at) < REMEMBERED);
+        if notified.get(&phone).is_some_and(|at| now.since(*at) < wait) {
+            return false;
+        }
+        notified.insert(phone, now);
+        true
+    }
+
+    /// The caller has heard all; the phone is to fetch its configuration.
+    pub async fn call_ended(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let mut connection = self.directory.db().reader().acquire().await?;
+        let steps = store::open_steps(&mut connection, phone).await?;
+        drop(connection);
+        if !steps.contains(&Step::Bound) || steps.contains(&Step::Notified) {
+            return Ok(());
+        }
+        self.may_notify(phone, now, Duration::ZERO);
+        self.push(phone, now).await
+    }
+
+    /// Chases what is unfinished; to be called every few seconds.
+    pub async fn tidy(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
+        self.chase(now).await?;
+        let forget = Duration::from_secs(self.settings.lockout.forget_seconds);
+        let mut transaction = self.directory.db().write().await?;
+        store::forget_counters(&mut transaction, now.before(forget)).await?;
+        Ok(transaction.commit().await?)
+    }
+}

@@ -1,0 +1,137 @@
+//! Settings of self-provisioning (seed 003, table 1) and of what phones are told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::vocab::{AuthenticationCode, Language};
+
+/// What a caller must prove.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthenticationMode {
+    /// "Allow authentication for users only (via PIN)".
+    #[default]
+    UsersOnly,
+    /// "Allow authentication for users (via PIN) and administrators (via authentication code)".
+    UsersAndAdministrators,
+    /// The seed's secure mode: administrators provision on behalf of users, who can't themselves.
+    AdministratorsOnly,
+    /// "No authentication required": not for everyday use.
+    None,
+}
+
+impl AuthenticationMode {
+    /// True where an authentication code is needed.
+    pub fn takes_code(self) -> bool {
+        matches!(self, Self::UsersAndAdministrators | Self::AdministratorsOnly)
+    }
+
+    /// True where a user's PIN is taken.
+    pub fn takes_pin(self) -> bool {
+        matches!(self, Self::UsersOnly | Self::UsersAndAdministrators)
+    }
+}
+
+/// How wrong credentials are met.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LockoutSettings {
+    /// Wrong attempts for one user, or from one phone, before it is locked out.
+    pub attempts: u32,
+    /// Wrong attempts over all before everybody is.
+    pub attempts_over_all: u32,
+    /// Seconds of the first lockout of a user or phone; each further one is twice as long.
+    pub seconds: u64,
+    /// Seconds of the first lockout of everybody.
+    pub seconds_over_all: u64,
+    /// Seconds of the longest lockout.
+    pub longest_seconds: u64,
+    /// Seconds without a wrong attempt after which all is forgotten.
+    pub forget_seconds: u64,
+}
+
+impl Default for LockoutSettings {
+    fn default() -> Self {
+        Self {
+            attempts: 5,
+            attempts_over_all: 200,
+            seconds: 300,
+            seconds_over_all: 60,
+            longest_seconds: 24 * 3600,
+            forget_seconds: 24 * 3600,
+        }
+    }
+}
+
+/// Settings of enrolments.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnrolmentSettings {
+    /// What a caller must prove.
+    pub authentication: AuthenticationMode,
+    /// The administrators' authentication code, 1 to 20 digits; needed where the mode takes one.
+    #[serde(deserialize_with = "code", serialize_with = "hidden")]
+    pub authentication_code: Option<AuthenticationCode>,
+    /// How wrong credentials are met.
+    pub lockout: LockoutSettings,
+    /// Times an enrolment is waited for.
+    pub completion: CompletionSettings,
+    /// What every phone is told unless its device template says otherwise.
+    pub phones: PhoneDefaults,
+}
+
+/// How long a bound phone may take.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompletionSettings {
+    /// Seconds from the bind until an enrolment that is not complete counts as failed.
+    pub seconds: u64,
+    /// Seconds between two notifications of a phone that did not react.
+    pub notify_again_seconds: u64,
+}
+
+impl Default for CompletionSettings {
+    fn default() -> Self {
+        Self { seconds: 300, notify_again_seconds: 30 }
+    }
+}
+
+/// What every phone is told.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhoneDefaults {
+    /// Seconds a registration is asked for.
+    pub registration_seconds: u32,
+    /// The language of its screen.
+    pub language: Language,
+    /// Where it gets the time; empty leaves the phone's own choice.
+    pub ntp: String,
+    /// Minutes its clock is ahead of UTC.
+    pub utc_offset_minutes: i32,
+    /// Whether its own web pages are served once it is enrolled.
+    pub web_pages: bool,
+}
+
+impl Default for PhoneDefaults {
+    fn default() -> Self {
+        Self {
+            registration_seconds: 300,
+            language: Language::JAPANESE,
+            ntp: String::new(),
+            utc_offset_minutes: 540,
+            web_pages: false,
+        }
+    }
+}
+
+/// A secret is never written back.
+fn hidden<S: serde::Serializer>(_: &Option<AuthenticationCode>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("")
+}
+
+fn code<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<AuthenticationCode>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
