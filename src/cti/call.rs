@@ -1,0 +1,493 @@
+//! The signalling of one answered call, as a pure machine: messages and instants in, messages and news out.
+//!
+//! RFC 3261 sections 13 to 15, RFC 3262 (reliable provisional responses), RFC 3264 (through [`crate::media::negotiation`]), RFC 4028.
+
+use std::time::{Duration, Instant};
+
+use super::ending::CallEnding;
+use super::session_timer::{Due, SessionTimer};
+use super::{EXTENSIONS, METHODS};
+use crate::media::negotiation::{self, LocalMedia, Negotiated, SdpError};
+use crate::media::{Codec, Digit, info};
+use crate::sip::dialog::{Dialog, DialogId};
+use crate::sip::message::{Method, Request, Response};
+
+const T1: Duration = Duration::from_millis(500);
+const T2: Duration = Duration::from_secs(4);
+const SDP: &str = "application/sdp";
+
+/// What a call needs to know of its surroundings.
+#[derive(Clone, Debug)]
+pub struct CallSettings {
+    /// The Contact header of this end.
+    pub contact: String,
+    /// The tag of this end.
+    pub tag: String,
+    /// The longest session interval, in seconds.
+    pub session_seconds: u32,
+}
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A request arrived in the dialog; the answer comes as [`Output::Answer`].
+    Request(Request),
+    /// An ACK arrived.
+    Acknowledged(Request),
+    /// The INVITE was cancelled.
+    Cancelled,
+    /// A final answer to a request of ours arrived.
+    Answered(Method, Response),
+    /// The application is done.
+    Release(CallEnding),
+    /// [`Call::deadline`] has come.
+    Elapsed,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Answer the INVITE that made this call.
+    Respond(Response),
+    /// Answer the request just given.
+    Answer(Response),
+    /// Send this request in the dialog.
+    Send(Request),
+    /// Acknowledge the answer to a re-INVITE of ours.
+    Acknowledge(Request),
+    /// Media can flow as agreed.
+    Media(Negotiated),
+    /// Media is to go elsewhere from now on.
+    Redirect(std::net::SocketAddr),
+    /// The call is up: the caller has acknowledged.
+    Established,
+    /// A key was pressed (SIP INFO).
+    Digit(Digit),
+    /// It is over; nothing follows.
+    Ended(CallEnding),
+}
+
+#[derive(Debug)]
+enum State {
+    /// 180 was sent reliably and waits for its PRACK.
+    Ringing {
+        rseq: u32,
+        again: Again,
+    },
+    /// 2xx was sent and waits for its ACK. The request is kept to answer it again.
+    Answered {
+        answer: Response,
+        again: Again,
+    },
+    Established,
+    Over,
+}
+
+/// Something to be repeated until it is acknowledged, at doubling intervals.
+#[derive(Clone, Copy, Debug)]
+struct Again {
+    at: Instant,
+    interval: Duration,
+    ends: Instant,
+}
+
+impl Again {
+    fn starting(now: Instant) -> Self {
+        Self { at: now + T1, interval: T1, ends: now + T1 * 64 }
+    }
+
+    fn next(self, now: Instant) -> Self {
+        let interval = (self.interval * 2).min(T2);
+        Self { at: now + interval, interval, ..self }
+    }
+}
+
+/// One call, from this end.
+#[derive(Debug)]
+pub struct Call {
+    settings: CallSettings,
+    invite: Request,
+    dialog: Dialog,
+    local: LocalMedia,
+    negotiated: Option<Negotiated>,
+    timer: Option<SessionTimer>,
+    session_expires: Option<String>,
+    state: State,
+    /// A call that is to end once the other side has acknowledged.
+    ending: Option<CallEnding>,
+    out: Vec<Output>,
+}
+
+impl Call {
+    /// Takes an INVITE outside a dialog. `Err` is the refusal to send.
+    pub fn answer(
+        invite: Request,
+        local: LocalMedia,
+        settings: CallSettings,
+        now: Instant,
+    ) -> Result<(Self, Vec<Output>), Response> {
+        let timer = match SessionTimer::answering(&invite, settings.session_seconds, now) {
+            Ok(timer) => timer,
+            Err(least) => return Err(invite.respond(422).with_header("Min-SE", &least.to_string())),
+        };
+        let dialog = Dialog::answering(&invite, &settings.tag)
+            .map_err(|fault| invite.respond(400).with_reason(&fault.to_string()))?;
+        let (timer, session_expires) = timer.map_or((None, None), |(timer, header)| (Some(timer), Some(header)));
+        let mut call = Self {
+            settings,
+            dialog,
+            local,
+            negotiated: None,
+            timer,
+            session_expires,
+            state: State::Over,
+            ending: None,
+            out: Vec::new(),
+            invite,
+        };
+        let body = call.describe().map_err(|refusal| call.refuse(&call.invite, &refusal))?;
+        call.local.previous = Some(body);
+        let needs_reliable = call.invite.headers.list("Require").iter().any(|tag| tag.eq_ignore_ascii_case("100rel"));
+        match needs_reliable {
+            true => call.ring_reliably(now),
+            false => call.accept(now),
+        }
+        let out = std::mem::take(&mut call.out);
+        Ok((call, out))
+    }
+
+    /// The session description of our 2xx: the answer to their offer, or an offer of ours (a late offer).
+    fn describe(&mut self) -> Result<String, SdpError> {
+        if self.invite.body.is_empty() {
+            return negotiation::make_offer(&self.local);
+        }
+        let answer = negotiation::answer(&self.invite.body, &self.local)?;
+        self.negotiated = Some(answer.negotiated);
+        Ok(answer.body)
+    }
+
+    fn refuse(&self, request: &Request, refusal: &SdpError) -> Response {
+        let status = match refusal {
+            SdpError::Malformed(_) | SdpError::TooLarge => 400,
+            _ => 488,
+        };
+        let warning = format!("399 tsunagu \"{}\"", refusal.to_string().replace('"', "'"));
+        request.respond(status).with_header("Warning", &warning).with_to_tag(&self.settings.tag)
+    }
+
+    /// The dialog's name.
+    pub fn id(&self) -> &DialogId {
+        self.dialog.id()
+    }
+
+    /// The dialog, for finding where requests go.
+    pub fn dialog(&self) -> &Dialog {
+        &self.dialog
+    }
+
+    /// Takes what happened and gives what to do, in order.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
+        if !matches!(self.state, State::Over) {
+            match input {
+                Input::Request(request) => self.request(now, &request),
+                Input::Acknowledged(ack) => self.acknowledged(now, &ack),
+                Input::Cancelled => self.cancelled(),
+                Input::Answered(method, response) => self.answered(now, &method, &response),
+                Input::Release(ending) => self.release(ending),
+                Input::Elapsed => self.elapsed(now),
+            }
+        } else if let Input::Request(request) = input {
+            self.out.push(Output::Answer(request.respond(481)));
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// When [`Input::Elapsed`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        let again = match &self.state {
+            State::Ringing { again, .. } | State::Answered { again, .. } => Some(again.at.min(again.ends)),
+            State::Established => None,
+            State::Over => return None,
+        };
+        again.into_iter().chain(self.timer.as_ref().map(SessionTimer::deadline)).min()
+    }
+
+    fn ring_reliably(&mut self, now: Instant) {
+        let rseq = 1;
+        self.out.push(Output::Respond(self.ringing(rseq)));
+        self.state = State::Ringing { rseq, again: Again::starting(now) };
+    }
+
+    fn ringing(&self, rseq: u32) -> Response {
+        self.ours(self.invite.respond(180)).with_header("Require", "100rel").with_header("RSeq", &rseq.to_string())
+    }
+
+    fn accept(&mut self, now: Instant) {
+        let mut answer = self.ours(self.invite.respond(200));
+        for route in self.invite.headers.all("Record-Route") {
+            answer.headers.push("Record-Route", route);
+        }
+        answer = self.with_timer(answer);
+        if let Some(body) = &self.local.previous {
+            answer = answer.with_body(SDP, body.clone());
+        }
+        self.out.push(Output::Respond(answer.clone()));
+        self.state = State::Answered { answer, again: Again::starting(now) };
+        if let Some(negotiated) = self.negotiated.clone() {
+            self.out.push(Output::Media(negotiated));
+        }
+    }
+
+    fn with_timer(&self, answer: Response) -> Response {
+        match &self.session_expires {
+            Some(value) => answer.with_header("Require", "timer").with_header("Session-Expires", value),
+            None => answer,
+        }
+    }
+
+    /// Tag, Contact, Allow and Supported.
+    fn ours(&self, response: Response) -> Response {
+        let allow = METHODS.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        response
+            .with_to_tag(&self.settings.tag)
+            .with_header("Contact", &self.settings.contact)
+            .with_header("Allow", &allow)
+            .with_header("Supported", &EXTENSIONS.join(", "))
+    }
+
+    fn request(&mut self, now: Instant, request: &Request) {
+        if self.dialog.receive(request).is_err() {
+            return self.out.push(Output::Answer(request.respond(500).with_reason("CSeq out of order")));
+        }
+        match request.method {
+            Method::Bye => {
+                self.out.push(Output::Answer(request.respond(200)));
+                if matches!(self.state, State::Ringing { .. }) {
+                    self.out.push(Output::Respond(self.invite.respond(487).with_to_tag(&self.settings.tag)));
+                }
+                let ending = self.ending.take().unwrap_or(CallEnding::HungUp);
+                self.end(ending);
+            }
+            Method::Prack => self.provisionally_acknowledged(now, request),
+            Method::Invite | Method::Update => self.modify(now, request),
+            Method::Refer => {
+                self.out.push(Output::Answer(request.respond(603)));
+                self.release(CallEnding::Transferred);
+            }
+            Method::Info => self.info(request),
+            Method::Options => self.out.push(Output::Answer(self.ours(request.respond(200)))),
+            _ => {
+                let allow = METHODS.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+                self.out.push(Output::Answer(request.respond(405).with_header("Allow", &allow)));
+            }
+        }
+    }
+
+    fn provisionally_acknowledged(&mut self, now: Instant, request: &Request) {
+        let mut words = request.headers.get("RAck").unwrap_or_default().split_ascii_whitespace();
+        let acknowledged = words.next().and_then(|number| number.parse::<u32>().ok());
+        match self.state {
+            State::Ringing { rseq, .. } if acknowledged == Some(rseq) => {
+                self.out.push(Output::Answer(request.respond(200)));
+                self.accept(now);
+            }
+            _ => self.out.push(Output::Answer(request.respond(481))),
+        }
+    }
+
+    /// A re-INVITE or UPDATE: a refresh, a new address, or the hold key.
+    fn modify(&mut self, now: Instant, request: &Request) {
+        if request.method == Method::Invite && !matches!(self.state, State::Established) {
+            return self.out.push(Output::Answer(request.respond(500).with_header("Retry-After", "3")));
+        }
+        match SessionTimer::answering(request, self.settings.session_seconds, now) {
+            Err(least) => {
+                let refusal = request.respond(422).with_header("Min-SE", &least.to_string());
+                return self.out.push(Output::Answer(refusal));
+            }
+            Ok(Some((timer, header))) => (self.timer, self.session_expires) = (Some(timer), Some(header)),
+            Ok(None) => (self.timer, self.session_expires) = (None, None),
+        }
+        let mut answer = self.with_timer(self.ours(request.respond(200)));
+        let mut is_hold = false;
+        if !request.body.is_empty() {
+            let local = self.in_use();
+            match negotiation::answer(&request.body, &local) {
+                Ok(agreed) => {
+                    is_hold = agreed.negotiated.on_hold();
+                    self.out.push(Output::Redirect(agreed.negotiated.remote));
+                    self.local.previous = Some(agreed.body);
+                    self.negotiated = Some(agreed.negotiated);
+                }
+                Err(refusal) => {
+                    let refusal = self.refuse(request, &refusal);
+                    return self.out.push(Output::Answer(refusal));
+                }
+            }
+        }
+        if request.method == Method::Invite || !request.body.is_empty() {
+            answer = answer.with_body(SDP, self.local.previous.clone().unwrap_or_default());
+        }
+        self.out.push(Output::Answer(answer.clone()));
+        if request.method == Method::Invite {
+            self.invite = request.clone();
+            self.state = State::Answered { answer, again: Again::starting(now) };
+        }
+        match (is_hold, request.method == Method::Invite) {
+            // Only once the re-INVITE is acknowledged may the dialog be ended (RFC 3261 section 15).
+            (true, true) => self.ending = Some(CallEnding::Held),
+            (true, false) => self.release(CallEnding::Held),
+            (false, _) => {}
+        }
+    }
+
+    /// Our side as it is now: the codec in use does not change in the middle of a conversation.
+    fn in_use(&self) -> LocalMedia {
+        let codecs: Vec<Codec> = match &self.negotiated {
+            Some(negotiated) => vec![negotiated.codec],
+            None => self.local.codecs.clone(),
+        };
+        LocalMedia { codecs, ..self.local.clone() }
+    }
+
+    fn info(&mut self, request: &Request) {
+        let content_type = request.headers.get("Content-Type").unwrap_or_default();
+        match info::digit_of_info(content_type, &request.body) {
+            Some(digit) => {
+                self.out.push(Output::Answer(request.respond(200)));
+                self.out.push(Output::Digit(digit));
+            }
+            None if request.body.is_empty() => self.out.push(Output::Answer(request.respond(200))),
+            None => {
+                let accept = "application/dtmf-relay, application/dtmf";
+                self.out.push(Output::Answer(request.respond(415).with_header("Accept", accept)));
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, now: Instant, ack: &Request) {
+        let is_ours = match (ack.headers.cseq(), self.invite.headers.cseq()) {
+            (Ok(ack), Ok(invite)) => ack.number == invite.number,
+            _ => false,
+        };
+        if !is_ours || !matches!(self.state, State::Answered { .. }) {
+            return;
+        }
+        let was_established = self.negotiated.is_some() && self.invite.headers.to().is_ok_and(|to| to.tag().is_some());
+        self.state = State::Established;
+        if let Some(timer) = &mut self.timer {
+            timer.refreshed(now);
+        }
+        if self.negotiated.is_none() {
+            let offer = self.local.previous.clone().unwrap_or_default();
+            match negotiation::accept_answer(offer.as_bytes(), &ack.body) {
+                Ok(negotiated) => {
+                    self.out.push(Output::Media(negotiated.clone()));
+                    self.negotiated = Some(negotiated);
+                }
+                Err(_) => return self.release(CallEnding::Unusable),
+            }
+        }
+        if let Some(ending) = self.ending.take() {
+            return self.release(ending);
+        }
+        if !was_established {
+            self.out.push(Output::Established);
+        }
+    }
+
+    fn cancelled(&mut self) {
+        if matches!(self.state, State::Ringing { .. }) {
+            self.out.push(Output::Respond(self.invite.respond(487).with_to_tag(&self.settings.tag)));
+            self.end(CallEnding::Cancelled);
+        }
+    }
+
+    fn answered(&mut self, now: Instant, method: &Method, response: &Response) {
+        if *method == Method::Invite && (200..300).contains(&response.status) {
+            let ack = self.dialog.request(Method::Ack);
+            self.out.push(Output::Acknowledge(ack));
+        }
+        match response.status {
+            200..300 => {
+                if let Some(timer) = &mut self.timer {
+                    timer.refreshed(now);
+                }
+            }
+            // RFC 3261 section 12.2.1.2: the other side knows nothing of this call any more.
+            408 | 481 => self.end(CallEnding::SessionExpired),
+            _ => {}
+        }
+    }
+
+    fn release(&mut self, ending: CallEnding) {
+        match &self.state {
+            State::Established => {
+                let mut bye = self.dialog.request(Method::Bye);
+                let reason = format!("SIP;cause=200;text=\"{}\"", ending.code());
+                bye.headers.set("Reason", &reason);
+                self.out.push(Output::Send(bye));
+                self.end(ending);
+            }
+            State::Answered { .. } => self.ending = Some(ending),
+            State::Ringing { .. } => {
+                self.out.push(Output::Respond(self.invite.respond(480).with_to_tag(&self.settings.tag)));
+                self.end(ending);
+            }
+            State::Over => {}
+        }
+    }
+
+    fn elapsed(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Ringing { again, .. } if now >= again.ends => {
+                self.out.push(Output::Respond(self.invite.respond(504).with_to_tag(&self.settings.tag)));
+                return self.end(CallEnding::NotAcknowledged);
+            }
+            State::Ringing { rseq, again } if now >= again.at => {
+                // RFC 3262 section 3: doubling without a cap; T2 is close enough and kinder to lossy lines.
+                *again = again.next(now);
+                let rseq = *rseq;
+                self.out.push(Output::Respond(self.ringing(rseq)));
+            }
+            State::Answered { again, .. } if now >= again.ends => {
+                // RFC 3261 section 13.3.1.4: the session ends with a BYE.
+                let bye = self.dialog.request(Method::Bye);
+                self.out.push(Output::Send(bye));
+                return self.end(CallEnding::NotAcknowledged);
+            }
+            State::Answered { answer, again } if now >= again.at => {
+                *again = again.next(now);
+                let answer = answer.clone();
+                self.out.push(Output::Respond(answer));
+            }
+            _ => {}
+        }
+        match self.timer.as_mut().map(|timer| timer.due(now)) {
+            Some(Due::Refresh) if matches!(self.state, State::Established) => self.refresh(),
+            Some(Due::Expired) => self.release(CallEnding::SessionExpired),
+            _ => {}
+        }
+    }
+
+    fn refresh(&mut self) {
+        let allows_update = self.invite.headers.list("Allow").contains(&"UPDATE");
+        let method = if allows_update { Method::Update } else { Method::Invite };
+        let mut refresh = self.dialog.request(method.clone());
+        refresh.headers.set("Contact", &self.settings.contact);
+        refresh.headers.set("Supported", &EXTENSIONS.join(", "));
+        if let Some(timer) = &self.timer {
+            refresh.headers.set("Session-Expires", &timer.header());
+        }
+        if method == Method::Invite {
+            refresh = refresh.with_body(SDP, self.local.previous.clone().unwrap_or_default());
+        }
+        self.out.push(Output::Send(refresh));
+    }
+
+    fn end(&mut self, ending: CallEnding) {
+        self.state = State::Over;
+        self.timer = None;
+        self.out.push(Output::Ended(ending));
+    }
+}

@@ -1,0 +1,44 @@
+//! Calls to route points and from them: legs, the applications behind them, and who may call what.
+//!
+//! [`call`] is the pure machine of one call's signalling; [`leg`] runs it with its media and its application;
+//! [`switchboard`] takes requests in. Self-provisioning is an application like any other.
+
+mod call;
+mod ending;
+mod leg;
+mod policy;
+mod ring_back;
+mod self_provisioning;
+mod session_timer;
+mod settings;
+mod switchboard;
+mod voice;
+
+pub use call::{Call, CallSettings, Input as CallInput, Output as CallOutput};
+pub use ending::{CallEnding, EndedBy};
+pub use policy::{Caller, Destination, Permission, permit};
+pub use ring_back::{RingBackCall, ring_back};
+pub use session_timer::SessionTimer;
+pub use settings::{CtiSettings, RoutePointSettings};
+pub use switchboard::{CallRecord, Foundations, Switchboard, is_in_dialog};
+pub use voice::Voice;
+
+/// What this server understands, for Allow and Supported.
+pub const METHODS: [crate::sip::message::Method; 10] = {
+    use crate::sip::message::Method;
+    [
+        Method::Invite,
+        Method::Ack,
+        Method::Bye,
+        Method::Cancel,
+        Method::Options,
+        Method::Register,
+        Method::Info,
+        Method::Prack,
+        Method::Update,
+        Method::Refer,
+    ]
+};
+
+/// Option tags this server supports.
+pub const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
