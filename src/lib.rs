@@ -25,6 +25,7 @@ pub mod cti;
 pub mod db;
 pub mod directory;
 pub mod enrolment;
+pub mod http;
 pub mod ivr;
 pub mod locale;
 pub mod media;

@@ -1,0 +1,11 @@
+//! The two HTTP doors: the handsets' (configuration files) and the administrators' (health, metrics, API).
+//!
+//! Statuses and JSON are chosen here and nowhere below.
+
+mod admin;
+mod api;
+mod handset;
+mod problem;
+
+pub use admin::{AdminDoor, router as admin_router};
+pub use handset::{HandsetDoor, router as handset_router};
