@@ -21,6 +21,7 @@
 
 #![warn(missing_docs)]
 
+pub mod app;
 pub mod cti;
 pub mod db;
 pub mod directory;

@@ -1,0 +1,179 @@
+//! The configuration file: TOML. A key nobody knows is refused, and the nearest known one named.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cti::{CtiSettings, RoutePointSettings};
+use crate::enrolment::EnrolmentSettings;
+use crate::ivr::DialogueSettings;
+use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
+
+/// Every key with its default, and what it means.
+pub const ANNOTATED: &str = include_str!("config.toml");
+
+/// All settings.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the server listens.
+    pub listen: ListenSettings,
+    /// What bounds it.
+    pub limits: LimitSettings,
+    /// The registrar.
+    pub registrar: RegistrarSettings,
+    /// Phones nobody knows.
+    pub auto_registration: AutoRegistrationSettings,
+    /// Who may assign phones.
+    pub self_provisioning: EnrolmentSettings,
+    /// The number that reaches the voice.
+    pub route_point: RoutePointSettings,
+    /// The conversation.
+    pub dialogue: DialogueSettings,
+    /// Calls and their media.
+    pub calls: CtiSettings,
+}
+
+/// Where the server listens.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListenSettings {
+    /// SIP over UDP.
+    pub sip_udp: Vec<SocketAddr>,
+    /// SIP over TCP.
+    pub sip_tcp: Vec<SocketAddr>,
+    /// The phones' door.
+    pub handset: SocketAddr,
+    /// The administrators' door.
+    pub admin: SocketAddr,
+    /// What to show to peers instead of the address they reached; empty for none.
+    pub advertised_address: String,
+}
+
+impl Default for ListenSettings {
+    fn default() -> Self {
+        Self {
+            sip_udp: vec![SocketAddr::from(([0, 0, 0, 0], 5060))],
+            sip_tcp: vec![SocketAddr::from(([0, 0, 0, 0], 5060))],
+            handset: SocketAddr::from(([0, 0, 0, 0], 8081)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            advertised_address: String::new(),
+        }
+    }
+}
+
+/// What bounds the server.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// SIP transactions alive at once.
+    pub transactions: usize,
+    /// TCP connections.
+    pub connections: usize,
+    /// TCP connections from one address.
+    pub connections_per_address: usize,
+    /// Seconds running conversations may take when the server stops.
+    pub drain_seconds: u64,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self { transactions: 200_000, connections: 20_000, connections_per_address: 200, drain_seconds: 60 }
+    }
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("cannot read the configuration {file}: {source}")]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A key nobody knows.
+    #[error("{key}: there is no such setting; did you mean {nearest}? `tsunagu config print` shows them all")]
+    UnknownKey {
+        /// The key as written, with its tables.
+        key: String,
+        /// The known key most like it.
+        nearest: String,
+    },
+    /// Not TOML, or a value that can't be taken.
+    #[error("configuration: {0}")]
+    Value(#[from] toml::de::Error),
+}
+
+impl Config {
+    /// Reads a file.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(file).map_err(|source| ConfigError::File { file: file.to_owned(), source })?;
+        Self::parse(&text)
+    }
+
+    /// Reads a text.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let given: toml::Table = text.parse()?;
+        let known = keys(&ANNOTATED.parse()?);
+        for key in keys(&given) {
+            if !known.contains(&key) {
+                let nearest = known
+                    .iter()
+                    .max_by(|one, two| strsim::jaro_winkler(one, &key).total_cmp(&strsim::jaro_winkler(two, &key)));
+                return Err(ConfigError::UnknownKey { nearest: nearest.cloned().unwrap_or_default(), key });
+            }
+        }
+        Ok(toml::from_str(text)?)
+    }
+}
+
+/// Every key and table of a document, dotted.
+fn keys(table: &toml::Table) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (name, value) in table {
+        found.insert(name.clone());
+        if let Some(inner) = value.as_table() {
+            found.extend(keys(inner).into_iter().map(|key| format!("{name}.{key}")));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_annotated_file_is_every_default_and_nothing_else() {
+        let annotated: toml::Table = ANNOTATED.parse().unwrap();
+        let defaults = toml::Table::try_from(Config::default()).unwrap();
+        let mut known = keys(&defaults);
+        known.remove("dialogue.authentication");
+        assert_eq!(keys(&annotated), known);
+        let read = toml::Table::try_from(Config::parse(ANNOTATED).unwrap()).unwrap();
+        assert_eq!(read, defaults);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_and_the_nearest_named() {
+        let error = Config::parse("[auto_registration]\nenable = true\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "auto_registration.enable: there is no such setting; did you mean auto_registration.enabled? \
+             `tsunagu config print` shows them all"
+        );
+        assert!(Config::parse("[dialogue]\nauthentication = \"none\"\n").is_err());
+    }
+
+    #[test]
+    fn a_value_that_can_not_be_taken_is_refused() {
+        assert!(Config::parse("[dialogue]\ntries = 0\n").is_err());
+        assert!(Config::parse("[self_provisioning]\nauthentication_code = \"12a\"\n").is_err());
+        assert!(Config::parse("[route_point]\ncodecs = [\"G729\"]\n").is_err());
+    }
+}

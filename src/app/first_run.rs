@@ -1,0 +1,41 @@
+//! The data folder, and what the first start makes in it.
+
+use std::path::Path;
+
+use crate::db::{Db, DbError};
+use crate::directory::{Directory, DirectoryError, Sealer};
+use crate::vocab::{Secret, UnixMillis};
+
+/// Why the data folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The folder or the key in it.
+    #[error("cannot use the data folder {folder}: {source}")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The directory in it.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// Opens the data folder: `tsunagu.db`, and `secret.key` which seals the phones' passwords in it. Makes what isn't there.
+/// On the first start an administrator's token is made, and given back to be shown once.
+pub async fn open(folder: &Path) -> Result<(Directory, Option<Secret>), DataError> {
+    let unusable = |source| DataError::Folder { folder: folder.display().to_string(), source };
+    std::fs::create_dir_all(folder).map_err(unusable)?;
+    let sealer = Sealer::from_file(&folder.join("secret.key"), rand::random()).map_err(unusable)?;
+    let db = Db::open(&folder.join("tsunagu.db")).await?;
+    let directory = Directory::open(db, sealer).await?;
+    let token = match directory.has_tokens().await? {
+        true => None,
+        false => Some(directory.make_token("first administrator", UnixMillis::now()).await?),
+    };
+    Ok((directory, token))
+}

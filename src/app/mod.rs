@@ -1,0 +1,18 @@
+//! Wiring: configuration, first run, commands, start, drain, stop. The only room that knows every other.
+
+mod command;
+mod config;
+mod demo;
+mod demo_directory;
+mod first_run;
+mod journey;
+mod output;
+mod phone_command;
+mod prompts;
+mod prompts_check;
+mod serve;
+mod server;
+
+pub use command::main;
+pub use config::{Config, ConfigError};
+pub use server::{Running, StartError, start};

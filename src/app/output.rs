@@ -1,0 +1,27 @@
+//! What goes to the terminal: results to standard output, errors and the log to standard error.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+/// Writes a line to standard output. A reader that has gone away is no error.
+pub fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
+}
+
+/// Writes why the program could not do what it was told, and gives the exit status for it.
+pub fn fail(error: &dyn std::error::Error) -> ExitCode {
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "tsunagu: {error}");
+    ExitCode::FAILURE
+}
+
+/// Starts the log: for the server from `info` on, otherwise only warnings; `RUST_LOG` says otherwise.
+pub fn log(is_server: bool) {
+    let usual = if is_server { "info" } else { "error" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
