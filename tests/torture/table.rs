@@ -40,6 +40,7 @@ pub struct Case {
 }
 
 /// Answers to a right request from a stranger: anything but "I can't read this".
+const IN_A_DIALOG: &[u16] = &[200, 401, 403, 404, 405, 407, 480, 481, 486, 488, 501];
 const ANY_ANSWER: &[u16] = &[200, 401, 403, 404, 405, 407, 480, 486, 488, 501];
 /// The same, where calling it unreadable is right too.
 const ANY_ANSWER_OR_400: &[u16] = &[200, 400, 401, 403, 404, 405, 407, 480, 486, 488, 501];
@@ -64,7 +65,8 @@ pub fn cases(port: u16) -> Vec<Case> {
         };
     }
     vec![
-        case!("3.1.1.1", "wsinv", Served(ANY_ANSWER)),
+        // Its To has a tag: to a server that knows no such dialog it is answered 481 (RFC 3261 section 12.2.2).
+        case!("3.1.1.1", "wsinv", Served(IN_A_DIALOG)),
         case!("3.1.1.2", "intmeth", Refused(NO_SUCH_METHOD)),
         case!("3.1.1.3", "esc01", Served(ANY_ANSWER)),
         case!("3.1.1.4", "escnull", Served(ANY_ANSWER)),
