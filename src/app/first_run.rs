@@ -26,16 +26,19 @@ pub enum DataError {
 }
 
 /// Opens the data folder: `tsunagu.db`, and `secret.key` which seals the phones' passwords in it. Makes what isn't there.
-/// On the first start an administrator's token is made, and given back to be shown once.
-pub async fn open(folder: &Path) -> Result<(Directory, Option<Secret>), DataError> {
+pub async fn open(folder: &Path) -> Result<Directory, DataError> {
     let unusable = |source| DataError::Folder { folder: folder.display().to_string(), source };
     std::fs::create_dir_all(folder).map_err(unusable)?;
     let sealer = Sealer::from_file(&folder.join("secret.key"), rand::random()).map_err(unusable)?;
     let db = Db::open(&folder.join("tsunagu.db")).await?;
-    let directory = Directory::open(db, sealer).await?;
-    let token = match directory.has_tokens().await? {
-        true => None,
-        false => Some(directory.make_token("first administrator", UnixMillis::now()).await?),
-    };
-    Ok((directory, token))
+    Ok(Directory::open(db, sealer).await?)
+}
+
+/// On the first start: an administrator's token, to be shown once. Asked for when nothing can fail any more, or a start
+/// that fails would take the token with it.
+pub async fn token(directory: &Directory) -> Result<Option<Secret>, DataError> {
+    match directory.has_tokens().await? {
+        true => Ok(None),
+        false => Ok(Some(directory.make_token("first administrator", UnixMillis::now()).await?)),
+    }
 }

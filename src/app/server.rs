@@ -114,7 +114,7 @@ impl Running {
 /// Starts everything. When it returns, phones can come.
 pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let metrics = recorder();
-    let (directory, token) = first_run::open(data).await?;
+    let directory = first_run::open(data).await?;
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
     let auto_registration = AutoRegistration::new(config.auto_registration.clone(), directory.clone())?;
@@ -149,6 +149,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     );
     let (handset_listener, handset) = listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = listen("admin", config.listen.admin).await?;
+    let token = first_run::token(&directory).await?;
     let is_ready = Arc::new(AtomicBool::new(true));
     let handset_door = HandsetDoor {
         enrolments: enrolments.clone(),
@@ -167,7 +168,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(until(&stop, route(incoming, registrar.clone(), switchboard.clone())));
     tasks.spawn(until(&stop, follow(registrar_news, enrolments.clone())));
-    tasks.spawn(until(&stop, tidy(registrar.clone(), enrolments.clone())));
+    tasks.spawn(until(&stop, tidy(registrar.clone())));
+    tasks.spawn(until(&stop, chase(enrolments.clone())));
     let caller = RingBack { config: config.clone(), endpoint: endpoint.clone(), engine, voice, registrar };
     tasks.spawn(until(&stop, caller.run(completed)));
     tasks.spawn(serve(handset_listener, handset_router(handset_door), stop.subscribe()));
@@ -335,23 +337,29 @@ async fn follow(mut news: mpsc::Receiver<RegistrarEvent>, enrolments: Enrolments
 }
 
 /// What has to be looked after again and again.
-async fn tidy(registrar: Registrar, enrolments: Enrolments) {
+async fn tidy(registrar: Registrar) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut rounds = 0_u64;
     loop {
         second.tick().await;
         registrar.tidy().await;
-        if rounds.is_multiple_of(5)
-            && let Err(error) = enrolments.tidy(UnixMillis::now()).await
-        {
-            tracing::error!(%error, "enrolments could not be looked after");
-        }
         if rounds.is_multiple_of(30)
             && let Err(error) = registrar.collect_leases().await
         {
             tracing::error!(%error, "leases could not be looked after");
         }
         rounds += 1;
+    }
+}
+
+/// Enrolments that are not complete yet. Apart from the registrar's: a phone that doesn't answer takes its time.
+async fn chase(enrolments: Enrolments) {
+    let mut every = tokio::time::interval(Duration::from_secs(2));
+    loop {
+        every.tick().await;
+        if let Err(error) = enrolments.tidy(UnixMillis::now()).await {
+            tracing::error!(%error, "enrolments could not be looked after");
+        }
     }
 }
 

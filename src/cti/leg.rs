@@ -116,9 +116,11 @@ impl Running {
             ForLeg::Request(request, responder) => {
                 let is_invite = request.method == Method::Invite;
                 let outputs = self.leg.call.handle(now, Input::Request(request));
+                let is_taken =
+                    outputs.iter().any(|output| matches!(output, Output::Answer(answer) if answer.status < 300));
                 let responder = self.carry_out(outputs, Some(responder)).await;
                 // A 2xx of a re-INVITE is repeated through the re-INVITE's own transaction.
-                if let (true, Some(responder)) = (is_invite, responder) {
+                if let (true, Some(responder)) = (is_invite && is_taken, responder) {
                     self.leg.responder = responder;
                 }
             }

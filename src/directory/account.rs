@@ -31,6 +31,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// True if this digest algorithm is one it is offered.
+    pub fn offers(&self, algorithm: &str) -> bool {
+        self.algorithms.iter().any(|offered| offered.eq_ignore_ascii_case(algorithm))
+    }
+
     /// True if it may register `user` as its address-of-record: a number of its own, or its own name.
     pub fn may_register(&self, user: &str) -> bool {
         let numbers = self.lines.iter().chain(&self.temporary_number);

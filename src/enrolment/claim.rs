@@ -67,7 +67,8 @@ impl Enrolments {
         }
         store::begin(&mut transaction, id, now).await?;
         store::step(&mut transaction, id, now, Step::Called, "").await?;
-        let phone_locked = store::counter(&mut transaction, Scope::Phone, &id.to_string()).await?.is_locked(now);
+        let device = self.device(id).await?;
+        let phone_locked = store::counter(&mut transaction, Scope::Phone, &device).await?.is_locked(now);
         let all_locked = store::counter(&mut transaction, Scope::All, "").await?.is_locked(now);
         if phone_locked || all_locked {
             let detail = Refusal::LockedOut.as_str();
@@ -84,7 +85,7 @@ impl Enrolments {
         }
         let user = match self.prove(claim).await? {
             Some((user, prover)) => {
-                self.forgive(claim, &user, prover, now).await?;
+                self.forgive_user(claim, &user, prover, now).await?;
                 user
             }
             None => {
@@ -97,6 +98,9 @@ impl Enrolments {
         };
         match self.bind(claim, &user, now).await? {
             Ok((extension, next, strangers)) => {
+                for stranger in &strangers {
+                    self.registrar.forget(*stranger);
+                }
                 for changed in strangers.iter().chain([&claim.phone]) {
                     self.directory.refresh_account(*changed).await?;
                 }
@@ -119,8 +123,8 @@ impl Enrolments {
     /// Counts the attempt as wrong until it is shown to be right. False if somebody is locked out: then nothing is counted.
     async fn count_attempt(&self, claim: &Claim, now: UnixMillis) -> Result<bool, EnrolmentError> {
         let settings = &self.settings.lockout;
-        let phone = claim.phone.to_string();
-        let scopes = [(Scope::User, claim.id.as_str()), (Scope::Phone, phone.as_str()), (Scope::All, "")];
+        let device = self.device(claim.phone).await?;
+        let scopes = [(Scope::User, claim.id.as_str()), (Scope::Phone, device.as_str()), (Scope::All, "")];
         let mut transaction = self.directory.db().write().await?;
         let mut counters = Vec::with_capacity(scopes.len());
         for (scope, subject) in scopes {
@@ -145,14 +149,21 @@ impl Enrolments {
         Ok(true)
     }
 
-    /// The attempt was right after all.
-    async fn forgive(&self, claim: &Claim, user: &User, prover: Prover, now: UnixMillis) -> Result<(), EnrolmentError> {
+    /// The attempt was right after all: the user's counter goes, and the attempt is taken back from the others. Wrong attempts
+    /// from the same phone stay counted until it is bound, or one good PIN would buy guesses at others.
+    async fn forgive_user(
+        &self,
+        claim: &Claim,
+        user: &User,
+        prover: Prover,
+        now: UnixMillis,
+    ) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         store::clear_counter(&mut transaction, Scope::User, user.self_service_id.as_str()).await?;
-        store::clear_counter(&mut transaction, Scope::Phone, &claim.phone.to_string()).await?;
-        let mut all = store::counter(&mut transaction, Scope::All, "").await?;
-        all.failures = all.failures.saturating_sub(1);
-        store::set_counter(&mut transaction, Scope::All, "", &all).await?;
+        for (scope, subject) in [(Scope::Phone, self.device(claim.phone).await?), (Scope::All, String::new())] {
+            let counter = store::counter(&mut transaction, scope, &subject).await?;
+            store::set_counter(&mut transaction, scope, &subject, &counter.taken_back(now)).await?;
+        }
         let detail = match prover {
             Prover::User => "PIN",
             Prover::Administrator => "authentication code",
@@ -160,6 +171,12 @@ impl Enrolments {
         };
         store::step(&mut transaction, claim.phone, now, Step::Authenticated, detail).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// What a phone's attempts are counted under.
+    async fn device(&self, phone: PhoneId) -> Result<String, EnrolmentError> {
+        let record = self.directory.phone(phone).await?;
+        Ok(record.as_ref().map_or_else(|| phone.to_string(), device_of))
     }
 
     /// Who it is, if the proof holds. The work is the same for an ID nobody has.
@@ -255,6 +272,7 @@ impl Enrolments {
             language: &claim.language.to_string(),
             cooling,
         };
+        store::clear_counter(&mut transaction, Scope::Phone, &device_of(&phone)).await?;
         store::bind(&mut transaction, &bind, now).await?;
         let line = Line { number: extension.clone(), label, display };
         directory::insert_line(&mut transaction, phone.id, 1, &line).await?;
@@ -283,5 +301,14 @@ impl Enrolments {
             crate::registrar::release(transaction, *stranger).await?;
         }
         Ok(strangers)
+    }
+}
+
+/// What a phone's attempts are counted under: the address it came from and its hardware address, so that fetching a new
+/// quarantine line buys no new attempts.
+fn device_of(phone: &Phone) -> String {
+    match phone.mac {
+        Some(mac) => format!("{} {mac}", phone.source),
+        None => format!("{} {}", phone.source, phone.auth_name),
     }
 }

@@ -70,9 +70,12 @@ impl Enrolments {
         mac: MacAddress,
         now: UnixMillis,
     ) -> Result<Fetch, EnrolmentError> {
-        if self.registrar.auto_registration().allows(request.source).is_err()
-            || store::is_enrolled(self.directory.db().reader(), mac).await?
-        {
+        match self.registrar.auto_registration().knock(request.source, now) {
+            Ok(()) => {}
+            Err(Refusal::TooManyFromAddress | Refusal::PoolDry) => return Ok(Fetch::SlowDown),
+            Err(Refusal::Off | Refusal::Network) => return Ok(Fetch::NotFound),
+        }
+        if store::is_enrolled(self.directory.db().reader(), mac).await? {
             return Ok(Fetch::NotFound);
         }
         let password = random_secret();

@@ -43,18 +43,52 @@ impl Counter {
         self.locked_until.is_some_and(|until| until > now)
     }
 
+    /// A day without a wrong attempt, or after the last lockout, and all is forgotten.
+    fn after_quiet(self, now: UnixMillis, settings: &LockoutSettings) -> Self {
+        let quiet_since = self.locked_until.map_or(self.last_at, |until| until.max(self.last_at));
+        match now.since(quiet_since) >= Duration::from_secs(settings.forget_seconds) {
+            true => Self::NEW,
+            false => self,
+        }
+    }
+
+    /// Over all, wrong attempts are everyday life: they leak away, so that only a burst of them locks everybody out.
+    fn leaked(self, now: UnixMillis, settings: &LockoutSettings) -> Self {
+        let limit = u64::from(settings.attempts_over_all.max(1));
+        let one = Duration::from_secs(settings.forget_over_all_seconds) / u32::try_from(limit).unwrap_or(u32::MAX);
+        let leaked = now.since(self.last_at).as_millis() / one.as_millis().max(1);
+        match u32::try_from(leaked) {
+            Ok(leaked) if leaked < self.failures => {
+                Self { failures: self.failures - leaked, last_at: self.last_at.after(one * leaked), ..self }
+            }
+            _ => Self { last_at: now, ..Self::NEW },
+        }
+    }
+
+    /// The last attempt was right after all; a lockout that it alone brought is lifted.
+    pub(super) fn taken_back(self, now: UnixMillis) -> Self {
+        let was_brought = self.is_locked(now);
+        Self {
+            failures: self.failures.saturating_sub(u32::from(!was_brought)),
+            times_locked: self.times_locked.saturating_sub(u32::from(was_brought)),
+            locked_until: self.locked_until.filter(|_| !was_brought),
+            ..self
+        }
+    }
+
     /// One more attempt. It counts as wrong until shown to be right, so that attempts side by side can't slip past the limit.
     pub(super) fn attempt(self, scope: Scope, now: UnixMillis, settings: &LockoutSettings) -> Self {
         let (limit, first) = match scope {
             Scope::User | Scope::Phone => (settings.attempts, settings.seconds),
             Scope::All => (settings.attempts_over_all, settings.seconds_over_all),
         };
-        let quiet_since = self.locked_until.map_or(self.last_at, |until| until.max(self.last_at));
-        let is_forgotten = now.since(quiet_since) >= Duration::from_secs(settings.forget_seconds);
-        let counter = if is_forgotten { Self::NEW } else { self };
+        let counter = match scope {
+            Scope::User | Scope::Phone => self.after_quiet(now, settings),
+            Scope::All => self.leaked(now, settings),
+        };
         let failures = counter.failures.saturating_add(1);
         if failures < limit {
-            return Self { failures, last_at: now, ..counter };
+            return Self { failures, last_at: if scope == Scope::All { counter.last_at } else { now }, ..counter };
         }
         let doubled = first.saturating_mul(1 << counter.times_locked.min(32)).min(settings.longest_seconds);
         Self {
@@ -78,6 +112,7 @@ mod tests {
         seconds_over_all: 60,
         longest_seconds: 86_400,
         forget_seconds: 86_400,
+        forget_over_all_seconds: 3600,
     };
 
     /// Attempts whenever one is let through, once a second for `seconds`; returns how many were.
@@ -123,5 +158,30 @@ mod tests {
         }
         let tomorrow = now.after(Duration::from_secs(86_400));
         assert_eq!(counter.attempt(Scope::User, tomorrow, &SETTINGS).failures, 1);
+    }
+
+    #[test]
+    fn over_all_only_a_burst_locks_everybody_out() {
+        let start = UnixMillis::new(1_000_000_000_000);
+        let mut counter = Counter::NEW;
+        for second in 0..7200 {
+            let now = start.after(Duration::from_secs(second * 20));
+            counter = counter.attempt(Scope::All, now, &SETTINGS);
+            assert!(!counter.is_locked(now), "one attempt in 20 seconds is everyday life");
+        }
+        let later = start.after(Duration::from_secs(200_000));
+        let burst = (0..200).fold(Counter::NEW, |counter, _| counter.attempt(Scope::All, later, &SETTINGS));
+        assert!(burst.is_locked(later));
+    }
+
+    #[test]
+    fn a_right_attempt_takes_itself_back_and_nothing_else() {
+        let now = UnixMillis::new(1_000_000_000_000);
+        let four = (0..4).fold(Counter::NEW, |counter, _| counter.attempt(Scope::Phone, now, &SETTINGS));
+        let fifth = four.attempt(Scope::Phone, now, &SETTINGS);
+        assert!(fifth.is_locked(now));
+        let back = fifth.taken_back(now);
+        assert!(!back.is_locked(now));
+        assert_eq!((back.failures, back.times_locked), (four.failures, four.times_locked));
     }
 }

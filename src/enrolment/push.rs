@@ -13,6 +13,8 @@ use crate::vocab::{PhoneId, UnixMillis};
 
 /// How long a phone may take to answer before the next thing is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Phones looked after side by side.
+const AT_ONCE: usize = 16;
 
 impl Enrolments {
     /// Has a bound phone fetch its configuration; for one that takes none, looks whether it answers.
@@ -97,27 +99,61 @@ impl Enrolments {
         Ok(transaction.commit().await?)
     }
 
-    /// Notifies phones again whose secrets still wait to be fetched, and gives up on enrolments that are overdue.
+    /// Looks after enrolments that were bound and are still open, whatever interrupted them: a phone that is back is complete,
+    /// one that is not is notified again, and one that takes too long is given up.
     pub(super) async fn chase(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
-        let reader = self.directory.db().reader();
-        for phone in store::pending_pushes(reader).await? {
-            let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
-            if self.may_notify(phone, now, wait) {
-                self.push(phone, now).await?;
-            }
-        }
         let then = now.before(Duration::from_secs(self.settings.completion.seconds));
-        for phone in store::overdue(reader, then).await? {
-            let mut transaction = self.directory.db().write().await?;
-            let steps = store::open_steps(&mut transaction, phone).await?;
-            let ending = EnrolmentEnding::of_unfinished(&steps);
-            store::end(&mut transaction, phone, now, ending).await?;
-            let detail = format!("phone {phone}: {}", ending.as_str());
-            crate::directory::record_event(&mut transaction, now, "warning", "enrolment-failed", &detail).await?;
-            transaction.commit().await?;
-            metrics::counter!("enrolments_ended_total", "ending" => ending.as_str()).increment(1);
-            tracing::warn!(%phone, ending = ending.as_str(), "an enrolment was not completed");
+        let open = store::bound_and_open(self.directory.db().reader()).await?;
+        let mut work = tokio::task::JoinSet::new();
+        for (phone, bound_at) in open {
+            if bound_at < then {
+                self.give_up(phone, now).await?;
+                continue;
+            }
+            if work.len() >= AT_ONCE {
+                work.join_next().await;
+            }
+            let this = self.clone();
+            work.spawn(async move {
+                if let Err(error) = this.look_after(phone, now).await {
+                    tracing::error!(%error, %phone, "an enrolment could not be looked after");
+                }
+            });
         }
+        while work.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    async fn look_after(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
+        let bindings = self.registrar.location().of_phone(phone, Instant::now());
+        let on_its_line = bindings.iter().find(|(aor, _)| record.lines.iter().any(|line| line.number.as_str() == aor));
+        if let (Some((aor, _)), true) = (on_its_line, record.is_managed) {
+            return self.seen_on_its_line(&record, aor, now).await;
+        }
+        let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
+        if !self.may_notify(phone, now, wait) {
+            return Ok(());
+        }
+        // It has had the time of a whole notification to come back with what it fetched: the answer may have been lost.
+        let mut transaction = self.directory.db().write().await?;
+        if record.is_managed {
+            store::rearm(&mut transaction, phone).await?;
+        }
+        transaction.commit().await?;
+        self.push(phone, now).await
+    }
+
+    async fn give_up(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let mut transaction = self.directory.db().write().await?;
+        let steps = store::open_steps(&mut transaction, phone).await?;
+        let ending = EnrolmentEnding::of_unfinished(&steps);
+        store::end(&mut transaction, phone, now, ending).await?;
+        let detail = format!("phone {phone}: {}", ending.as_str());
+        crate::directory::record_event(&mut transaction, now, "warning", "enrolment-failed", &detail).await?;
+        transaction.commit().await?;
+        metrics::counter!("enrolments_ended_total", "ending" => ending.as_str()).increment(1);
+        tracing::warn!(%phone, ending = ending.as_str(), "an enrolment was not completed");
         Ok(())
     }
 }

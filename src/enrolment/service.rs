@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::record::Enrolment;
 use super::settings::EnrolmentSettings;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::{Account, CredentialHash, Directory, PhoneState};
+use crate::directory::{Account, CredentialHash, Directory, Phone, PhoneState};
 use crate::locale::Words;
 use crate::provisioning::Templates;
 use crate::registrar::{Registrar, RegistrarEvent};
@@ -133,31 +133,50 @@ impl Enrolments {
 
     async fn registered(&self, phone: PhoneId, aor: &str, now: UnixMillis) -> Result<(), EnrolmentError> {
         let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
-        let is_on_its_line = record.lines.iter().any(|line| line.number.as_str() == aor);
-        let mut transaction = self.directory.db().write().await?;
-        let steps = store::open_steps(&mut transaction, phone).await?;
         match record.state {
             PhoneState::Quarantine => {
+                let mut transaction = self.directory.db().write().await?;
+                let steps = store::open_steps(&mut transaction, phone).await?;
                 if !steps.contains(&Step::Registered) {
                     store::step(&mut transaction, phone, now, Step::Registered, aor).await?;
                 }
                 Ok(transaction.commit().await?)
             }
-            PhoneState::Enrolled if is_on_its_line && steps.contains(&Step::FetchedAgain) => {
-                store::step(&mut transaction, phone, now, Step::RegisteredAgain, aor).await?;
-                transaction.commit().await?;
-                self.complete(phone, now).await
+            PhoneState::Enrolled if record.lines.iter().any(|line| line.number.as_str() == aor) => {
+                self.seen_on_its_line(&record, aor, now).await
             }
             // It came back with the configuration it had before.
-            PhoneState::Enrolled if steps.contains(&Step::Bound) && !steps.contains(&Step::FetchedAgain) => {
-                drop(transaction);
-                let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
-                if self.may_notify(phone, now, wait) {
-                    self.push(phone, now).await?;
-                }
-                Ok(())
-            }
-            PhoneState::Enrolled | PhoneState::Released => Ok(()),
+            PhoneState::Enrolled => self.notify_again(phone, now).await,
+            PhoneState::Released => Ok(()),
+        }
+    }
+
+    /// A phone is registered on its user's number: done, if it has its configuration.
+    pub(super) async fn seen_on_its_line(
+        &self,
+        phone: &Phone,
+        aor: &str,
+        now: UnixMillis,
+    ) -> Result<(), EnrolmentError> {
+        let mut transaction = self.directory.db().write().await?;
+        if phone.is_managed && store::is_push_pending(&mut transaction, phone.id).await? {
+            drop(transaction);
+            return self.notify_again(phone.id, now).await;
+        }
+        let steps = store::open_steps(&mut transaction, phone.id).await?;
+        if !steps.contains(&Step::RegisteredAgain) {
+            store::step(&mut transaction, phone.id, now, Step::RegisteredAgain, aor).await?;
+        }
+        transaction.commit().await?;
+        self.complete(phone.id, now).await
+    }
+
+    /// Notifies a phone, unless it was notified a moment ago.
+    pub(super) async fn notify_again(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
+        match self.may_notify(phone, now, wait) {
+            true => self.push(phone, now).await,
+            false => Ok(()),
         }
     }
 
@@ -165,6 +184,7 @@ impl Enrolments {
     pub(super) async fn complete(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         store::forget_the_past(&mut transaction, phone).await?;
+        let language = store::open_language(&mut transaction, phone).await?;
         let is_news = store::end(&mut transaction, phone, now, EnrolmentEnding::Complete).await?;
         transaction.commit().await?;
         self.directory.refresh_account(phone).await?;
@@ -174,7 +194,6 @@ impl Enrolments {
         metrics::counter!("enrolments_ended_total", "ending" => "complete").increment(1);
         tracing::info!(%phone, "an enrolment is complete");
         let record = self.directory.phone(phone).await?;
-        let language = self.list(1).await?.into_iter().find(|last| last.phone == phone).and_then(|last| last.language);
         if let Some(extension) = record.and_then(|record| record.number().cloned()) {
             let _ = self.completions.try_send(Completed { phone, extension, language });
         }
@@ -190,6 +209,15 @@ impl Enrolments {
         }
         notified.insert(phone, now);
         true
+    }
+
+    /// Has a phone fetch its configuration with its secrets once more: for a phone that lost them on the way.
+    pub async fn push_again(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let mut transaction = self.directory.db().write().await?;
+        store::rearm(&mut transaction, phone).await?;
+        transaction.commit().await?;
+        self.may_notify(phone, now, Duration::ZERO);
+        self.push(phone, now).await
     }
 
     /// The caller has heard all; the phone is to fetch its configuration.

@@ -47,6 +47,8 @@ pub struct LockoutSettings {
     pub longest_seconds: u64,
     /// Seconds without a wrong attempt after which all is forgotten.
     pub forget_seconds: u64,
+    /// Seconds in which the wrong attempts that lock everybody out must come; older ones leak away.
+    pub forget_over_all_seconds: u64,
 }
 
 impl Default for LockoutSettings {
@@ -58,6 +60,7 @@ impl Default for LockoutSettings {
             seconds_over_all: 60,
             longest_seconds: 24 * 3600,
             forget_seconds: 24 * 3600,
+            forget_over_all_seconds: 3600,
         }
     }
 }

@@ -187,20 +187,47 @@ pub(super) async fn forget_the_past(db: &mut SqliteConnection, phone: PhoneId) -
     Ok(())
 }
 
-/// Phones whose secrets wait to be fetched.
-pub(super) async fn pending_pushes(db: &SqlitePool) -> Result<Vec<PhoneId>, EnrolmentError> {
-    let ids: Vec<String> =
-        sqlx::query_scalar("SELECT id FROM phones WHERE push_pending = 1 AND state = 'enrolled'").fetch_all(db).await?;
-    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+/// True while a phone's secrets wait to be fetched.
+pub(super) async fn is_push_pending(db: &mut SqliteConnection, phone: PhoneId) -> Result<bool, EnrolmentError> {
+    let pending: Option<bool> = sqlx::query_scalar("SELECT push_pending FROM phones WHERE id = $1")
+        .bind(phone.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(pending.unwrap_or(false))
 }
 
-/// Phones that were bound before `then` and whose enrolment is still open.
-pub(super) async fn overdue(db: &SqlitePool, then: UnixMillis) -> Result<Vec<PhoneId>, EnrolmentError> {
-    let ids: Vec<String> = sqlx::query_scalar("SELECT phone FROM enrolments WHERE ended_at IS NULL AND bound_at < $1")
-        .bind(then.get())
+/// A new push: an enrolled phone's secrets may be fetched once more.
+pub(super) async fn rearm(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
+    sqlx::query(
+        "UPDATE phones SET push_pending = 1 WHERE id = $1 AND state = 'enrolled' AND sealed_secret IS NOT NULL",
+    )
+    .bind(phone.to_string())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Phones that were bound and whose enrolment is still open, and since when.
+pub(super) async fn bound_and_open(db: &SqlitePool) -> Result<Vec<(PhoneId, UnixMillis)>, EnrolmentError> {
+    let rows = sqlx::query("SELECT phone, bound_at FROM enrolments WHERE ended_at IS NULL AND bound_at IS NOT NULL")
         .fetch_all(db)
         .await?;
-    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("phone")?;
+            let bound_at = UnixMillis::new(row.try_get("bound_at")?);
+            Ok((id.parse().map_err(|_| unreadable("phone"))?, bound_at))
+        })
+        .collect()
+}
+
+/// The language chosen in a phone's open enrolment.
+pub(super) async fn open_language(db: &mut SqliteConnection, phone: PhoneId) -> Result<Option<String>, EnrolmentError> {
+    let language = sqlx::query_scalar("SELECT language FROM enrolments WHERE phone = $1 AND ended_at IS NULL")
+        .bind(phone.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(language.flatten())
 }
 
 /// How a lockout's counter stands.

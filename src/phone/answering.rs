@@ -7,44 +7,47 @@ use tokio::sync::{mpsc, watch};
 
 use super::agent::Agent;
 use super::call::{CallPhase, CallView};
-use super::client::Repetition;
+use super::client::{Due, Repetition};
 use super::conversation::{Conversation, Unacknowledged, finish, path};
 use super::credentials::Credentials;
 use super::dialling::offer;
 use super::dialog::Dialog;
 use super::event::{Ending, PhoneEvent, Side};
-use super::fields::{uri, user};
+use super::fields::{param, uri, user};
+use super::message::Message;
+use super::options::SipTransport;
 use super::sdp::RemoteAudio;
 use super::transport::Arrived;
 use super::voice::Voice;
 
 /// Takes an INVITE that opens a call.
 pub async fn ring(agent: Arc<Agent>, invite: Arrived) {
+    let no = |status, reason| agent.response(&invite.message, status, reason);
     let Ok((account, over)) = agent.account() else {
-        return refuse(&agent, &invite, 480, "Temporarily Unavailable").await;
+        return refuse(&agent, &invite, no(480, "Temporarily Unavailable")).await;
     };
     let call_id = invite.message.call_id().to_owned();
     let Some(mut received) = agent.open_dialog(&call_id) else {
-        return refuse(&agent, &invite, 486, "Busy Here").await;
+        return refuse(&agent, &invite, no(486, "Busy Here")).await;
     };
     let remote = RemoteAudio::parse(&invite.message.body);
     let awaits_answer = invite.message.body.is_empty();
     if remote.is_err() && !awaits_answer {
         agent.close_dialog(&call_id);
-        return refuse(&agent, &invite, 488, "Not Acceptable Here").await;
+        return refuse(&agent, &invite, no(488, "Not Acceptable Here")).await;
     }
     let from = user(uri(invite.message.header("From").unwrap_or_default())).to_owned();
     agent.tell(PhoneEvent::Incoming { from });
     let view = Arc::new(watch::Sender::new(CallView { phase: CallPhase::Ringing, heard: Vec::new() }));
     let Ok(voice) = Voice::open(&agent, view.clone()).await else {
         agent.close_dialog(&call_id);
-        return refuse(&agent, &invite, 500, "Server Internal Error").await;
+        return refuse(&agent, &invite, no(500, "Server Internal Error")).await;
     };
 
     let mut ringing = agent.response(&invite.message, 180, "Ringing");
     ringing.push("Contact", agent.contact(&account.number));
     agent.answer(&invite, ringing.clone()).await;
-    if let Err(ending) = rings_out(&agent, &invite, &mut received).await {
+    if let Err(ending) = rings_out(&agent, &invite, &ringing, &mut received).await {
         return finish(&agent, &view, &call_id, ending);
     }
 
@@ -88,7 +91,12 @@ pub async fn ring(agent: Arc<Agent>, invite: Arrived) {
 }
 
 /// Rings; an error is how the call ended before it was answered.
-async fn rings_out(agent: &Agent, invite: &Arrived, received: &mut mpsc::Receiver<Arrived>) -> Result<(), Ending> {
+async fn rings_out(
+    agent: &Arc<Agent>,
+    invite: &Arrived,
+    told: &Message,
+    received: &mut mpsc::Receiver<Arrived>,
+) -> Result<(), Ending> {
     let ringing = tokio::time::sleep(agent.options.ring_time);
     tokio::pin!(ringing);
     loop {
@@ -98,7 +106,9 @@ async fn rings_out(agent: &Agent, invite: &Arrived, received: &mut mpsc::Receive
                 Some(arrived) if arrived.message.method() == "CANCEL" => {
                     let response = agent.response(&arrived.message, 200, "OK");
                     agent.answer(&arrived, response).await;
-                    refuse(agent, invite, 487, "Request Terminated").await;
+                    let mut refusal = agent.response(&invite.message, 487, "Request Terminated");
+                    refusal.set("To", told.header("To").unwrap_or_default());
+                    refuse(agent, invite, refusal).await;
                     return Err(Ending { by: Side::Server, reason: "cancelled".to_owned() });
                 }
                 Some(_) => {}
@@ -108,7 +118,27 @@ async fn rings_out(agent: &Agent, invite: &Arrived, received: &mut mpsc::Receive
     }
 }
 
-async fn refuse(agent: &Agent, invite: &Arrived, status: u16, reason: &str) {
-    let response = agent.response(&invite.message, status, reason);
+/// Refuses an INVITE; on UDP again and again until its ACK comes (RFC 3261 section 17.2.1, timers G and H).
+async fn refuse(agent: &Arc<Agent>, invite: &Arrived, response: Message) {
+    let (over, peer, bytes) = (invite.transport, invite.peer, response.write());
+    let key = param(invite.message.header("Via").unwrap_or_default(), "branch").map(|branch| format!("{branch} ACK"));
+    let key = key.filter(|_| over == SipTransport::Udp);
+    let acknowledged = key.map(|key| (agent.expect(key.clone()), key));
     agent.answer(invite, response).await;
+    let Some((mut acknowledged, key)) = acknowledged else { return };
+    let repeating = agent.clone();
+    agent.tasks.spawn(async move {
+        let mut repetition = Repetition::of_success(Instant::now());
+        loop {
+            tokio::select! {
+                _ = acknowledged.recv() => break,
+                () = tokio::time::sleep_until(repetition.due().into()) => match repetition.poll(Instant::now()) {
+                    Due::Nothing => {}
+                    Due::Repeat => drop(repeating.transport.send(over, peer, bytes.clone()).await),
+                    Due::GiveUp => break,
+                },
+            }
+        }
+        repeating.expect_no_more(&key);
+    });
 }

@@ -33,7 +33,10 @@ pub async fn receive(agent: Arc<Agent>, mut inbox: mpsc::Receiver<Arrived>, comm
 async fn take_request(agent: &Arc<Agent>, arrived: Arrived, commands: &mpsc::Sender<Command>) {
     let message = &arrived.message;
     if message.method() == "ACK" {
-        let _ = agent.hand_to_dialog(arrived);
+        // The ACK of a refusal belongs to its transaction, that of a 2xx to the dialog.
+        if let Some(arrived) = agent.hand_response(arrived) {
+            let _ = agent.hand_to_dialog(arrived);
+        }
         return;
     }
     let whole = ["Via", "From", "To", "Call-ID", "CSeq"].iter().all(|name| message.header(name).is_some());

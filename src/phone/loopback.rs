@@ -183,6 +183,7 @@ async fn calls_are_cancelled_from_both_sides() {
     server.ask("CANCEL", "back", "<sip:4001@x>", "", "").await;
     server.response(200).await;
     let refusal = server.response(487).await;
+    assert_eq!(server.response(487).await, refusal, "repeated until its ACK comes");
     server.ask("ACK", "back", refusal.to_header().unwrap().value(), "", "").await;
     phone.wait_idle(PATIENCE).await.unwrap();
     let ended = PhoneEvent::Ended(Ending { by: Side::Server, reason: "cancelled".to_owned() });

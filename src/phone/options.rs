@@ -136,7 +136,8 @@ impl Codec {
 /// Everything a phone needs to boot.
 #[derive(Clone)]
 pub struct PhoneOptions {
-    /// The address its sockets are bound to; named in SIP and SDP unless the server tells another (RFC 3581).
+    /// The address its sockets are bound to, which must be one of this machine's (not 0.0.0.0); named in SIP and SDP unless
+    /// the server tells another (RFC 3581).
     pub local_ip: IpAddr,
     /// The SIP port, or 0 for any.
     pub sip_port: u16,

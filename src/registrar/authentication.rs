@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::directory::{Account, Accounts};
 use crate::sip::Flow;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1};
@@ -19,6 +21,7 @@ pub struct Authenticator {
     realm: Arc<str>,
     accounts: Accounts,
     nonces: Arc<Mutex<Nonces>>,
+    key: Arc<[u8; 32]>,
     nobody: Arc<Secret>,
 }
 
@@ -50,6 +53,7 @@ impl Authenticator {
             realm: realm.into(),
             accounts,
             nonces: Arc::new(Mutex::new(Nonces::new(key, NONCE_LIFETIME))),
+            key: Arc::new(key),
             nobody: Arc::new(Secret::from(hex::encode(key))),
         }
     }
@@ -66,14 +70,14 @@ impl Authenticator {
         let Some(credentials) =
             candidates.filter_map(Credentials::parse).find(|credentials| credentials.realm == *self.realm)
         else {
-            return Verdict::Answer(self.challenge(request, None, false, now, entropy));
+            return Verdict::Answer(self.challenge(request, flow, None, false, entropy, now));
         };
         let account = self.accounts.named(&credentials.username);
         match self.nonces().check(&credentials.nonce, None, now) {
-            NonceState::Fresh => {}
+            NonceState::Fresh if self.is_of_place(&credentials.nonce, flow.peer.ip()) => {}
             state => {
                 let is_stale = state == NonceState::Stale;
-                return Verdict::Answer(self.challenge(request, account.as_deref(), is_stale, now, entropy));
+                return Verdict::Answer(self.challenge(request, flow, account.as_deref(), is_stale, entropy, now));
             }
         }
         let method = request.method.as_str();
@@ -82,8 +86,13 @@ impl Authenticator {
         let old_secret = account.as_ref().and_then(|account| account.old_secret.as_ref());
         let was_right = self.matches(&credentials, old_secret.unwrap_or(&self.nobody), method);
         match account {
-            Some(account) if account.secret.is_none() => Self::at_its_place(request, account, flow.peer.ip()),
-            Some(account) if is_right || was_right => self.use_nonce(request, credentials, account, now, entropy),
+            Some(account) if account.secret.is_none() => match Self::at_its_place(request, account, flow.peer.ip()) {
+                Ok(account) => self.use_nonce(request, flow, &credentials, account, entropy, now),
+                Err(answer) => Verdict::Answer(answer),
+            },
+            Some(account) if (is_right || was_right) && account.offers(credentials.algorithm.as_str()) => {
+                self.use_nonce(request, flow, &credentials, account, entropy, now)
+            }
             Some(account) => {
                 tracing::info!(peer = %flow.peer, phone = %account.phone, "wrong SIP password");
                 metrics::counter!("sip_wrong_password_total").increment(1);
@@ -96,26 +105,40 @@ impl Authenticator {
     fn use_nonce(
         &self,
         request: &Request,
-        credentials: Credentials,
+        flow: Flow,
+        credentials: &Credentials,
         account: Arc<Account>,
-        now: UnixMillis,
         entropy: u64,
+        now: UnixMillis,
     ) -> Verdict {
         match self.nonces().check(&credentials.nonce, credentials.nc, now) {
             NonceState::Fresh => Verdict::Known(Identity::Account(account)),
             NonceState::Stale | NonceState::Replayed | NonceState::Forged => {
-                Verdict::Answer(self.challenge(request, Some(&account), true, now, entropy))
+                Verdict::Answer(self.challenge(request, flow, Some(&account), true, entropy, now))
             }
         }
     }
 
     /// A phone without a password of ours is believed only where it was first seen.
-    fn at_its_place(request: &Request, account: Arc<Account>, from: IpAddr) -> Verdict {
-        if account.source == from {
-            return Verdict::Known(Identity::Account(account));
+    fn at_its_place(request: &Request, account: Arc<Account>, from: IpAddr) -> Result<Arc<Account>, Response> {
+        if account.source == from.to_canonical() {
+            return Ok(account);
         }
         tracing::warn!(%from, phone = %account.phone, "a phone without a password came from another address");
-        Verdict::Answer(forbidden(request))
+        Err(forbidden(request))
+    }
+
+    /// A nonce is good only at the address it was given to: whoever answers it is there, and not only says so.
+    fn is_of_place(&self, nonce: &str, ip: IpAddr) -> bool {
+        let place = nonce.get(24..32).and_then(|text| u32::from_str_radix(text, 16).ok());
+        place == Some(self.place(ip))
+    }
+
+    fn place(&self, ip: IpAddr) -> u32 {
+        let mut hash = Sha256::new();
+        hash.update(self.key.as_slice());
+        hash.update(ip.to_canonical().to_string().as_bytes());
+        hash.finalize().first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
     }
 
     fn matches(&self, credentials: &Credentials, secret: &Secret, method: &str) -> bool {
@@ -127,10 +150,11 @@ impl Authenticator {
     fn challenge(
         &self,
         request: &Request,
+        flow: Flow,
         account: Option<&Account>,
         stale: bool,
-        now: UnixMillis,
         entropy: u64,
+        now: UnixMillis,
     ) -> Response {
         let named = || request.headers.from().ok().and_then(|from| from.uri.user());
         let known = match account {
@@ -139,7 +163,7 @@ impl Authenticator {
         };
         let algorithms: Vec<Algorithm> = known.iter().flatten().filter_map(|name| name.parse().ok()).collect();
         let algorithms = if algorithms.is_empty() { vec![Algorithm::Md5] } else { algorithms };
-        let nonce = self.nonces().issue(now, entropy);
+        let nonce = self.nonces().issue(now, entropy << 32 | u64::from(self.place(flow.peer.ip())));
         let mut response = request.respond(401);
         for algorithm in algorithms {
             let challenge = Challenge { realm: self.realm.to_string(), nonce: nonce.clone(), algorithm, stale };

@@ -217,13 +217,18 @@ impl AutoRegistration {
         }
     }
 
-    /// Lets a phone in: the next free number becomes its temporary one.
+    /// Counts somebody who asks to be let in: those who ask too often are slowed, whatever they would have been told.
+    pub fn knock(&self, source: IpAddr, now: UnixMillis) -> Result<(), Refusal> {
+        self.allows(source).and_then(|()| self.count(source, now))
+    }
+
+    /// Lets a phone in that has knocked: the next free number becomes its temporary one.
     pub async fn admit(
         &self,
         candidate: &Candidate,
         now: UnixMillis,
     ) -> Result<Result<Admission, Refusal>, RegistrarError> {
-        if let Err(refusal) = self.allows(candidate.source).and_then(|()| self.count(candidate.source, now)) {
+        if let Err(refusal) = self.allows(candidate.source) {
             return Ok(Err(refusal));
         }
         let phone = PhoneId::new(now, rand::random());

@@ -97,6 +97,15 @@ impl Location {
         found
     }
 
+    /// Forgets every binding of a phone whose record was changed so that it has none any more.
+    pub(super) fn forget(&self, phone: PhoneId) {
+        let mut table = self.table();
+        for aor in table.by_phone.get(&phone).cloned().unwrap_or_default() {
+            let left = table.by_aor.get(&aor).cloned().unwrap_or_default();
+            table.set(&aor, left.into_iter().filter(|binding| binding.phone != phone).collect());
+        }
+    }
+
     /// How many bindings there are.
     pub fn len(&self) -> usize {
         self.table().by_aor.values().map(Vec::len).sum()
@@ -132,7 +141,9 @@ impl Location {
         match committed.await {
             Ok(true) => Ok(Ok(after)),
             Ok(false) | Err(_) => {
-                self.table().set(aor, before);
+                let mut table = self.table();
+                let now_there = table.by_aor.get(aor).cloned().unwrap_or_default();
+                table.set(aor, undone(&before, &after, now_there));
                 Err(RegistrarError::Stopped)
             }
         }
@@ -169,6 +180,22 @@ impl Location {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is there now, less what a change from `before` to `after` did to it. What others changed since stays.
+fn undone(before: &[Binding], after: &[Binding], now_there: Vec<Binding>) -> Vec<Binding> {
+    let is_same =
+        |one: &Binding, two: &Binding| one.contact == two.contact && one.call_id == two.call_id && one.cseq == two.cseq;
+    let is_ours = |binding: &Binding| {
+        after.iter().any(|after| is_same(after, binding)) && !before.iter().any(|before| is_same(before, binding))
+    };
+    let mut left: Vec<Binding> = now_there.into_iter().filter(|binding| !is_ours(binding)).collect();
+    for binding in before {
+        if !left.iter().any(|left| left.contact == binding.contact) {
+            left.push(binding.clone());
+        }
+    }
+    left
 }
 
 /// What a registration makes of an address-of-record.

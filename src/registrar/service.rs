@@ -14,7 +14,7 @@ use super::{Authenticator, Identity, RegistrarError, RegistrarEvent, Verdict};
 use crate::directory::{Account, Directory, PhoneState};
 use crate::sip::Flow;
 use crate::sip::message::{NameAddr, Request, Response, SipUri};
-use crate::vocab::UnixMillis;
+use crate::vocab::{PhoneId, UnixMillis};
 
 /// Settings of the registrar.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -74,6 +74,11 @@ impl Registrar {
     /// Where everybody is.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Forgets where a phone is that was released in the database.
+    pub fn forget(&self, phone: PhoneId) {
+        self.location.forget(phone);
     }
 
     /// Who sent a request.
@@ -139,9 +144,14 @@ impl Registrar {
             sealed_secret: None,
             algorithms: "MD5".to_owned(),
             token_hash: None,
-            source: flow.peer.ip(),
+            source: flow.peer.ip().to_canonical(),
         };
-        let admission = match self.auto_registration.admit(&candidate, UnixMillis::now()).await? {
+        let now = UnixMillis::now();
+        let admission = match self.auto_registration.knock(candidate.source, now) {
+            Ok(()) => self.auto_registration.admit(&candidate, now).await?,
+            Err(refusal) => Err(refusal),
+        };
+        let admission = match admission {
             Ok(admission) => admission,
             // Whether a name exists must not show where auto-registration is not for this asker.
             Err(Refusal::Off | Refusal::Network) => return Ok(Err(forbidden(request))),
@@ -245,6 +255,7 @@ impl Registrar {
     /// Gives back the numbers of phones that went away; to be called every half minute or so.
     pub async fn collect_leases(&self) -> Result<(), RegistrarError> {
         for phone in self.auto_registration.collect(UnixMillis::now()).await? {
+            self.location.forget(phone);
             self.tell(RegistrarEvent::LeaseEnded { phone }).await;
         }
         Ok(())

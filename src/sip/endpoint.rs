@@ -299,7 +299,7 @@ impl Driver {
                 metrics::counter!("sip_malformed_total").increment(1);
                 tracing::debug!(peer = %flow.peer, fault = %malformed.fault, "malformed SIP message");
                 if let Some(answer) = malformed.answer {
-                    self.transmit(flow, answer.encode());
+                    self.transmit(super::transaction::way_back(&answer.headers, flow), answer.encode());
                 }
             }
             Event::Ping(flow) => self.transmit(flow, Bytes::from_static(b"\r\n")),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Serialize;
 
 use crate::directory::Phone;
@@ -41,6 +42,14 @@ pub async fn show(State(door): State<AdminDoor>, Path(id): Path<String>) -> Resu
     let id: PhoneId = id.parse().map_err(|_| Problem::not_found("phone"))?;
     let phone = door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))?;
     Ok(Json(view(&door, phone)))
+}
+
+/// Has an enrolled phone fetch its configuration with its secrets once more.
+pub async fn push(State(door): State<AdminDoor>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let id: PhoneId = id.parse().map_err(|_| Problem::not_found("phone"))?;
+    door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))?;
+    door.enrolments.push_again(id, UnixMillis::now()).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 fn view(door: &AdminDoor, phone: Phone) -> PhoneView {

@@ -11,7 +11,7 @@ use super::key::{Key, Merge};
 use super::server::{ServerTransaction, Step as ServerStep};
 use super::{Timers, TransactionId};
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::message::{Method, Request, Response, Via};
+use crate::sip::message::{Headers, Method, Request, Response, Via};
 
 /// What the layer wants done. Drained with [`Layer::next_output`] after every call.
 #[derive(Debug)]
@@ -116,14 +116,14 @@ impl Layer {
                 self.outputs.push_back(Output::Acknowledged(request, flow));
             }
         } else if let ServerStep::Send(octets) = serving.transaction.retransmitted() {
-            self.outputs.push_back(Output::Transmit(flow, octets));
+            self.outputs.push_back(Output::Transmit(way_back(&request.headers, flow), octets));
         }
     }
 
     fn accept(&mut self, now: Instant, key: Key, request: Request, flow: Flow) {
         if self.entries.len() >= self.most {
             let answer = request.respond(503).with_header("Retry-After", "5");
-            self.outputs.push_back(Output::Transmit(reply_flow(&answer, flow), answer.encode()));
+            self.outputs.push_back(Output::Transmit(way_back(&answer.headers, flow), answer.encode()));
             return;
         }
         let merge = Merge::of_request(&request.headers, &request.method);
@@ -142,6 +142,9 @@ impl Layer {
     }
 
     fn cancel(&mut self, now: Instant, key: Key, request: &Request, flow: Flow) {
+        if self.entries.len() >= self.most {
+            return;
+        }
         let invite = Key::cancelled_by(request).and_then(|key| self.by_key.get(&key).copied());
         let transaction = ServerTransaction::new(false, flow.transport.is_reliable());
         let id = self.insert(key, flow, Machine::Server(Box::new(Serving { transaction, merge: None })));
@@ -171,7 +174,8 @@ impl Layer {
     pub fn respond(&mut self, now: Instant, id: TransactionId, response: Response) {
         let Some(entry) = self.entries.get_mut(&id.0) else { return };
         let Machine::Server(serving) = &mut entry.machine else { return };
-        let flow = reply_flow(&response, entry.flow);
+        let flow = way_back(&response.headers, entry.flow);
+        entry.flow = flow;
         match serving.transaction.answer(now, response.status, response.encode(), &self.timers) {
             ServerStep::Send(octets) => self.outputs.push_back(Output::Transmit(flow, octets)),
             ServerStep::Rest | ServerStep::End | ServerStep::Unacknowledged => {}
@@ -354,11 +358,11 @@ fn host_text(ip: std::net::IpAddr) -> String {
 
 /// Where an answer goes (RFC 3261 section 18.2.2): the connection it came over, or by datagram to the source,
 /// at the source's port if `rport` was asked for, else at the port of the Via.
-fn reply_flow(response: &Response, flow: Flow) -> Flow {
+pub(in crate::sip) fn way_back(headers: &Headers, flow: Flow) -> Flow {
     if flow.transport != Transport::Udp {
         return flow;
     }
-    let Ok(via) = response.headers.top_via() else { return flow };
+    let Ok(via) = headers.top_via() else { return flow };
     let port = if via.rport().is_some() { flow.peer.port() } else { default_port(&via) };
     Flow { peer: std::net::SocketAddr::new(flow.peer.ip(), port), ..flow }
 }

@@ -6,8 +6,8 @@ mod key;
 mod layer;
 mod server;
 
-pub(in crate::sip) use layer::note_source;
 pub use layer::{Layer, Output};
+pub(in crate::sip) use layer::{note_source, way_back};
 
 use std::time::Duration;
 
