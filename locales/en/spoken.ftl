@@ -78,4 +78,4 @@ no-answer = { -no-answer } { -goodbye }
 too-long = { -goodbye }
 bound-restart = { -extension-lead } { DIGITS($extension) }. { -next-restart } { -goodbye }
 bound-ready = { -extension-lead } { DIGITS($extension) }. { -next-ready } { -goodbye }
-ring-back = { -ring-back-lead } { DIGITS($extension) }. { -goodbye }
+ring-back = { -ring-back-lead } { DIGITS($extension) }.

@@ -80,4 +80,4 @@ no-answer = { -no-answer }{ -goodbye }
 too-long = { -goodbye }
 bound-restart = { -extension-lead }{ DIGITS($extension) }{ -number-tail }{ -next-restart }{ -goodbye }
 bound-ready = { -extension-lead }{ DIGITS($extension) }{ -number-tail }{ -next-ready }{ -goodbye }
-ring-back = { -ring-back-lead }{ DIGITS($extension) }{ -number-tail }{ -goodbye }
+ring-back = { -ring-back-lead }{ DIGITS($extension) }{ -number-tail }

@@ -127,13 +127,14 @@ async fn tell(
         PhoneOptions::new(Ipv4Addr::LOCALHOST.into(), MacAddress::from(MAC), Model::audiocodes_420hd(), teller.clone());
     options.handset_url = Some(format!("http://127.0.0.1:{}", running.handset.port()));
     options.prints = Some(journey::prints().await?);
-    options.boot_time = Duration::from_millis(500);
+    options.ring_time = Duration::from_millis(300);
     let journey = Journey {
         options,
         route_point: "2000".to_owned(),
         id: own.self_service_id.clone(),
         pin: own.pin.clone(),
         language: language.clone(),
+        hurries: true,
         expects_ring_back: true,
     };
     let story = tokio::spawn(Story::new(words.clone(), arguments.json)?.tell(told));

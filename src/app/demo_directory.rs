@@ -64,7 +64,7 @@ pub async fn fill(directory: &Directory) -> Result<Vec<DemoUser>, DirectoryError
         .await?;
     let mut users = Vec::with_capacity(USERS.len());
     for (user_id, name, extension) in USERS {
-        let pin = Secret::from(format!("{:06}", rand::rng().random_range(0..1_000_000)));
+        let pin = Secret::from(format!("{:04}", rand::rng().random_range(0..10_000)));
         let user = DemoUser {
             user_id: user_id.to_owned(),
             name: name.to_owned(),

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::prompts;
 use crate::cti::Voice;
 use crate::media::MediaError;
-use crate::phone::{Call, Phone, PhoneError, PhoneEvent, PhoneOptions, PromptPrints};
+use crate::phone::{Call, HeardPrompt, Phone, PhoneError, PhoneEvent, PhoneOptions, PromptPrints};
 use crate::vocab::Language;
 
 /// How long anything spoken may take to come.
@@ -48,6 +48,8 @@ pub struct Journey {
     pub pin: String,
     /// The language to choose.
     pub language: Language,
+    /// Whether keys are pressed while the voice still speaks, as people who know their way do.
+    pub hurries: bool,
     /// Whether a call back is part of it.
     pub expects_ring_back: bool,
 }
@@ -132,20 +134,24 @@ pub async fn live(mut journey: Journey, teller: mpsc::Sender<PhoneEvent>) -> Res
 
 /// The conversation, up to the number the voice says.
 async fn converse(call: &mut Call, journey: &Journey) -> Result<String, JourneyError> {
-    let mut heard = wait(call, &["language-lead", "ask-id"]).await?;
+    let asks = if journey.hurries { &["language-lead", "welcome", "ask-id"][..] } else { &["language-lead", "ask-id"] };
+    let mut heard = wait(call, asks).await?;
     while heard.id.as_str() == "language-lead" {
         let is_wanted = heard.language == journey.language;
         let key = call.wait_prompt(&DIGITS, SPOKEN).await?;
         if is_wanted && let Some(key) = key.id.as_str().strip_prefix("digit-") {
             call.press(key).await?;
         }
-        heard = wait(call, &["language-lead", "ask-id"]).await?;
+        heard = wait(call, asks).await?;
     }
+    hear_out(&heard, journey).await;
     call.press(&format!("{}#", journey.id)).await?;
-    wait(call, &["confirm-lead"]).await?;
+    let confirm = if journey.hurries { "confirm-lead" } else { "confirm-tail" };
+    hear_out(&wait(call, &[confirm]).await?, journey).await;
     call.press("#").await?;
     let asked = wait(call, &["ask-pin", "ask-pin-or-code", "ask-code", "extension-lead"]).await?;
     if asked.id.as_str() != "extension-lead" {
+        hear_out(&asked, journey).await;
         call.press(&format!("{}#", journey.pin)).await?;
         wait(call, &["extension-lead"]).await?;
     }
@@ -159,8 +165,15 @@ async fn converse(call: &mut Call, journey: &Journey) -> Result<String, JourneyE
     }
 }
 
+/// Waits, unless in a hurry, until a recording that was recognised has been spoken to its end.
+async fn hear_out(heard: &HeardPrompt, journey: &Journey) {
+    if !journey.hurries {
+        tokio::time::sleep(Duration::from_millis(heard.length_ms)).await;
+    }
+}
+
 /// Waits for one of these recordings; a refusal instead is the end.
-async fn wait(call: &mut Call, wanted: &[&str]) -> Result<crate::phone::HeardPrompt, JourneyError> {
+async fn wait(call: &mut Call, wanted: &[&str]) -> Result<HeardPrompt, JourneyError> {
     let heard = call.wait_prompt(&[wanted, &REFUSALS[..]].concat(), SPOKEN).await?;
     match wanted.contains(&heard.id.as_str()) {
         true => Ok(heard),

@@ -50,6 +50,7 @@ pub async fn enrol(arguments: EnrolArguments) -> ExitCode {
         id: arguments.id,
         pin: arguments.pin,
         language: arguments.lang,
+        hurries: false,
         expects_ring_back: false,
     };
     let arrived = journey::live(journey, teller).await;

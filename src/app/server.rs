@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::config::Config;
 use super::first_run::{self, DataError};
 use super::prompts;
-use crate::cti::{self, EXTENSIONS, METHODS, Switchboard, Voice};
+use crate::cti::{self, EXTENSIONS, METHODS, MediaAddresses, Switchboard, Voice};
 use crate::directory::Directory;
 use crate::enrolment::{self, AuthenticationMode, Completed, EnrolmentError, Enrolments};
 use crate::http::{AdminDoor, HandsetDoor, admin_router, handset_router};
@@ -69,6 +69,9 @@ pub enum StartError {
     /// A setting of the conversation.
     #[error("dialogue.{0}")]
     Dialogue(#[from] DialogueError),
+    /// A setting that is to be an address and is none.
+    #[error("{0}: \"{1}\" is not an IP address; write one, or leave it empty")]
+    Address(&'static str, String),
     /// A language without recordings.
     #[error("dialogue.languages: there are no recordings in {0}; choose languages that are installed")]
     Unspoken(Language),
@@ -134,6 +137,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
     let voice = load_voice(&config, &locales).await?;
     let port_range = PortRange::new(config.calls.rtp_first_port, config.calls.rtp_last_port)?;
+    let addresses = MediaAddresses {
+        chosen: address("calls.rtp_address", &config.calls.rtp_address)?,
+        advertised: address("listen.advertised_address", &config.listen.advertised_address)?,
+    };
     let engine = MediaEngine::start(MediaConfig { realtime: config.calls.realtime, port_range, ..Default::default() })?;
     let switchboard = Switchboard::new(
         config.calls.clone(),
@@ -145,6 +152,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             registrar: registrar.clone(),
             enrolments: enrolments.clone(),
             voice: voice.clone(),
+            addresses,
         },
     );
     let (handset_listener, handset) = listen("handset", config.listen.handset).await?;
@@ -161,6 +169,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         registrar: registrar.clone(),
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
+        locales,
         metrics,
         is_ready: is_ready.clone(),
     };
@@ -170,7 +179,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, tidy(registrar.clone())));
     tasks.spawn(until(&stop, chase(enrolments.clone())));
-    let caller = RingBack { config: config.clone(), endpoint: endpoint.clone(), engine, voice, registrar };
+    let caller = RingBack { config: config.clone(), endpoint: endpoint.clone(), engine, voice, registrar, addresses };
     tasks.spawn(until(&stop, caller.run(completed)));
     tasks.spawn(serve(handset_listener, handset_router(handset_door), stop.subscribe()));
     tasks.spawn(serve(admin_listener, admin_router(admin_door), stop.subscribe()));
@@ -211,6 +220,14 @@ fn endpoint_config(config: &Config) -> EndpointConfig {
         transactions: config.limits.transactions,
         connections: config.limits.connections,
         connections_per_address: config.limits.connections_per_address,
+    }
+}
+
+/// An address of the configuration; empty for none.
+fn address(setting: &'static str, text: &str) -> Result<Option<IpAddr>, StartError> {
+    match text {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| StartError::Address(setting, text.to_owned())),
     }
 }
 
@@ -370,6 +387,7 @@ struct RingBack {
     engine: MediaEngine,
     voice: Voice,
     registrar: Registrar,
+    addresses: MediaAddresses,
 }
 
 impl RingBack {
@@ -391,7 +409,7 @@ impl RingBack {
         let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
         let call =
             cti::RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
-        match cti::ring_back(&self.endpoint, &self.engine, &self.voice, call).await {
+        match cti::ring_back(&self.endpoint, &self.engine, &self.voice, self.addresses, call).await {
             Ok(ending) => tracing::info!(phone = %completion.phone, ending = ending.code(), "a phone was rung back"),
             Err(error) => tracing::warn!(phone = %completion.phone, %error, "a phone could not be rung back"),
         }

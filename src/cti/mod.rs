@@ -20,7 +20,7 @@ pub use policy::{Caller, Destination, Permission, permit};
 pub use ring_back::{RingBackCall, ring_back};
 pub use session_timer::SessionTimer;
 pub use settings::{CtiSettings, RoutePointSettings};
-pub use switchboard::{CallRecord, Foundations, Switchboard, is_in_dialog};
+pub use switchboard::{CallRecord, Foundations, MediaAddresses, Switchboard, is_in_dialog};
 pub use voice::Voice;
 
 /// What this server understands, for Allow and Supported.

@@ -1,6 +1,6 @@
 //! Calling a phone back when it is its user's: it rings, and says its number.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -8,18 +8,22 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ending::CallEnding;
 use super::leg::stream_params;
+use super::switchboard::MediaAddresses;
 use super::voice::Voice;
 use crate::ivr::{Line, Sentence};
 use crate::media::negotiation::{accept_answer, make_offer};
 use crate::media::{Codec, CodecOrder, LocalMedia, MediaEngine, MediaEvent};
 use crate::registrar::Binding;
 use crate::sip::dialog::Dialog;
+use crate::sip::endpoint::Exchange;
 use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
-use crate::sip::{Endpoint, SipError};
+use crate::sip::{Endpoint, Flow, SipError};
 use crate::vocab::{DirectoryNumber, Language};
 
 /// The longest a phone is spoken to.
 const LONGEST: Duration = Duration::from_secs(60);
+/// How long a cancelled call may take to be over.
+const UNANSWERED: Duration = Duration::from_secs(40);
 
 /// Whom to call back, and what to say.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +45,14 @@ pub async fn ring_back(
     endpoint: &Endpoint,
     engine: &MediaEngine,
     voice: &Voice,
+    addresses: MediaAddresses,
     call: RingBackCall<'_>,
 ) -> Result<CallEnding, SipError> {
     let RingBackCall { binding, extension, caller, language, patience } = call;
     let unusable = |fault: String| SipError::Unusable(fault);
-    let port = engine.open(binding.flow.local.ip()).map_err(|error| unusable(error.to_string()))?;
+    let port = engine.open(addresses.bound(&binding.flow)).map_err(|error| unusable(error.to_string()))?;
     let local = LocalMedia {
-        addr: port.local_addr(),
+        addr: SocketAddr::new(addresses.shown(&binding.flow), port.local_addr().port()),
         codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722],
         order: CodecOrder::Ours,
         session_id: rand::random::<u32>().into(),
@@ -57,7 +62,10 @@ pub async fn ring_back(
     let offer = make_offer(&local).map_err(|fault| unusable(fault.to_string()))?;
     let invite = invite(binding, extension, caller, &offer)?;
     let mut exchange = endpoint.send(invite.clone(), binding.flow).await?;
-    let Some(answer) = answered(&mut exchange, patience).await? else { return Ok(CallEnding::NotAnswered(408)) };
+    let Some(answer) = answered(&mut exchange, patience).await? else {
+        tokio::spawn(call_off(endpoint.clone(), exchange, invite, binding.flow));
+        return Ok(CallEnding::NotAnswered(408));
+    };
     if answer.status >= 300 {
         return Ok(CallEnding::NotAnswered(answer.status));
     }
@@ -98,18 +106,26 @@ pub async fn ring_back(
     Ok(ending)
 }
 
-/// The final answer, or none after `patience`: then the call is cancelled.
-async fn answered(
-    exchange: &mut crate::sip::endpoint::Exchange,
-    patience: Duration,
-) -> Result<Option<Response>, SipError> {
+/// The final answer, or none after `patience`.
+async fn answered(exchange: &mut Exchange, patience: Duration) -> Result<Option<Response>, SipError> {
     let deadline = Instant::now() + patience;
     match timeout_at(deadline, exchange.answer()).await {
         Ok(answer) => answer.map(Some),
-        Err(_) => {
-            exchange.cancel().await;
-            Ok(None)
-        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Cancels a call nobody took. Should the phone be picked up at that very moment, it is hung up.
+async fn call_off(endpoint: Endpoint, mut exchange: Exchange, invite: Request, flow: Flow) {
+    exchange.cancel().await;
+    let Ok(Ok(answer)) = timeout(UNANSWERED, exchange.answer()).await else { return };
+    if answer.status >= 300 {
+        return;
+    }
+    let Ok(mut dialog) = Dialog::answered(&invite, &answer) else { return };
+    let _ = endpoint.acknowledge(dialog.request(Method::Ack), flow).await;
+    if let Ok(mut bye) = endpoint.send(dialog.request(Method::Bye), flow).await {
+        let _ = bye.answer().await;
     }
 }
 

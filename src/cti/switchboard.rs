@@ -1,6 +1,7 @@
 //! The switchboard: takes requests in, finds the call they belong to, and lets new calls in.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -73,6 +74,7 @@ struct Inner {
     dialogue: DialogueSettings,
     endpoint: Endpoint,
     engine: MediaEngine,
+    addresses: MediaAddresses,
     voice: Voice,
     enrolments: Enrolments,
     registrar: Registrar,
@@ -93,6 +95,34 @@ pub struct Foundations {
     pub enrolments: Enrolments,
     /// What is said.
     pub voice: Voice,
+    /// Where it is said from.
+    pub addresses: MediaAddresses,
+}
+
+/// Where media is bound and what callers are told of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MediaAddresses {
+    /// The address of the voice by settings.
+    pub chosen: Option<IpAddr>,
+    /// What peers are shown where this server stands behind a translation.
+    pub advertised: Option<IpAddr>,
+}
+
+impl MediaAddresses {
+    /// The address to bind for a caller. The one peers are shown may be none of this machine's.
+    pub fn bound(&self, flow: &Flow) -> IpAddr {
+        match (self.chosen, self.advertised) {
+            (Some(chosen), _) => chosen,
+            (None, Some(_)) if flow.peer.is_ipv6() => std::net::Ipv6Addr::UNSPECIFIED.into(),
+            (None, Some(_)) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+            (None, None) => flow.local.ip(),
+        }
+    }
+
+    /// The address to tell a caller.
+    pub fn shown(&self, flow: &Flow) -> IpAddr {
+        self.advertised.or(self.chosen).unwrap_or(flow.local.ip())
+    }
 }
 
 impl Switchboard {
@@ -104,7 +134,7 @@ impl Switchboard {
         engine: MediaEngine,
         foundations: Foundations,
     ) -> Self {
-        let Foundations { endpoint, registrar, enrolments, voice } = foundations;
+        let Foundations { endpoint, registrar, enrolments, voice, addresses } = foundations;
         Self {
             inner: Arc::new(Inner {
                 settings,
@@ -112,6 +142,7 @@ impl Switchboard {
                 dialogue,
                 endpoint,
                 engine,
+                addresses,
                 voice,
                 enrolments,
                 registrar,
@@ -201,8 +232,7 @@ impl Switchboard {
             Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
         };
         let inner = self.inner.clone();
-        let ip = inner.settings.rtp_address.parse().unwrap_or(flow.local.ip());
-        let port = match inner.engine.open(ip) {
+        let port = match inner.engine.open(inner.addresses.bound(&flow)) {
             Ok(port) => port,
             Err(error) => {
                 tracing::error!(%error, "no RTP port");
@@ -211,7 +241,7 @@ impl Switchboard {
             }
         };
         let local = LocalMedia {
-            addr: port.local_addr(),
+            addr: SocketAddr::new(inner.addresses.shown(&flow), port.local_addr().port()),
             codecs: inner.route_point.codecs.iter().map(|name| (*name).into()).collect(),
             order: CodecOrder::Ours,
             session_id: rand::random::<u32>().into(),

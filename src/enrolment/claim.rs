@@ -263,6 +263,7 @@ impl Enrolments {
             false => None,
         };
         let cooling = Duration::from_secs(self.registrar.auto_registration().settings().cooling_seconds);
+        let algorithms = super::fetch::algorithms(&template.settings)?;
         let bind = store::Bind {
             phone: phone.id,
             user: user.id,
@@ -270,6 +271,7 @@ impl Enrolments {
             device_template: &template_id,
             sealed_secret: sealed.as_deref(),
             language: &claim.language.to_string(),
+            algorithms: algorithms.as_deref(),
             cooling,
         };
         store::clear_counter(&mut transaction, Scope::Phone, &device_of(&phone)).await?;

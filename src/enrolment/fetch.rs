@@ -10,6 +10,7 @@ use super::{EnrolmentEnding, EnrolmentError, Step, store};
 use crate::directory::{Directory, Phone, PhoneState, TokenHash};
 use crate::provisioning::{self, Asked, FileRole, PhoneSettings, Rendered, Vendor};
 use crate::registrar::{Candidate, Refusal};
+use crate::sip::digest::Algorithm;
 use crate::vocab::{DirectoryNumber, MacAddress, Secret, UnixMillis};
 
 /// A phone at the handset door.
@@ -193,7 +194,10 @@ impl Enrolments {
             let folder = format!("http://{}:{}/c/{}/", request.host.as_str(), request.port, token.expose_secret());
             Secret::from(if vendor == Vendor::Yealink { folder } else { folder + &request.file_name })
         });
-        if let Some(template) = &phone.device_template {
+        // A phone that is nobody's yet is made from the template auto-registration names.
+        let usual =
+            Some(&self.registrar.auto_registration().settings().device_template).filter(|name| !name.is_empty());
+        if let Some(template) = phone.device_template.as_ref().or(usual) {
             let mut connection = self.directory.db().reader().acquire().await?;
             if let Some((_, template)) = Directory::device_template_in(&mut connection, template).await? {
                 apply(&template.settings, &mut settings)?;
@@ -232,10 +236,41 @@ fn apply(
                     settings.extra.0.insert(parameter.clone(), text.to_owned());
                 }
             }
+            "digest_algorithms" => {
+                algorithms(template)?;
+            }
             _ => return Err(EnrolmentError::Template(format!("{name}: no such phone setting"))),
         }
     }
     Ok(())
+}
+
+/// The digest algorithms a device template offers its phones, comma-separated, the preferred first.
+pub(super) fn algorithms(
+    template: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Option<String>, EnrolmentError> {
+    let Some(value) = template.get("digest_algorithms") else { return Ok(None) };
+    let fault = || EnrolmentError::Template("digest_algorithms: not a list of MD5 and SHA-256".to_owned());
+    let names = value.as_array().filter(|names| !names.is_empty()).ok_or_else(fault)?;
+    let known = |name: &serde_json::Value| {
+        let algorithm: Algorithm = name.as_str()?.parse().ok()?;
+        Some(algorithm.as_str().to_owned())
+    };
+    let names: Option<Vec<String>> = names.iter().map(known).collect();
+    Ok(Some(names.ok_or_else(fault)?.join(",")))
+}
+
+/// Checks the settings of a device template before it is kept: a phone can't be served by one that has a fault.
+pub fn check_template(template: &serde_json::Map<String, serde_json::Value>) -> Result<(), EnrolmentError> {
+    let account = provisioning::Account {
+        number: "0".parse().map_err(|_| EnrolmentError::Stopped)?,
+        auth_name: String::new(),
+        password: None,
+        display: String::new(),
+        label: String::new(),
+    };
+    let registrar = provisioning::Server { host: "localhost".parse()?, port: 5060 };
+    apply(template, &mut PhoneSettings::new(account, registrar))
 }
 
 /// 32 hexadecimal digits: 128 random bits in characters no phone's file format minds.

@@ -17,7 +17,7 @@ mod store;
 
 pub use claim::{Claim, ClaimVerdict, Next};
 pub use ending::{EnrolmentEnding, Step};
-pub use fetch::{Fetch, FetchRequest};
+pub use fetch::{Fetch, FetchRequest, check_template};
 pub use record::{Enrolment, TimelineStep};
 pub use rules::Refusal;
 pub use service::{Completed, Enrolments, Foundations};

@@ -87,6 +87,8 @@ pub(super) struct Bind<'a> {
     /// The phone's next password, sealed; none for one that takes no configuration.
     pub sealed_secret: Option<&'a str>,
     pub language: &'a str,
+    /// Digest algorithms to offer it from now on; none leaves those it has.
+    pub algorithms: Option<&'a str>,
     pub cooling: Duration,
 }
 
@@ -95,13 +97,14 @@ pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMi
     let phone = bind.phone.to_string();
     sqlx::query(
         "UPDATE phones SET state = 'enrolled', user = $2, name = $3, device_template = $4, \
-         push_pending = $5 WHERE id = $1",
+         push_pending = $5, algorithms = coalesce($6, algorithms) WHERE id = $1",
     )
     .bind(&phone)
     .bind(bind.user.to_string())
     .bind(bind.name)
     .bind(bind.device_template)
     .bind(bind.sealed_secret.is_some())
+    .bind(bind.algorithms)
     .execute(&mut *db)
     .await?;
     if let Some(sealed) = bind.sealed_secret {

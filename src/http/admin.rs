@@ -15,6 +15,7 @@ use super::api;
 use crate::cti::Switchboard;
 use crate::directory::Directory;
 use crate::enrolment::Enrolments;
+use crate::locale::Locales;
 use crate::media::counters::LATENESS_BOUNDS;
 use crate::registrar::Registrar;
 
@@ -29,6 +30,8 @@ pub struct AdminDoor {
     pub enrolments: Enrolments,
     /// Who is speaking.
     pub switchboard: Switchboard,
+    /// Words for readers.
+    pub locales: Locales,
     /// The figures.
     pub metrics: PrometheusHandle,
     /// False while the server starts or drains.

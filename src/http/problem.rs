@@ -35,6 +35,11 @@ impl Problem {
         Self { status: StatusCode::BAD_REQUEST, title: "Unreadable request", detail, field: None }
     }
 
+    /// 422: a field's value can't be taken.
+    pub fn refused(field: &'static str, detail: String) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, title: "Not acceptable", detail, field: Some(field) }
+    }
+
     fn failed(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "a request failed");
         let detail = "the server could not do this now; its log says why".to_owned();

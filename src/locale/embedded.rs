@@ -19,7 +19,7 @@ const SPOKEN: &str = "spoken.ftl";
 struct Files;
 
 /// Every language there is, on the screen and spoken.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Locales {
     words: BTreeMap<Language, Arc<Bundle>>,
     spoken: BTreeMap<Language, String>,

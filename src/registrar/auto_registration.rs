@@ -73,6 +73,8 @@ pub struct AutoRegistrationSettings {
     pub first: DirectoryNumber,
     /// The last temporary number.
     pub last: DirectoryNumber,
+    /// The universal device template of phones nobody has claimed; empty for none.
+    pub device_template: String,
     /// Networks unknown phones may come from.
     pub networks: Vec<IpNet>,
     /// Seconds a phone may stay unseen before its number goes back.
@@ -93,6 +95,7 @@ impl Default for AutoRegistrationSettings {
             enabled: false,
             first: default_number("9000"),
             last: default_number("9099"),
+            device_template: String::new(),
             networks: [
                 "127.0.0.0/8",
                 "10.0.0.0/8",

@@ -6,6 +6,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 
 use crate::directory::{DeviceTemplate, LineTemplate, NewProfile, UserProfile};
+use crate::enrolment::check_template;
 use crate::http::admin::AdminDoor;
 use crate::http::problem::Problem;
 
@@ -30,6 +31,7 @@ pub async fn add_device_template(
     body: Result<Json<DeviceTemplate>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(template) = body.map_err(unreadable)?;
+    check_template(&template.settings).map_err(|fault| Problem::refused("settings", fault.to_string()))?;
     door.directory.add_device_template(&template).await?;
     Ok(StatusCode::CREATED)
 }
