@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::command::DemoArguments;
+use super::arguments::DemoArguments;
 use super::config::Config;
 use super::demo_directory::{self, DemoUser};
 use super::journey::{self, Journey, JourneyError};

@@ -1,9 +1,11 @@
 //! Wiring: configuration, first run, commands, start, drain, stop. The only room that knows every other.
 
+mod arguments;
 mod command;
 mod config;
 mod demo;
 mod demo_directory;
+mod descriptors;
 mod first_run;
 mod journey;
 mod output;

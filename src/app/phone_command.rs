@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::command::{EnrolArguments, RegisterArguments, VirtualPhone};
+use super::arguments::{EnrolArguments, RegisterArguments, VirtualPhone};
 use super::journey::{self, Journey};
 use super::output;
 use crate::locale::{LocaleError, Locales, Spoken, Words};

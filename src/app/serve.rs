@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::command::ServeArguments;
+use super::arguments::ServeArguments;
 use super::config::Config;
 use super::{output, server};
 

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::config::Config;
+use super::descriptors;
 use super::first_run::{self, DataError};
 use super::prompts;
 use crate::cti::{self, EXTENSIONS, METHODS, MediaAddresses, Switchboard, Voice};
@@ -116,6 +117,7 @@ impl Running {
 
 /// Starts everything. When it returns, phones can come.
 pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
+    descriptors::raise_limit();
     let metrics = recorder();
     let directory = first_run::open(data).await?;
     let (requests, incoming) = mpsc::channel(REQUESTS);

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::call::{Call, Input, Output};
 use super::ending::CallEnding;
+use super::phase::Phase;
 use super::self_provisioning;
-use super::switchboard::Phase;
 use super::voice::Voice;
 use crate::enrolment::Enrolments;
 use crate::ivr::{self, Dialogue, DialogueSettings, Key, PlayTag};

@@ -6,6 +6,7 @@
 mod call;
 mod ending;
 mod leg;
+mod phase;
 mod policy;
 mod ring_back;
 mod self_provisioning;

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::call::{Call, CallSettings};
 use super::ending::CallEnding;
 use super::leg::{self, ForLeg, Leg, Surroundings};
+use super::phase::Phase;
 use super::policy::{Caller, Destination, Permission, permit};
 use super::settings::{CtiSettings, RoutePointSettings};
 use super::voice::Voice;
@@ -31,17 +32,6 @@ const REMEMBERED: usize = 1000;
 
 /// How long calls may take to say goodbye when the service closes.
 const FAREWELL: Duration = Duration::from_secs(15);
-
-/// Whether calls are taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
-    /// Yes.
-    Open,
-    /// No new ones; running conversations finish.
-    Draining,
-    /// No; running conversations are told so.
-    Closing,
-}
 
 /// A call as it is shown.
 #[derive(Clone, Debug, Serialize)]

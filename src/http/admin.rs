@@ -1,42 +1,17 @@
 //! The administrators' door: whether the server is well, its figures, and the API.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 use super::api;
-use crate::cti::Switchboard;
-use crate::directory::Directory;
-use crate::enrolment::Enrolments;
-use crate::locale::Locales;
+use super::door::AdminDoor;
 use crate::media::counters::LATENESS_BOUNDS;
-use crate::registrar::Registrar;
-
-/// What the door needs.
-#[derive(Clone)]
-pub struct AdminDoor {
-    /// Users, profiles, phones.
-    pub directory: Directory,
-    /// Who is registered.
-    pub registrar: Registrar,
-    /// What is being enrolled.
-    pub enrolments: Enrolments,
-    /// Who is speaking.
-    pub switchboard: Switchboard,
-    /// Words for readers.
-    pub locales: Locales,
-    /// The figures.
-    pub metrics: PrometheusHandle,
-    /// False while the server starts or drains.
-    pub is_ready: Arc<AtomicBool>,
-}
 
 /// Every path of the door.
 pub fn router(door: AdminDoor) -> Router {

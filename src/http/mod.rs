@@ -4,8 +4,10 @@
 
 mod admin;
 mod api;
+mod door;
 mod handset;
 mod problem;
 
-pub use admin::{AdminDoor, router as admin_router};
+pub use admin::router as admin_router;
+pub use door::AdminDoor;
 pub use handset::{HandsetDoor, router as handset_router};

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use serde::Serialize;
 
 use crate::enrolment::Enrolment;
-use crate::http::admin::AdminDoor;
+use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::locale::{Words, negotiate};
 use crate::vocab::Language;

@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::admin::AdminDoor;
+use super::door::AdminDoor;
 use super::problem::Problem;
 use crate::vocab::Secret;
 

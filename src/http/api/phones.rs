@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use crate::directory::Phone;
-use crate::http::admin::AdminDoor;
+use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::registrar::PoolLevel;
 use crate::vocab::{PhoneId, UnixMillis};

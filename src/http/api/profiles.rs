@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use crate::directory::{DeviceTemplate, LineTemplate, NewProfile, UserProfile};
 use crate::enrolment::check_template;
-use crate::http::admin::AdminDoor;
+use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 
 /// Every profile, by name.

@@ -6,7 +6,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 
 use crate::directory::{NewUser, User};
-use crate::http::admin::AdminDoor;
+use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::UnixMillis;
 

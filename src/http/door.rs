@@ -1,0 +1,31 @@
+//! What the administrators' door needs of the rooms below.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::cti::Switchboard;
+use crate::directory::Directory;
+use crate::enrolment::Enrolments;
+use crate::locale::Locales;
+use crate::registrar::Registrar;
+
+/// What the door needs.
+#[derive(Clone)]
+pub struct AdminDoor {
+    /// Users, profiles, phones.
+    pub directory: Directory,
+    /// Who is registered.
+    pub registrar: Registrar,
+    /// What is being enrolled.
+    pub enrolments: Enrolments,
+    /// Who is speaking.
+    pub switchboard: Switchboard,
+    /// Words for readers.
+    pub locales: Locales,
+    /// The figures.
+    pub metrics: PrometheusHandle,
+    /// False while the server starts or drains.
+    pub is_ready: Arc<AtomicBool>,
+}
