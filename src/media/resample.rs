@@ -1,5 +1,6 @@
 //! Changing the sample rate of a whole recording: the only place that names the crate `rubato`. Must not know codecs.
 
+use dasp_sample::Sample;
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler, WindowFunction};
 
@@ -28,7 +29,7 @@ pub fn resample_pcm(samples: &[i16], from: u32, to: u32) -> Result<Vec<i16>, Med
     if from == to {
         return Ok(samples.to_vec());
     }
-    let input: Vec<f32> = samples.iter().map(|s| f32::from(*s) / 32_768.0).collect();
+    let input: Vec<f32> = samples.iter().map(|sample| sample.to_sample()).collect();
     Ok(quantise(&resample(&input, from, to)?))
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Pure arithmetic. Must not know prompts or streams.
 
+use dasp_window::{Hanning, Window};
+
 /// Samples of one frame: 32 ms at 8 kHz.
 pub const FRAME: usize = 256;
 /// Bands between 150 and 3500 Hz, equally wide on the mel scale.
@@ -41,7 +43,7 @@ impl Default for Analyser {
             (bin <= FRAME / 2 && (0.0..1.0).contains(&place)).then_some((place * BANDS as f32) as usize)
         };
         Self {
-            window: (0..FRAME).map(|k| 0.5 - 0.5 * turn(k).cos()).collect(),
+            window: (0..FRAME).map(|k| Hanning::window(k as f32 / FRAME as f32)).collect(),
             twiddles: (0..FRAME / 2).map(|k| (turn(k).cos(), -turn(k).sin())).collect(),
             band_of: (0..FRAME).map(|at| band(at.reverse_bits() >> (usize::BITS - bits))).collect(),
         }
