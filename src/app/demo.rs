@@ -92,17 +92,17 @@ async fn show(arguments: &DemoArguments, language: Language) -> Result<(), DemoE
         output::line(&words.say("story-server", &server));
     }
     let story = tokio::select! {
-        story = tell(arguments, &running, &own, &language, &words, started) => story,
-        () = stopped(&mut stop) => Ok(()),
+        story = tell(arguments, &running, &own, &language, &words, started) => Some(story),
+        () = stopped(&mut stop) => None,
     };
-    if arguments.keep && story.is_ok() {
+    if let (true, Some(Ok(()))) = (arguments.keep, &story) {
         if !arguments.json {
             invite(&words, &place, &token, &users);
         }
         stopped(&mut stop).await;
     }
     running.drain().await;
-    story
+    story.unwrap_or(Ok(()))
 }
 
 /// Waits for a signal to stop.

@@ -211,6 +211,17 @@ impl Enrolments {
         true
     }
 
+    /// Takes a phone from whoever has it: its numbers, secrets and private URL are worth nothing any more.
+    pub async fn release(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let mut transaction = self.directory.db().write().await?;
+        store::end(&mut transaction, phone, now, EnrolmentEnding::Abandoned).await?;
+        crate::registrar::release(&mut transaction, phone).await?;
+        transaction.commit().await?;
+        self.registrar.forget(phone);
+        tracing::info!(%phone, "a phone was released");
+        Ok(self.directory.refresh_account(phone).await?)
+    }
+
     /// Has a phone fetch its configuration with its secrets once more: for a phone that lost them on the way.
     pub async fn push_again(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;

@@ -199,8 +199,9 @@ pub(super) async fn lapsed_leases(
 pub async fn release(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), RegistrarError> {
     sqlx::query("DELETE FROM leases WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
     sqlx::query("DELETE FROM location WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM lines WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
     sqlx::query(
-        "UPDATE phones SET state = 'released', token_hash = NULL, old_token_hash = NULL, sealed_secret = NULL, \
+        "UPDATE phones SET state = 'released', user = NULL, push_pending = 0, token_hash = NULL, old_token_hash = NULL, sealed_secret = NULL, \
          sealed_old_secret = NULL, auth_name = 'released-' || id WHERE id = $1",
     )
     .bind(phone.to_string())

@@ -26,6 +26,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .route("/line-templates", axum::routing::post(profiles::add_line_template))
         .route("/phones", get(phones::list))
         .route("/phones/{id}", get(phones::show))
+        .route("/phones/{id}/release", axum::routing::post(phones::release))
         .route("/phones/{id}/push", axum::routing::post(phones::push))
         .route("/auto-registration", get(phones::pool))
         .route("/enrolments", get(enrolments::list))

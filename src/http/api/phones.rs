@@ -52,6 +52,14 @@ pub async fn push(State(door): State<AdminDoor>, Path(id): Path<String>) -> Resu
     Ok(StatusCode::ACCEPTED)
 }
 
+/// Takes a phone from whoever has it: it is a stranger from now on, and can be enrolled anew.
+pub async fn release(State(door): State<AdminDoor>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let id: PhoneId = id.parse().map_err(|_| Problem::not_found("phone"))?;
+    door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))?;
+    door.enrolments.release(id, UnixMillis::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn view(door: &AdminDoor, phone: Phone) -> PhoneView {
     let now = Instant::now();
     let registrations =
