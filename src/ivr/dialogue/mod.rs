@@ -103,7 +103,8 @@ impl Dialogue {
             return;
         }
         let kept = match (&self.stage, self.settings.digits_during_prompt) {
-            (Stage::Beginning, during) => during != DigitsDuringPrompt::Ignore,
+            // Media may be ahead of the signalling that says the call is up.
+            (Stage::Waiting | Stage::Beginning, during) => during != DigitsDuringPrompt::Ignore,
             (stage, DigitsDuringPrompt::Keep) => stage.asks() && self.playing.is_some(),
             (_, DigitsDuringPrompt::Interrupt | DigitsDuringPrompt::Ignore) => false,
         };

@@ -1,0 +1,61 @@
+//! A softphone people use, baresip: the whole main job as its user lives it.
+
+use std::time::{Duration, Instant};
+
+use super::baresip::Baresip;
+use super::story::{assert_enrolled, call_ending, claim_keys, steps};
+use crate::support::server::{Server, USERS};
+
+/// Registers, calls, listens, keys in ID and PIN, is told its number, and is rung back.
+fn live(language: &str, codec: &str) {
+    let server = Server::start(&format!("dialogue = {{ languages = [\"{language}\"] }}"));
+    let mut phone = Baresip::start(&server, "soft", codec);
+    phone.tell("dial", &format!("sip:2000@{}", server.sip));
+    phone.await_event("CALL_ESTABLISHED", 1);
+    std::thread::sleep(Duration::from_secs(1));
+    phone.press(&claim_keys(&USERS[2]));
+    phone.await_event("CALL_CLOSED", 1);
+
+    let enrolment = assert_enrolled(&server, &USERS[2], language);
+    let expected = ["registered", "called", "identified", "authenticated", "bound", "answered", "complete"];
+    assert_eq!(steps(&enrolment), expected);
+    assert_eq!(call_ending(&server), "bound");
+
+    let incoming = phone.await_event("CALL_INCOMING", 1);
+    assert!(incoming["peeruri"].as_str().unwrap().starts_with("sip:2000@"), "{incoming:#}");
+    phone.tell("accept", "");
+    phone.await_event("CALL_ESTABLISHED", 2);
+    phone.await_event("CALL_CLOSED", 2);
+
+    let heard = phone.heard();
+    assert!(heard.len() == 2 && heard.iter().all(|call| call.is_speech(4.0)), "{heard:?}");
+    assert!(phone.told().contains(&format!("Set audio decoder: {codec}")), "{}", phone.told());
+}
+
+#[test]
+fn baresip_becomes_its_users_phone_in_japanese_with_pcmu() {
+    live("ja", "PCMU");
+}
+
+#[test]
+fn baresip_becomes_its_users_phone_in_english_with_pcma() {
+    live("en", "PCMA");
+}
+
+#[test]
+fn hold_pressed_during_the_dialogue_ends_the_call_cleanly() {
+    let server = Server::start("");
+    let mut phone = Baresip::start(&server, "soft", "PCMU");
+    phone.tell("dial", &format!("sip:2000@{}", server.sip));
+    phone.await_event("CALL_ESTABLISHED", 1);
+    phone.press(USERS[2].extension);
+    let pressed = Instant::now();
+    phone.tell("hold", "");
+    phone.await_event("CALL_CLOSED", 1);
+    assert_eq!(call_ending(&server), "held");
+    // What the seed asks for; it takes a moment only.
+    assert!(pressed.elapsed() < Duration::from_secs(20));
+    // The phone is still there to be claimed: another call is answered.
+    phone.tell("dial", &format!("sip:2000@{}", server.sip));
+    phone.await_event("CALL_ESTABLISHED", 2);
+}

@@ -1,0 +1,270 @@
+//! The real server, `tsunagu serve`, with a data folder and ports of its own.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::http::{self, Answer};
+use super::ports::Ports;
+use super::programs::Program;
+use super::wait_for;
+
+/// How long a start may take on a machine that has much else to do.
+const START: Duration = Duration::from_secs(60);
+/// RTP ports of the server.
+const RTP: u16 = 40;
+/// Lines of the log shown when a test fails.
+const LAST_LINES: usize = 80;
+
+/// An end user of every server: their self-service ID is their extension.
+#[derive(Clone, Copy, Debug)]
+pub struct User {
+    /// The name they log in with.
+    pub user_id: &'static str,
+    /// Their name.
+    pub name: &'static str,
+    /// Their number and self-service ID.
+    pub extension: &'static str,
+    /// Their PIN.
+    pub pin: &'static str,
+}
+
+/// The users of every server.
+pub const USERS: [User; 3] = [
+    User { user_id: "sato", name: "佐藤 花子", extension: "1001", pin: "284613" },
+    User { user_id: "smith", name: "Alex Smith", extension: "1002", pin: "730952" },
+    User { user_id: "tanaka", name: "田中 健", extension: "1003", pin: "415087" },
+];
+
+/// A running server with a small directory. Killed when dropped; if the test has failed, the end of its log is shown.
+#[derive(Debug)]
+pub struct Server {
+    /// Where SIP is taken, UDP and TCP.
+    pub sip: SocketAddr,
+    /// The phones' door.
+    pub handset: SocketAddr,
+    /// The administrators' door.
+    pub admin: SocketAddr,
+    /// The administrator's token.
+    pub token: String,
+    /// Ports for the phones of the test.
+    pub ports: Ports,
+    folder: TempDir,
+    process: Option<Program>,
+}
+
+impl Server {
+    /// Starts a server on `settings` (TOML, added to what every test needs: its ports, auto-registration), and fills its
+    /// directory with [`USERS`], a default profile and templates.
+    pub fn start(settings: &str) -> Self {
+        let server = Self::start_empty(settings);
+        server.fill();
+        server
+    }
+
+    /// The same with an empty directory.
+    pub fn start_empty(settings: &str) -> Self {
+        let ports = Ports::take();
+        let (sip, handset, admin, rtp) = (ports.one(), ports.one(), ports.one(), ports.some(RTP));
+        let folder = tempfile::Builder::new().prefix("tsunagu-test-").tempdir().expect("a temporary folder");
+        let mut config: toml::Table = toml::toml! {
+            [limits]
+            drain_seconds = 1
+            [auto_registration]
+            enabled = true
+            per_address_per_minute = 600
+        };
+        merge(
+            &mut config,
+            format!(
+                "listen = {{ sip_udp = [\"{sip}\"], sip_tcp = [\"{sip}\"], handset = \"{handset}\", admin = \"{admin}\" }}\n\
+                 calls = {{ rtp_first_port = {rtp}, rtp_last_port = {} }}\n",
+                rtp + RTP - 1
+            )
+            .parse()
+            .expect("TOML"),
+        );
+        merge(&mut config, settings.parse().expect("settings in TOML"));
+        std::fs::write(folder.path().join("tsunagu.toml"), config.to_string()).expect("a configuration");
+        let mut server = Self { sip, handset, admin, token: String::new(), ports, folder, process: None };
+        server.launch();
+        server.token = wait_for("the administrator's token on standard output", START, || {
+            let told = std::fs::read_to_string(server.output_file()).unwrap_or_default();
+            told.lines().find_map(|line| line.split_once("token (shown once): ")).map(|(_, token)| token.to_owned())
+        });
+        server
+    }
+
+    /// A folder of the test's own; the server's is `data` in it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The server's data folder.
+    pub fn data_dir(&self) -> std::path::PathBuf {
+        self.folder().join("data")
+    }
+
+    /// The id of the server's process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().map(|process| process.id()).expect("a server that runs")
+    }
+
+    /// Ends the server at once, as a power cut would.
+    pub fn kill9(&mut self) {
+        self.process = None;
+    }
+
+    /// Tells the server to stop and waits until it has.
+    pub fn stop(&mut self) -> ExitStatus {
+        let told = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "the server could not be told to stop");
+        let mut process = self.process.take().expect("a server that runs");
+        wait_for("the end of the server", START, || process.ended())
+    }
+
+    /// Starts the server again, on the same ports and data. One that runs is killed first.
+    pub fn restart(&mut self) {
+        self.kill9();
+        self.launch();
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+
+    /// What the server wrote to standard output.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(self.output_file()).unwrap_or_default()
+    }
+
+    /// GET of the API's `/api/v1{path}`, which must succeed.
+    pub fn api_get(&self, path: &str) -> Value {
+        let answer = self.admin_get(&format!("/api/v1{path}"));
+        assert_eq!(answer.status, 200, "GET {path}: {answer:?}");
+        answer.json()
+    }
+
+    /// POST to the API's `/api/v1{path}`, whatever comes of it.
+    pub fn api_post(&self, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let url = format!("http://{}/api/v1{path}", self.admin);
+        http::post(&url, &[("Authorization", &bearer)], body).expect("an answer of the administrators' door")
+    }
+
+    /// GET at the administrators' door, with the token.
+    pub fn admin_get(&self, path: &str) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        http::get(&format!("http://{}{path}", self.admin), &[("Authorization", &bearer)])
+            .expect("an answer of the administrators' door")
+    }
+
+    /// GET at the phones' door, as a phone with this User-Agent.
+    pub fn handset_get(&self, path: &str, user_agent: &str) -> Answer {
+        http::get(&format!("http://{}{path}", self.handset), &[("User-Agent", user_agent)])
+            .expect("an answer of the phones' door")
+    }
+
+    fn launch(&mut self) {
+        let append = |name: &str| {
+            let file = File::options().create(true).append(true).open(self.folder().join(name));
+            Stdio::from(file.expect("a file in the test's folder"))
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagu"));
+        command
+            .args(["serve", "--config"])
+            .arg(self.folder().join("tsunagu.toml"))
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .env("RUST_LOG", "info,tsunagu=debug")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(append("output"))
+            .stderr(append("log"));
+        let mut process = Program::start(&mut command);
+        let ready = format!("http://{}/readyz", self.admin);
+        wait_for("readiness", START, || {
+            if let Some(status) = process.ended() {
+                panic!("the server did not start ({status}):\n{}", self.log());
+            }
+            http::get(&ready, &[]).ok().filter(|answer| answer.status == 200)
+        });
+        self.process = Some(process);
+    }
+
+    fn output_file(&self) -> std::path::PathBuf {
+        self.folder().join("output")
+    }
+
+    fn fill(&self) {
+        let add = |path: &str, body: Value| {
+            let answer = self.api_post(path, &body);
+            assert_eq!(answer.status, 201, "POST {path}: {answer:?}");
+        };
+        add(
+            "/device-templates",
+            json!({ "name": "Desk phone", "phone_name": "{model} {user_name}", "settings": { "talk_event": true } }),
+        );
+        add("/line-templates", json!({ "name": "Line", "label": "{extension} {user_name}", "display": "{user_name}" }));
+        add(
+            "/user-profiles",
+            json!({
+                "name": "Everybody",
+                "is_default": true,
+                "desk_template": "Desk phone",
+                "line_template": "Line",
+                "allow_provisioning": true,
+            }),
+        );
+        for user in USERS {
+            add(
+                "/users",
+                json!({
+                    "user_id": user.user_id,
+                    "name": user.name,
+                    "pin": user.pin,
+                    "primary_extension": user.extension,
+                }),
+            );
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let figures = http::get(&format!("http://{}/metrics", self.admin), &[]).map(|answer| answer.body);
+            eprintln!("the server's figures:\n{}", figures.unwrap_or_default());
+            let bearer = format!("Bearer {}", self.token);
+            for list in ["enrolments", "calls"] {
+                let url = format!("http://{}/api/v1/{list}", self.admin);
+                let shown = http::get(&url, &[("Authorization", &bearer)]).map(|answer| answer.body);
+                eprintln!("{list}: {}", shown.unwrap_or_default());
+            }
+        }
+        self.kill9();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the end of the server's log:\n{}", lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"));
+        }
+    }
+}
+
+/// Adds `more` to `table`, tables within too; what is in both is taken from `more`.
+fn merge(table: &mut toml::Table, more: toml::Table) {
+    for (name, value) in more {
+        match (table.get_mut(&name), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
+            (_, value) => {
+                table.insert(name, value);
+            }
+        }
+    }
+}
