@@ -4,6 +4,7 @@
 
 mod account;
 mod credential;
+mod event;
 mod phone;
 mod profile;
 mod seal;
@@ -14,6 +15,7 @@ mod user;
 
 pub use account::{Account, Accounts};
 pub use credential::CredentialHash;
+pub use event::Event;
 pub use phone::{Line, Phone, PhoneState};
 pub use profile::{DeviceTemplate, LineTemplate, NewProfile, TemplateVariables, UserProfile};
 pub use seal::Sealer;

@@ -5,8 +5,8 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::store::{self, UserColumn};
 use super::{
-    Accounts, CredentialHash, DeviceTemplate, DirectoryError, LineTemplate, NewProfile, NewUser, Phone, Role, Sealer,
-    TokenHash, User, UserProfile,
+    Accounts, CredentialHash, DeviceTemplate, DirectoryError, Event, LineTemplate, NewProfile, NewUser, Phone, Role,
+    Sealer, TokenHash, User, UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -99,6 +99,11 @@ impl Directory {
     /// Every profile, by name.
     pub async fn profiles(&self) -> Result<Vec<UserProfile>, DirectoryError> {
         store::profiles(self.db.reader()).await
+    }
+
+    /// What operators should know of, the newest first, at most `most`.
+    pub async fn events(&self, most: u32) -> Result<Vec<Event>, DirectoryError> {
+        store::events(self.db.reader(), most).await
     }
 
     /// Adds a profile.

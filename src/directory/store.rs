@@ -6,8 +6,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, CredentialHash, DeviceTemplate, DirectoryError, Line, LineTemplate, NewProfile, Phone, Role, Sealer,
-    TokenHash, User, UserProfile,
+    Account, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, NewProfile, Phone, Role,
+    Sealer, TokenHash, User, UserProfile,
 };
 use crate::vocab::{PhoneId, UnixMillis, UserId};
 
@@ -469,4 +469,22 @@ pub async fn record_event(
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// What operators should know of, the newest first, at most `most`.
+pub(super) async fn events(db: &SqlitePool, most: u32) -> Result<Vec<Event>, DirectoryError> {
+    let rows = sqlx::query("SELECT at, severity, kind, detail FROM events ORDER BY id DESC LIMIT $1")
+        .bind(i64::from(most))
+        .fetch_all(db)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Event {
+                at: UnixMillis::new(row.try_get("at")?),
+                severity: row.try_get("severity")?,
+                kind: row.try_get("kind")?,
+                detail: row.try_get("detail")?,
+            })
+        })
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod enrolments;
+mod events;
 mod phones;
 mod profiles;
 mod users;
@@ -32,6 +33,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .route("/enrolments", get(enrolments::list))
         .route("/enrolments/{id}", get(enrolments::show))
         .route("/calls", get(calls::list))
+        .route("/events", get(events::list))
         .layer(middleware::from_fn_with_state(door, authorize))
 }
 

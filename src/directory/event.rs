@@ -1,0 +1,18 @@
+//! What an operator should know of.
+
+use serde::Serialize;
+
+use crate::vocab::UnixMillis;
+
+/// An alarm, or a notable happening.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: UnixMillis,
+    /// `info`, `warning` or `alarm`.
+    pub severity: String,
+    /// What kind, for example `temporary-numbers-low`.
+    pub kind: String,
+    /// More of it.
+    pub detail: String,
+}
