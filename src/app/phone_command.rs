@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::arguments::{EnrolArguments, RegisterArguments, VirtualPhone};
 use super::journey::{self, Journey};
@@ -36,12 +37,8 @@ pub async fn enrol(arguments: EnrolArguments) -> ExitCode {
         Ok(prints) => options.prints = Some(prints),
         Err(error) => return output::fail(&error),
     }
-    let words = match Locales::embedded() {
-        Ok(locales) => locales.words(&environment_language()),
-        Err(error) => return output::fail(&error),
-    };
-    let story = match Story::new(words, arguments.phone.json) {
-        Ok(story) => tokio::spawn(story.tell(told)),
+    let story = match Story::begin(arguments.phone.json, told) {
+        Ok(story) => story,
         Err(error) => return output::fail(&error),
     };
     let journey = Journey {
@@ -87,12 +84,8 @@ pub async fn register(arguments: RegisterArguments) -> ExitCode {
         password: Some(Secret::from(arguments.password)),
         display_name: String::new(),
     });
-    let words = match Locales::embedded() {
-        Ok(locales) => locales.words(&environment_language()),
-        Err(error) => return output::fail(&error),
-    };
-    let story = match Story::new(words, arguments.phone.json) {
-        Ok(story) => tokio::spawn(story.tell(told)),
+    let story = match Story::begin(arguments.phone.json, told) {
+        Ok(story) => story,
         Err(error) => return output::fail(&error),
     };
     let outcome = stay_registered(options, Duration::from_secs(arguments.stay)).await;
@@ -184,6 +177,12 @@ impl Story {
         let locales = Locales::embedded()?;
         let spoken = locales.spoken_languages().into_iter().map(|language| locales.spoken(&language));
         Ok(Self { words, is_json, spoken: spoken.collect::<Result<_, _>>()?, ladder: Ladder::default() })
+    }
+
+    /// Begins to tell, in the words of the environment.
+    fn begin(is_json: bool, told: mpsc::Receiver<PhoneEvent>) -> Result<JoinHandle<Ladder>, LocaleError> {
+        let words = Locales::embedded()?.words(&environment_language());
+        Ok(tokio::spawn(Self::new(words, is_json)?.tell(told)))
     }
 
     /// Tells every event until the phone is gone; gives the SIP ladder.
