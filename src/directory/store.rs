@@ -445,7 +445,7 @@ pub(super) async fn insert_token(
 pub(super) async fn token_role(db: &SqlitePool, hash: &TokenHash) -> Result<Option<Role>, DirectoryError> {
     let role: Option<String> =
         sqlx::query_scalar("SELECT role FROM tokens WHERE hash = $1").bind(hash.as_str()).fetch_optional(db).await?;
-    Ok(role.map(|_| Role::Administer))
+    Ok(role.and_then(|role| role.parse().ok()))
 }
 
 /// How many tokens there are.

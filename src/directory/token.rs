@@ -29,3 +29,14 @@ pub enum Role {
     /// Everything.
     Administer,
 }
+
+impl std::str::FromStr for Role {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "administer" => Ok(Self::Administer),
+            _ => Err(()),
+        }
+    }
+}

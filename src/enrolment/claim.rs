@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
 use super::lockout::Scope;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
@@ -124,7 +126,8 @@ impl Enrolments {
     async fn count_attempt(&self, claim: &Claim, now: UnixMillis) -> Result<bool, EnrolmentError> {
         let settings = &self.settings.lockout;
         let device = self.device(claim.phone).await?;
-        let scopes = [(Scope::User, claim.id.as_str()), (Scope::Phone, device.as_str()), (Scope::All, "")];
+        let user = counted_as(&claim.id);
+        let scopes = [(Scope::User, user.as_str()), (Scope::Phone, device.as_str()), (Scope::All, "")];
         let mut transaction = self.directory.db().write().await?;
         let mut counters = Vec::with_capacity(scopes.len());
         for (scope, subject) in scopes {
@@ -159,7 +162,7 @@ impl Enrolments {
         now: UnixMillis,
     ) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
-        store::clear_counter(&mut transaction, Scope::User, user.self_service_id.as_str()).await?;
+        store::clear_counter(&mut transaction, Scope::User, &counted_as(&user.self_service_id)).await?;
         for (scope, subject) in [(Scope::Phone, self.device(claim.phone).await?), (Scope::All, String::new())] {
             let counter = store::counter(&mut transaction, scope, &subject).await?;
             store::set_counter(&mut transaction, scope, &subject, &counter.taken_back(now)).await?;
@@ -304,6 +307,11 @@ impl Enrolments {
         }
         Ok(strangers)
     }
+}
+
+/// What attempts for a user are counted under. Somebody may have keyed in a PIN where the ID was asked: it is not kept as it is.
+fn counted_as(id: &SelfServiceId) -> String {
+    hex::encode(Sha256::digest(id.as_str().as_bytes()))
 }
 
 /// What a phone's attempts are counted under: the address it came from and its hardware address, so that fetching a new
