@@ -68,6 +68,13 @@ impl Enrolments {
             return Ok(Err(refusal));
         }
         store::begin(&mut transaction, id, now).await?;
+        // A phone that dials at once may be ahead of the news that it registered.
+        let bindings = self.registrar.location().of_phone(id, Instant::now());
+        if let Some((aor, _)) = bindings.first()
+            && !store::open_steps(&mut transaction, id).await?.contains(&Step::Registered)
+        {
+            store::step(&mut transaction, id, now, Step::Registered, aor).await?;
+        }
         store::step(&mut transaction, id, now, Step::Called, "").await?;
         let device = self.device(id).await?;
         let phone_locked = store::counter(&mut transaction, Scope::Phone, &device).await?.is_locked(now);
