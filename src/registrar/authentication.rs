@@ -73,7 +73,9 @@ impl Authenticator {
             return Verdict::Answer(self.challenge(request, flow, None, false, entropy, now));
         };
         let account = self.accounts.named(&credentials.username);
-        match self.nonces().check(&credentials.nonce, None, now) {
+        // Bound first: the lock must be gone before a challenge takes it again.
+        let state = self.nonces().check(&credentials.nonce, None, now);
+        match state {
             NonceState::Fresh if self.is_of_place(&credentials.nonce, flow.peer.ip()) => {}
             state => {
                 let is_stale = state == NonceState::Stale;
@@ -111,7 +113,8 @@ impl Authenticator {
         entropy: u64,
         now: UnixMillis,
     ) -> Verdict {
-        match self.nonces().check(&credentials.nonce, credentials.nc, now) {
+        let state = self.nonces().check(&credentials.nonce, credentials.nc, now);
+        match state {
             NonceState::Fresh => Verdict::Known(Identity::Account(account)),
             NonceState::Stale | NonceState::Replayed | NonceState::Forged => {
                 Verdict::Answer(self.challenge(request, flow, Some(&account), true, entropy, now))
