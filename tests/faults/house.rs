@@ -1,0 +1,161 @@
+//! A server inside the test's own process: what it decides can be asked without a call, and at any time of day.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+use tsunagu::app::{Config, Running, start};
+use tsunagu::directory::{DeviceTemplate, NewProfile, NewUser};
+use tsunagu::enrolment::{Claim, ClaimVerdict};
+use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
+
+use crate::support::http;
+
+/// The PIN of every user.
+pub const PIN: &str = "284613";
+/// Users: 1001 and up.
+const USERS: u16 = 20;
+
+/// A running server with users 1001 to 1020, who may have three phones each.
+pub struct House {
+    /// The server.
+    pub running: Running,
+    folder: TempDir,
+}
+
+impl House {
+    /// Opens one with these settings (TOML).
+    pub async fn open(settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let running = start(config(settings), folder.path()).await.unwrap();
+        let house = Self { running, folder };
+        house.fill().await;
+        house
+    }
+
+    /// Stops the server and starts it again with other settings.
+    pub async fn reopen(self, settings: &str) -> Self {
+        let Self { running, folder } = self;
+        running.drain().await;
+        Self { running: start(config(settings), folder.path()).await.unwrap(), folder }
+    }
+
+    /// Its data folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    async fn fill(&self) {
+        let directory = &self.running.directory;
+        let template = DeviceTemplate {
+            name: "Desk phone".to_owned(),
+            description: String::new(),
+            phone_name: "{model} {user_name}".to_owned(),
+            settings: serde_json::Map::new(),
+        };
+        directory.add_device_template(&template).await.unwrap();
+        let profile = NewProfile {
+            name: "Everybody".to_owned(),
+            description: String::new(),
+            is_default: true,
+            desk_template: Some("Desk phone".to_owned()),
+            line_template: None,
+            allow_provisioning: true,
+            device_limit: 3,
+        };
+        directory.add_profile(&profile).await.unwrap();
+        for number in 1001..=1000 + USERS {
+            let user = NewUser {
+                user_id: format!("user{number}"),
+                self_service_id: None,
+                name: None,
+                locale: None,
+                pin: Some(Secret::from(PIN.to_owned())),
+                primary_extension: number.to_string().parse().ok(),
+                profile: None,
+            };
+            directory.add_user(user, UnixMillis::now()).await.unwrap();
+        }
+    }
+
+    /// The first configuration of the AudioCodes phone with these last octets of its hardware address, as the door gives it.
+    pub fn first_file(&self, number: u16) -> String {
+        let answer = self.ask_door(&mac(number));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// What the door answers to a 420HD that asks by its hardware address.
+    pub fn ask_door(&self, mac: &str) -> http::Answer {
+        let url = format!("http://{}/{mac}.cfg", self.running.handset);
+        http::get(&url, &[("User-Agent", &agent(mac))]).unwrap()
+    }
+
+    /// The phone that authenticates as this.
+    pub async fn phone_named(&self, auth_name: &str) -> PhoneId {
+        let phones = self.running.directory.phones().await.unwrap();
+        phones.iter().find(|phone| phone.auth_name == auth_name).unwrap().id
+    }
+
+    /// A new phone in quarantine.
+    pub async fn new_phone(&self, number: u16) -> PhoneId {
+        let file = self.first_file(number);
+        self.phone_named(&parameter(&file, "voip/line/0/auth_name").unwrap()).await
+    }
+
+    /// Claims a phone at a time of day.
+    pub async fn claim(&self, phone: PhoneId, id: &str, pin: &str, now: UnixMillis) -> ClaimVerdict {
+        let claim = Claim {
+            phone,
+            id: id.parse().unwrap(),
+            credential: Some(Secret::from(pin.to_owned())),
+            language: Language::ENGLISH,
+            deadline: Instant::now() + Duration::from_secs(60),
+        };
+        self.running.enrolments.claim(&claim, now).await.unwrap()
+    }
+
+    /// A figure of `/metrics`, all its labels summed up. Every house of one process has the same.
+    pub fn figure(&self, name: &str) -> f64 {
+        let text = self.admin_get("/metrics").body;
+        let of_name = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            (rest.starts_with('{') || rest.starts_with(' ')).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+        });
+        of_name.sum()
+    }
+
+    /// GET at the administrators' door.
+    pub fn admin_get(&self, path: &str) -> http::Answer {
+        let bearer = self.running.token.as_ref().map(|token| format!("Bearer {}", token.expose_secret()));
+        let bearer = bearer.unwrap_or_default();
+        http::get(&format!("http://{}{path}", self.running.admin), &[("Authorization", &bearer)]).unwrap()
+    }
+
+    /// Stops it.
+    pub async fn close(self) {
+        self.running.drain().await;
+    }
+}
+
+fn config(settings: &str) -> Config {
+    let usual = "[listen]\nsip_udp = [\"127.0.0.1:0\"]\nsip_tcp = []\nhandset = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
+                 [limits]\ndrain_seconds = 0\n";
+    Config::parse(&format!("{usual}{settings}")).unwrap()
+}
+
+/// An AudioCodes hardware address.
+pub fn mac(number: u16) -> String {
+    format!("00908f20{number:04x}")
+}
+
+/// What a 420HD with this hardware address says it is.
+pub fn agent(mac: &str) -> String {
+    format!("AUDC-IPPhone/2.2.8.61 (420HD; {})", mac.to_uppercase())
+}
+
+/// A parameter of an AudioCodes configuration.
+pub fn parameter(file: &str, name: &str) -> Option<String> {
+    file.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(|value| value.trim().to_owned())
+}

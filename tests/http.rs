@@ -1,0 +1,14 @@
+//! The two HTTP doors: what administrators are told, and what nobody gets out of the phones' door.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "http/api.rs"]
+mod api;
+#[path = "loopback/caller.rs"]
+mod caller;
+#[path = "http/handset.rs"]
+mod handset;
+#[path = "faults/house.rs"]
+mod house;
+#[path = "http/raw.rs"]
+mod raw;
+mod support;
