@@ -1,6 +1,6 @@
 //! Calling a phone back when it is its user's: it rings, and says its number.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -137,10 +137,7 @@ fn invite(
 ) -> Result<Request, SipError> {
     let target: RequestUri =
         binding.contact.parse().map_err(|fault: crate::sip::message::Fault| SipError::Unusable(fault.to_string()))?;
-    let host = match binding.flow.local.ip() {
-        IpAddr::V4(ip) => Host::V4(ip),
-        IpAddr::V6(ip) => Host::V6(ip),
-    };
+    let host = Host::from(binding.flow.local.ip());
     let us = SipUri::new(Some(caller.as_str()), host.clone(), Some(binding.flow.local.port()));
     let mut from = NameAddr::new(us.clone());
     from.params.set("tag", Some(format!("{:016x}", rand::random::<u64>())));

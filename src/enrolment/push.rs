@@ -8,7 +8,7 @@ use crate::directory::Phone;
 use crate::provisioning::{Reboot, Vendor, resync};
 use crate::registrar::Binding;
 use crate::sip::SipError;
-use crate::sip::message::{Method, NameAddr, Request, RequestUri, SipUri};
+use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, SipUri};
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// How long a phone may take to answer before the next thing is tried.
@@ -65,10 +65,7 @@ impl Enrolments {
     fn request(&self, method: Method, aor: &str, binding: &Binding) -> Result<Request, EnrolmentError> {
         let unusable = |fault: crate::sip::message::Fault| EnrolmentError::Template(fault.to_string());
         let target: RequestUri = binding.contact.parse().map_err(unusable)?;
-        let host = match binding.flow.local.ip() {
-            std::net::IpAddr::V4(ip) => crate::sip::message::Host::V4(ip),
-            std::net::IpAddr::V6(ip) => crate::sip::message::Host::V6(ip),
-        };
+        let host = Host::from(binding.flow.local.ip());
         let server = SipUri::new(None, host.clone(), Some(binding.flow.local.port()));
         let mut from = NameAddr::new(server.clone());
         from.params.set("tag", Some(format!("{:016x}", rand::random::<u64>())));

@@ -29,6 +29,15 @@ impl Host {
     }
 }
 
+impl From<std::net::IpAddr> for Host {
+    fn from(ip: std::net::IpAddr) -> Self {
+        match ip {
+            std::net::IpAddr::V4(ip) => Self::V4(ip),
+            std::net::IpAddr::V6(ip) => Self::V6(ip),
+        }
+    }
+}
+
 impl FromStr for Host {
     type Err = Fault;
 

@@ -11,7 +11,7 @@ use super::key::{Key, Merge};
 use super::server::{ServerTransaction, Step as ServerStep};
 use super::{Timers, TransactionId};
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::message::{Headers, Method, Request, Response, Via};
+use crate::sip::message::{Headers, Host, Method, Request, Response, Via};
 
 /// What the layer wants done. Drained with [`Layer::next_output`] after every call.
 #[derive(Debug)]
@@ -343,17 +343,10 @@ pub(in crate::sip) fn note_source(request: &mut Request, flow: Flow) {
     if wants_port {
         via.params.set("rport", Some(flow.peer.port().to_string()));
     }
-    if wants_port || via.host.to_string() != host_text(flow.peer.ip()) {
+    if wants_port || via.host != Host::from(flow.peer.ip()) {
         via.params.set("received", Some(flow.peer.ip().to_string()));
     }
     request.headers.replace_top_via(&via);
-}
-
-fn host_text(ip: std::net::IpAddr) -> String {
-    match ip {
-        std::net::IpAddr::V4(ip) => ip.to_string(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-    }
 }
 
 /// Where an answer goes (RFC 3261 section 18.2.2): the connection it came over, or by datagram to the source,
