@@ -21,10 +21,14 @@ use crate::directory::DirectoryError;
 use crate::enrolment::Enrolment;
 use crate::locale::{LocaleError, Locales, Words};
 use crate::phone::{Model, PhoneOptions};
+use crate::sip::address_towards;
 use crate::vocab::{Language, MacAddress, Secret};
 
 /// The demo's phone.
 const MAC: [u8; 6] = [0x00, 0x90, 0x8f, 0x42, 0x0d, 0x01];
+
+/// An address that is nobody's (RFC 5737), reached like any other.
+const THE_WORLD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 
 /// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
@@ -245,15 +249,9 @@ impl Place {
     }
 }
 
-/// The address phones on the same network reach this machine by; loopback where there is no network.
+/// The address phones on the same network reach this machine by: that on the way to the world. Loopback where there is no network.
 fn own_address() -> IpAddr {
-    let towards_the_world = || {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-        // Nothing is sent: connecting a datagram socket only asks the routing table.
-        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    towards_the_world().unwrap_or(Ipv4Addr::LOCALHOST.into())
+    address_towards(THE_WORLD).unwrap_or(Ipv4Addr::LOCALHOST.into())
 }
 
 /// The demo's settings: both languages, the story's first, auto-registration on. On loopback, or with `is_open` for phones on the network too,

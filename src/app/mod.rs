@@ -6,14 +6,18 @@ mod config;
 mod demo;
 mod demo_directory;
 mod descriptors;
+mod doors;
 mod first_run;
 mod journey;
 mod output;
 mod phone_command;
 mod prompts;
 mod prompts_check;
+mod ring_back;
+mod routing;
 mod serve;
 mod server;
+mod upkeep;
 
 pub use command::main;
 pub use config::{Config, ConfigError};

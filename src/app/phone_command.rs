@@ -1,6 +1,6 @@
 //! `tsunagu phone …`: the virtual phone as the operators' smoke test, and the telling of what it lives.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::locale::{LocaleError, Locales, Spoken, Words};
 use crate::phone::{
     Account, ConfigurationUrl, Ladder, Model, Phone, PhoneError, PhoneEvent, PhoneOptions, SipTransport,
 };
+use crate::sip::address_towards;
 use crate::vocab::{Language, Secret};
 
 /// `tsunagu phone enrol`
@@ -124,7 +125,8 @@ fn options(
             return None;
         }
     };
-    let mut options = PhoneOptions::new(address_towards(server), phone.mac, model, teller.clone());
+    let local = server.and_then(address_towards).unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let mut options = PhoneOptions::new(local, phone.mac, model, teller.clone());
     options.transport = transport;
     Some(options)
 }
@@ -142,19 +144,6 @@ fn reach(server: Option<SocketAddr>, url: Option<&str>) -> Option<SocketAddr> {
         let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
         with_port.to_socket_addrs().ok()?.next()
     })
-}
-
-/// The address of this machine on the way to `peer`.
-fn address_towards(peer: Option<SocketAddr>) -> IpAddr {
-    let ask = || {
-        let peer = peer?;
-        let any: IpAddr =
-            if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
-        let socket = UdpSocket::bind((any, 0)).ok()?;
-        socket.connect(peer).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    ask().unwrap_or(Ipv4Addr::LOCALHOST.into())
 }
 
 /// The language of the environment: that of LANG where there are words in it, else English.

@@ -4,29 +4,26 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::config::Config;
-use super::descriptors;
 use super::first_run::{self, DataError};
-use super::prompts;
-use crate::cti::{self, EXTENSIONS, METHODS, MediaAddresses, Switchboard, Voice};
+use super::ring_back::RingBack;
+use super::{descriptors, doors, prompts, routing, upkeep};
+use crate::cti::{self, MediaAddresses, Switchboard, Voice};
 use crate::directory::Directory;
-use crate::enrolment::{self, AuthenticationMode, Completed, EnrolmentError, Enrolments};
+use crate::enrolment::{self, AuthenticationMode, EnrolmentError, Enrolments};
 use crate::http::{AdminDoor, HandsetDoor, admin_router, handset_router};
 use crate::ivr::{Authentication, DialogueDraft, DialogueError, DialogueSettings};
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
-use crate::registrar::{AutoRegistration, Registrar, RegistrarError, RegistrarEvent};
-use crate::sip::message::{Method, Understood, check_request};
-use crate::sip::{Endpoint, EndpointConfig, Incoming, IncomingKind, SipError, Transport};
-use crate::vocab::{Language, Secret, UnixMillis, VocabError};
+use crate::registrar::{AutoRegistration, Registrar, RegistrarError};
+use crate::sip::{Endpoint, EndpointConfig, SipError, Transport};
+use crate::vocab::{Language, Secret, VocabError};
 
 /// News of the registrar that may wait.
 const NEWS: usize = 4096;
@@ -157,8 +154,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             addresses,
         },
     );
-    let (handset_listener, handset) = listen("handset", config.listen.handset).await?;
-    let (admin_listener, admin) = listen("admin", config.listen.admin).await?;
+    let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
+    let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
     let token = first_run::token(&directory).await?;
     let is_ready = Arc::new(AtomicBool::new(true));
     let handset_door = HandsetDoor {
@@ -177,14 +174,14 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     };
     let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(until(&stop, route(incoming, registrar.clone(), switchboard.clone())));
-    tasks.spawn(until(&stop, follow(registrar_news, enrolments.clone())));
-    tasks.spawn(until(&stop, tidy(registrar.clone())));
-    tasks.spawn(until(&stop, chase(enrolments.clone())));
+    tasks.spawn(until(&stop, routing::route(incoming, registrar.clone(), switchboard.clone())));
+    tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
+    tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
+    tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     let caller = RingBack { config: config.clone(), endpoint: endpoint.clone(), engine, voice, registrar, addresses };
     tasks.spawn(until(&stop, caller.run(completed)));
-    tasks.spawn(serve(handset_listener, handset_router(handset_door), stop.subscribe()));
-    tasks.spawn(serve(admin_listener, admin_router(admin_door), stop.subscribe()));
+    tasks.spawn(doors::serve(handset_listener, handset_router(handset_door), stop.subscribe()));
+    tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));
     Ok(Running {
         sip: endpoint.bound().to_vec(),
         handset,
@@ -260,23 +257,6 @@ async fn load_voice(config: &Config, locales: &Locales) -> Result<Voice, StartEr
     Ok(voice)
 }
 
-async fn listen(door: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Door { door, address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
-}
-
-async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a door closed");
-    }
-}
-
 /// Runs `task` until the server stops.
 fn until<F: Future<Output = ()> + Send>(
     stop: &watch::Sender<bool>,
@@ -287,133 +267,6 @@ fn until<F: Future<Output = ()> + Send>(
         tokio::select! {
             () = task => {}
             _ = stop.wait_for(|stop| *stop) => {}
-        }
-    }
-}
-
-/// Gives each request to the room it is for.
-async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Registrar, switchboard: Switchboard) {
-    while let Some(Incoming { flow, kind }) = incoming.recv().await {
-        match kind {
-            IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack).await,
-            IncomingKind::Request(request, mut responder) => {
-                let understood =
-                    Understood { methods: &METHODS, extensions: &EXTENSIONS, session_bodies: &["application/sdp"] };
-                if let Err(refusal) = check_request(&request, &understood) {
-                    responder.respond(refusal.with_to_tag(&tag())).await;
-                    continue;
-                }
-                let (registrar, switchboard) = (registrar.clone(), switchboard.clone());
-                match request.method {
-                    Method::Register => {
-                        tokio::spawn(async move {
-                            let answer = registrar.register(&request, flow).await;
-                            responder.respond(answer).await;
-                        });
-                    }
-                    _ if cti::is_in_dialog(&request) => switchboard.in_dialog(request, responder).await,
-                    Method::Invite => {
-                        tokio::spawn(async move { switchboard.invite(request, flow, responder).await });
-                    }
-                    Method::Options => {
-                        let answer = request
-                            .respond(200)
-                            .with_header("Allow", &understood.allow())
-                            .with_header("Accept", "application/sdp")
-                            .with_header("Supported", &understood.supported());
-                        responder.respond(answer.with_to_tag(&tag())).await;
-                    }
-                    Method::Refer => responder.respond(request.respond(603).with_to_tag(&tag())).await,
-                    // BYE, INFO, PRACK and UPDATE mean nothing outside a dialog.
-                    _ => responder.respond(request.respond(481).with_to_tag(&tag())).await,
-                }
-            }
-        }
-    }
-}
-
-fn tag() -> String {
-    format!("{:016x}", rand::random::<u64>())
-}
-
-/// The registrar's news to the enrolments. Each piece in its own task: notifying a phone takes as long as the phone.
-async fn follow(mut news: mpsc::Receiver<RegistrarEvent>, enrolments: Enrolments) {
-    while let Some(event) = news.recv().await {
-        let is_admission = matches!(event, RegistrarEvent::Admitted { .. });
-        let enrolments = enrolments.clone();
-        let noted = async move {
-            if let Err(error) = enrolments.note_registrar(event, UnixMillis::now()).await {
-                tracing::error!(%error, "an enrolment could not be followed");
-            }
-        };
-        // What follows an admission rests on it.
-        if is_admission {
-            noted.await;
-        } else {
-            tokio::spawn(noted);
-        }
-    }
-}
-
-/// What has to be looked after again and again.
-async fn tidy(registrar: Registrar) {
-    let mut second = tokio::time::interval(Duration::from_secs(1));
-    let mut rounds = 0_u64;
-    loop {
-        second.tick().await;
-        registrar.tidy().await;
-        if rounds.is_multiple_of(30)
-            && let Err(error) = registrar.collect_leases().await
-        {
-            tracing::error!(%error, "leases could not be looked after");
-        }
-        rounds += 1;
-    }
-}
-
-/// Enrolments that are not complete yet. Apart from the registrar's: a phone that doesn't answer takes its time.
-async fn chase(enrolments: Enrolments) {
-    let mut every = tokio::time::interval(Duration::from_secs(2));
-    loop {
-        every.tick().await;
-        if let Err(error) = enrolments.tidy(UnixMillis::now()).await {
-            tracing::error!(%error, "enrolments could not be looked after");
-        }
-    }
-}
-
-/// Calls phones back whose enrolment is complete.
-struct RingBack {
-    config: Config,
-    endpoint: Endpoint,
-    engine: MediaEngine,
-    voice: Voice,
-    registrar: Registrar,
-    addresses: MediaAddresses,
-}
-
-impl RingBack {
-    async fn run(self, mut completed: mpsc::Receiver<Completed>) {
-        let this = Arc::new(self);
-        while let Some(completion) = completed.recv().await {
-            if this.config.calls.ring_back {
-                tokio::spawn(this.clone().ring(completion));
-            }
-        }
-    }
-
-    async fn ring(self: Arc<Self>, completion: Completed) {
-        let bindings = self.registrar.location().of_phone(completion.phone, Instant::now());
-        let (Some((_, binding)), Some(caller)) = (bindings.first(), self.config.route_point.numbers.first()) else {
-            return;
-        };
-        let language = completion.language.and_then(|language| language.parse().ok()).unwrap_or(Language::JAPANESE);
-        let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
-        let call =
-            cti::RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
-        match cti::ring_back(&self.endpoint, &self.engine, &self.voice, self.addresses, call).await {
-            Ok(ending) => tracing::info!(phone = %completion.phone, ending = ending.code(), "a phone was rung back"),
-            Err(error) => tracing::warn!(phone = %completion.phone, %error, "a phone could not be rung back"),
         }
     }
 }

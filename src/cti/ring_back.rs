@@ -17,7 +17,7 @@ use crate::registrar::Binding;
 use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::Exchange;
 use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
-use crate::sip::{Endpoint, Flow, SipError};
+use crate::sip::{Endpoint, Flow, SipError, new_tag};
 use crate::vocab::{DirectoryNumber, Language};
 
 /// The longest a phone is spoken to.
@@ -140,7 +140,7 @@ fn invite(
     let host = Host::from(binding.flow.local.ip());
     let us = SipUri::new(Some(caller.as_str()), host.clone(), Some(binding.flow.local.port()));
     let mut from = NameAddr::new(us.clone());
-    from.params.set("tag", Some(format!("{:016x}", rand::random::<u64>())));
+    from.params.set("tag", Some(new_tag()));
     let mut contact = us;
     contact.params.set("transport", Some(binding.flow.transport.as_param().to_owned()));
     let to = NameAddr::new(SipUri::new(Some(extension.as_str()), host, None));

@@ -22,7 +22,7 @@ use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Identity, Registrar, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::message::{Method, Request, Response};
-use crate::sip::{Endpoint, Flow, Responder};
+use crate::sip::{Endpoint, Flow, Responder, new_tag};
 use crate::vocab::{CallId, DirectoryNumber, PhoneId, UnixMillis};
 
 /// Requests that may wait for one call.
@@ -373,10 +373,6 @@ impl Inner {
 /// True for a request that belongs to a dialog.
 pub fn is_in_dialog(request: &Request) -> bool {
     request.method != Method::Cancel && request.headers.to().is_ok_and(|to| to.tag().is_some())
-}
-
-fn new_tag() -> String {
-    format!("{:016x}", rand::random::<u64>())
 }
 
 impl std::fmt::Debug for Switchboard {

@@ -82,13 +82,14 @@ impl OwnAddresses {
             self.known.clear();
         }
         let bound = self.bound.ip();
-        let ip = *self.known.entry(peer.ip()).or_insert_with(|| route_towards(peer).unwrap_or(bound));
+        let ip = *self.known.entry(peer.ip()).or_insert_with(|| address_towards(peer).unwrap_or(bound));
         SocketAddr::new(ip, self.bound.port())
     }
 }
 
-/// Asks the kernel's routing table, by connecting a socket that never sends.
-fn route_towards(peer: SocketAddr) -> Option<IpAddr> {
+/// The address of this machine that `peer` reaches: what the kernel's routing table says. Nothing is sent: connecting a datagram
+/// socket only asks. `None` where no route leads there.
+pub fn address_towards(peer: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr =
         if peer.is_ipv4() { std::net::Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
     let socket = StdUdpSocket::bind((any, 0)).ok()?;

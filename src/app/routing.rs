@@ -1,0 +1,49 @@
+//! Gives each SIP request to the room it is for. Must not know how a room answers.
+
+use tokio::sync::mpsc;
+
+use crate::cti::{self, EXTENSIONS, METHODS, Switchboard};
+use crate::registrar::Registrar;
+use crate::sip::message::{Method, Understood, check_request};
+use crate::sip::{Incoming, IncomingKind, new_tag};
+
+/// Routes until the endpoint stops.
+pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Registrar, switchboard: Switchboard) {
+    while let Some(Incoming { flow, kind }) = incoming.recv().await {
+        match kind {
+            IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack).await,
+            IncomingKind::Request(request, mut responder) => {
+                let understood =
+                    Understood { methods: &METHODS, extensions: &EXTENSIONS, session_bodies: &["application/sdp"] };
+                if let Err(refusal) = check_request(&request, &understood) {
+                    responder.respond(refusal.with_to_tag(&new_tag())).await;
+                    continue;
+                }
+                let (registrar, switchboard) = (registrar.clone(), switchboard.clone());
+                match request.method {
+                    Method::Register => {
+                        tokio::spawn(async move {
+                            let answer = registrar.register(&request, flow).await;
+                            responder.respond(answer).await;
+                        });
+                    }
+                    _ if cti::is_in_dialog(&request) => switchboard.in_dialog(request, responder).await,
+                    Method::Invite => {
+                        tokio::spawn(async move { switchboard.invite(request, flow, responder).await });
+                    }
+                    Method::Options => {
+                        let answer = request
+                            .respond(200)
+                            .with_header("Allow", &understood.allow())
+                            .with_header("Accept", "application/sdp")
+                            .with_header("Supported", &understood.supported());
+                        responder.respond(answer.with_to_tag(&new_tag())).await;
+                    }
+                    Method::Refer => responder.respond(request.respond(603).with_to_tag(&new_tag())).await,
+                    // BYE, INFO, PRACK and UPDATE mean nothing outside a dialog.
+                    _ => responder.respond(request.respond(481).with_to_tag(&new_tag())).await,
+                }
+            }
+        }
+    }
+}
