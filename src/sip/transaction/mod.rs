@@ -5,9 +5,10 @@ mod client;
 mod key;
 mod layer;
 mod server;
+mod via;
 
 pub use layer::{Layer, Output};
-pub(in crate::sip) use layer::{note_source, way_back};
+pub(in crate::sip) use via::{note_source, way_back};
 
 use std::time::Duration;
 

@@ -1,0 +1,183 @@
+//! All transactions of one endpoint: finds the one a message belongs to, and gathers what is to be done.
+
+mod incoming;
+mod outgoing;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::client::{ClientTransaction, Step as ClientStep};
+use super::key::{Key, Merge};
+use super::server::{ServerTransaction, Step as ServerStep};
+use super::{Timers, TransactionId};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Request, Response};
+
+/// What the layer wants done. Drained with [`Layer::next_output`] after every call.
+#[derive(Debug)]
+pub enum Output {
+    /// Send these octets over this flow.
+    Transmit(Flow, Bytes),
+    /// A new request for the rooms above, to be answered with [`Layer::respond`].
+    Request(TransactionId, Request, Flow),
+    /// An ACK for a 2xx: it belongs to a dialog.
+    Acknowledged(Request, Flow),
+    /// The INVITE of this transaction was cancelled: answer it 487.
+    Cancelled(TransactionId),
+    /// A response to a request of ours.
+    Response(TransactionId, Response),
+    /// A request of ours was not answered in time.
+    TimedOut(TransactionId),
+    /// No further answer to a request of ours is delivered.
+    Ended(TransactionId),
+}
+
+#[derive(Debug)]
+enum Machine {
+    Server(Box<Serving>),
+    Client(ClientTransaction, Box<Request>),
+}
+
+#[derive(Debug)]
+struct Serving {
+    transaction: ServerTransaction,
+    merge: Option<Merge>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    flow: Flow,
+    machine: Machine,
+}
+
+/// The transactions of one endpoint.
+#[derive(Debug)]
+pub struct Layer {
+    timers: Timers,
+    most: usize,
+    next_id: u64,
+    entries: HashMap<u64, Entry>,
+    by_key: HashMap<Key, u64>,
+    by_merge: HashMap<Merge, u64>,
+    deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
+    outputs: VecDeque<Output>,
+}
+
+impl Layer {
+    /// A layer that keeps at most `most` transactions; a request beyond that is answered 503 and forgotten.
+    pub fn new(timers: Timers, most: usize) -> Self {
+        Self {
+            timers,
+            most,
+            next_id: 1,
+            entries: HashMap::new(),
+            by_key: HashMap::new(),
+            by_merge: HashMap::new(),
+            deadlines: BinaryHeap::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do, oldest first.
+    pub fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// How many transactions are alive.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True when none is alive.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn insert(&mut self, key: Key, flow: Flow, machine: Machine) -> TransactionId {
+        let id = self.next_id;
+        self.next_id = self.next_id.wrapping_add(1);
+        if let Machine::Server(serving) = &machine
+            && let Some(merge) = &serving.merge
+        {
+            self.by_merge.insert(merge.clone(), id);
+        }
+        self.by_key.insert(key.clone(), id);
+        self.entries.insert(id, Entry { key, flow, machine });
+        TransactionId(id)
+    }
+
+    /// When [`Layer::elapsed`] wants to be called next.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Time has passed: whatever is due at `now` happens.
+    pub fn elapsed(&mut self, now: Instant) {
+        while let Some(&Reverse((at, id))) = self.deadlines.peek() {
+            if at > now {
+                return;
+            }
+            self.deadlines.pop();
+            self.expire(now, id);
+        }
+    }
+
+    fn expire(&mut self, now: Instant, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let flow = entry.flow;
+        let ended = match &mut entry.machine {
+            Machine::Server(serving) => match serving.transaction.elapsed(now, &self.timers) {
+                ServerStep::Send(octets) => {
+                    self.outputs.push_back(Output::Transmit(flow, octets));
+                    false
+                }
+                ServerStep::Rest => false,
+                ServerStep::End | ServerStep::Unacknowledged => true,
+            },
+            Machine::Client(transaction, _) => match transaction.elapsed(now, &self.timers) {
+                ClientStep::Send(octets) => {
+                    self.outputs.push_back(Output::Transmit(flow, octets));
+                    false
+                }
+                ClientStep::TimedOut => {
+                    self.outputs.push_back(Output::TimedOut(TransactionId(id)));
+                    true
+                }
+                ClientStep::End => {
+                    self.outputs.push_back(Output::Ended(TransactionId(id)));
+                    true
+                }
+                ClientStep::Rest | ClientStep::Deliver | ClientStep::DeliverAndAcknowledge => false,
+            },
+        };
+        if ended { self.forget(id) } else { self.schedule(id) }
+    }
+
+    fn forget(&mut self, id: u64) {
+        let Some(entry) = self.entries.remove(&id) else { return };
+        self.by_key.remove(&entry.key);
+        if let Machine::Server(serving) = entry.machine
+            && let Some(merge) = serving.merge
+        {
+            self.by_merge.remove(&merge);
+        }
+    }
+
+    /// Deadlines are only ever added: one that is out of date finds nothing due and asks again.
+    fn schedule(&mut self, id: u64) {
+        let deadline = self.entries.get(&id).and_then(|entry| match &entry.machine {
+            Machine::Server(serving) => serving.transaction.deadline(),
+            Machine::Client(transaction, _) => transaction.deadline(),
+        });
+        if let Some(at) = deadline {
+            self.deadlines.push(Reverse((at, id)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The layer, message by message.
+
+use super::*;
+use crate::sip::flow::Transport;
+use crate::sip::message::{Message, parse_datagram};
+
+const FLOW: Flow = Flow {
+    transport: Transport::Udp,
+    local: std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5060),
+    peer: std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 40000),
+};
+
+fn request(method: &str, branch: &str) -> Request {
+    let text = format!(
+        "{method} sip:2000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:40000;branch={branch}\r\n\
+         From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:2000@127.0.0.1>\r\nCall-ID: c1\r\nCSeq: 1 {method}\r\n\
+         Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    );
+    match parse_datagram(text.as_bytes()).unwrap() {
+        Message::Request(request) => request,
+        Message::Response(_) => panic!("a request"),
+    }
+}
+
+fn drain(layer: &mut Layer) -> Vec<Output> {
+    std::iter::from_fn(|| layer.next_output()).collect()
+}
+
+fn statuses(outputs: &[Output]) -> Vec<u16> {
+    let sent = outputs.iter().filter_map(|output| match output {
+        Output::Transmit(_, octets) => parse_datagram(octets).ok(),
+        _ => None,
+    });
+    sent.filter_map(|message| match message {
+        Message::Response(response) => Some(response.status),
+        Message::Request(_) => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_retransmitted_request_is_answered_again_and_not_delivered_twice() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 10);
+    let register = request("REGISTER", "z9hG4bKa");
+    layer.receive_request(now, register.clone(), FLOW);
+    let Some(Output::Request(id, ..)) = layer.next_output() else { panic!("delivered") };
+    layer.receive_request(now, register.clone(), FLOW);
+    assert!(drain(&mut layer).is_empty());
+    layer.respond(now, id, register.respond(200));
+    layer.receive_request(now, register, FLOW);
+    assert_eq!(statuses(&drain(&mut layer)), [200, 200]);
+    layer.elapsed(now + Timers::default().patience());
+    assert!(layer.is_empty());
+}
+
+#[test]
+fn a_cancel_ends_an_open_invite_and_nothing_else() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 10);
+    let invite = request("INVITE", "z9hG4bKb");
+    layer.receive_request(now, invite, FLOW);
+    layer.receive_request(now, request("CANCEL", "z9hG4bKb"), FLOW);
+    let outputs = drain(&mut layer);
+    assert_eq!(statuses(&outputs), [100, 200]);
+    assert!(outputs.iter().any(|output| matches!(output, Output::Cancelled(_))));
+    layer.receive_request(now, request("CANCEL", "z9hG4bKother"), FLOW);
+    assert_eq!(statuses(&drain(&mut layer)), [481]);
+}
+
+#[test]
+fn the_same_request_by_another_path_is_a_loop() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 10);
+    layer.receive_request(now, request("OPTIONS", "z9hG4bKone"), FLOW);
+    layer.receive_request(now, request("OPTIONS", "z9hG4bKtwo"), FLOW);
+    assert_eq!(statuses(&drain(&mut layer)), [482]);
+}
+
+#[test]
+fn a_full_layer_answers_503_and_keeps_nothing() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 0);
+    layer.receive_request(now, request("OPTIONS", "z9hG4bKone"), FLOW);
+    assert_eq!(statuses(&drain(&mut layer)), [503]);
+    assert!(layer.is_empty());
+}
+
+#[test]
+fn a_request_of_ours_gets_its_answer_once() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 10);
+    let mut notify = request("NOTIFY", "x");
+    notify.headers.remove("Via");
+    let id = layer.send_request(now, notify, FLOW, "z9hG4bKours");
+    let Some(Output::Transmit(_, octets)) = layer.next_output() else { panic!("sent") };
+    let Ok(Message::Request(sent)) = parse_datagram(&octets) else { panic!("a request") };
+    layer.receive_response(now, sent.respond(200));
+    layer.receive_response(now, sent.respond(200));
+    let outputs = drain(&mut layer);
+    assert!(matches!(outputs.as_slice(), [Output::Response(answered, _)] if *answered == id));
+}
