@@ -2,18 +2,21 @@
 //!
 //! RFC 3261 sections 13 to 15, RFC 3262 (reliable provisional responses), RFC 3264 (through [`crate::media::negotiation`]), RFC 4028.
 
-use std::time::{Duration, Instant};
+mod description;
+mod provisional;
+mod repetition;
 
+use std::time::Instant;
+
+use self::repetition::Again;
 use super::ending::CallEnding;
 use super::session_timer::{Due, SessionTimer};
 use super::{EXTENSIONS, METHODS};
-use crate::media::negotiation::{self, LocalMedia, Negotiated, SdpError};
-use crate::media::{Codec, Digit, info};
+use crate::media::negotiation::{self, LocalMedia, Negotiated};
+use crate::media::{Digit, info};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::message::{Method, Request, Response};
 
-const T1: Duration = Duration::from_millis(500);
-const T2: Duration = Duration::from_secs(4);
 const SDP: &str = "application/sdp";
 
 /// What a call needs to know of its surroundings.
@@ -83,25 +86,6 @@ enum State {
     Over,
 }
 
-/// Something to be repeated until it is acknowledged, at doubling intervals.
-#[derive(Clone, Copy, Debug)]
-struct Again {
-    at: Instant,
-    interval: Duration,
-    ends: Instant,
-}
-
-impl Again {
-    fn starting(now: Instant) -> Self {
-        Self { at: now + T1, interval: T1, ends: now + T1 * 64 }
-    }
-
-    fn next(self, now: Instant) -> Self {
-        let interval = (self.interval * 2).min(T2);
-        Self { at: now + interval, interval, ..self }
-    }
-}
-
 /// One call, from this end.
 #[derive(Debug)]
 pub struct Call {
@@ -159,25 +143,6 @@ impl Call {
         Ok((call, out))
     }
 
-    /// The session description of our 2xx: the answer to their offer, or an offer of ours (a late offer).
-    fn describe(&mut self) -> Result<String, SdpError> {
-        if self.invite.body.is_empty() {
-            return negotiation::make_offer(&self.local);
-        }
-        let answer = negotiation::answer(&self.invite.body, &self.local)?;
-        self.negotiated = Some(answer.negotiated);
-        Ok(answer.body)
-    }
-
-    fn refuse(&self, request: &Request, refusal: &SdpError) -> Response {
-        let status = match refusal {
-            SdpError::Malformed(_) | SdpError::TooLarge => 400,
-            _ => 488,
-        };
-        let warning = format!("399 tsunagu \"{}\"", refusal.to_string().replace('"', "'"));
-        request.respond(status).with_header("Warning", &warning).with_to_tag(&self.settings.tag)
-    }
-
     /// The dialog's name.
     pub fn id(&self) -> &DialogId {
         self.dialog.id()
@@ -213,22 +178,6 @@ impl Call {
             State::Over => return None,
         };
         again.into_iter().chain(self.timer.as_ref().map(SessionTimer::deadline)).min()
-    }
-
-    fn ring_reliably(&mut self, now: Instant) {
-        let rseq = 1;
-        self.out.push(Output::Respond(self.ringing(rseq)));
-        self.state = State::Ringing { rseq, again: Again::starting(now) };
-    }
-
-    fn ringing(&self, rseq: u32) -> Response {
-        let ringing = self.ours(self.invite.respond(180));
-        let ringing = ringing.with_header("Require", "100rel").with_header("RSeq", &rseq.to_string());
-        match &self.local.previous {
-            // RFC 3262 section 5: to an INVITE without an offer, the first reliable response has one.
-            Some(offer) if self.invite.body.is_empty() => ringing.with_body(SDP, offer.clone()),
-            _ => ringing,
-        }
     }
 
     fn accept(&mut self, now: Instant) {
@@ -292,80 +241,6 @@ impl Call {
         }
     }
 
-    fn provisionally_acknowledged(&mut self, now: Instant, request: &Request) {
-        let acknowledged = request.headers.get("RAck").map(|value| value.split_ascii_whitespace().collect::<Vec<_>>());
-        let cseq = self.invite.headers.cseq().map_or(0, |cseq| cseq.number).to_string();
-        match self.state {
-            State::Ringing { rseq, .. }
-                if acknowledged.as_deref() == Some(&[rseq.to_string().as_str(), &cseq, "INVITE"]) =>
-            {
-                self.out.push(Output::Answer(request.respond(200)));
-                if self.negotiated.is_none() && !request.body.is_empty() {
-                    let offer = self.local.previous.clone().unwrap_or_default();
-                    self.negotiated = negotiation::accept_answer(offer.as_bytes(), &request.body).ok();
-                    self.is_described = self.negotiated.is_some();
-                }
-                self.accept(now);
-            }
-            _ => self.out.push(Output::Answer(request.respond(481))),
-        }
-    }
-
-    /// A re-INVITE or UPDATE: a refresh, a new address, or the hold key.
-    fn modify(&mut self, now: Instant, request: &Request) {
-        if request.method == Method::Invite && !matches!(self.state, State::Established) {
-            return self.out.push(Output::Answer(request.respond(500).with_header("Retry-After", "3")));
-        }
-        match SessionTimer::answering(request, self.settings.session_seconds, now) {
-            Err(least) => {
-                let refusal = request.respond(422).with_header("Min-SE", &least.to_string());
-                return self.out.push(Output::Answer(refusal));
-            }
-            Ok(Some((timer, header))) => (self.timer, self.session_expires) = (Some(timer), Some(header)),
-            Ok(None) => (self.timer, self.session_expires) = (None, None),
-        }
-        let mut answer = self.with_timer(self.ours(request.respond(200)));
-        let mut is_hold = false;
-        if !request.body.is_empty() {
-            let local = self.in_use();
-            match negotiation::answer(&request.body, &local) {
-                Ok(agreed) => {
-                    is_hold = agreed.negotiated.on_hold();
-                    self.out.push(Output::Redirect(agreed.negotiated.remote));
-                    self.local.previous = Some(agreed.body);
-                    self.negotiated = Some(agreed.negotiated);
-                }
-                Err(refusal) => {
-                    let refusal = self.refuse(request, &refusal);
-                    return self.out.push(Output::Answer(refusal));
-                }
-            }
-        }
-        if request.method == Method::Invite || !request.body.is_empty() {
-            answer = answer.with_body(SDP, self.local.previous.clone().unwrap_or_default());
-        }
-        self.out.push(Output::Answer(answer.clone()));
-        if request.method == Method::Invite {
-            self.invite = request.clone();
-            self.state = State::Answered { answer, again: Again::starting(now) };
-        }
-        match (is_hold, request.method == Method::Invite) {
-            // Only once the re-INVITE is acknowledged may the dialog be ended (RFC 3261 section 15).
-            (true, true) => self.ending = Some(CallEnding::Held),
-            (true, false) => self.release(CallEnding::Held),
-            (false, _) => {}
-        }
-    }
-
-    /// Our side as it is now: the codec in use does not change in the middle of a conversation.
-    fn in_use(&self) -> LocalMedia {
-        let codecs: Vec<Codec> = match &self.negotiated {
-            Some(negotiated) => vec![negotiated.codec],
-            None => self.local.codecs.clone(),
-        };
-        LocalMedia { codecs, ..self.local.clone() }
-    }
-
     fn info(&mut self, request: &Request) {
         let content_type = request.headers.get("Content-Type").unwrap_or_default();
         match info::digit_of_info(content_type, &request.body) {
@@ -419,23 +294,6 @@ impl Call {
         }
     }
 
-    fn answered(&mut self, now: Instant, method: &Method, response: &Response) {
-        if *method == Method::Invite && (200..300).contains(&response.status) {
-            let ack = self.dialog.request(Method::Ack);
-            self.out.push(Output::Acknowledge(ack));
-        }
-        match response.status {
-            200..300 => {
-                if let Some(timer) = &mut self.timer {
-                    timer.refreshed(now);
-                }
-            }
-            // RFC 3261 section 12.2.1.2: the other side knows nothing of this call any more.
-            408 | 481 => self.end(CallEnding::SessionExpired),
-            _ => {}
-        }
-    }
-
     fn release(&mut self, ending: CallEnding) {
         match &self.state {
             State::Established => {
@@ -486,21 +344,6 @@ impl Call {
         }
     }
 
-    fn refresh(&mut self) {
-        let allows_update = self.invite.headers.list("Allow").contains(&"UPDATE");
-        let method = if allows_update { Method::Update } else { Method::Invite };
-        let mut refresh = self.dialog.request(method.clone());
-        refresh.headers.set("Contact", &self.settings.contact);
-        refresh.headers.set("Supported", &EXTENSIONS.join(", "));
-        if let Some(timer) = &self.timer {
-            refresh.headers.set("Session-Expires", &timer.header());
-        }
-        if method == Method::Invite {
-            refresh = refresh.with_body(SDP, self.local.previous.clone().unwrap_or_default());
-        }
-        self.out.push(Output::Send(refresh));
-    }
-
     fn end(&mut self, ending: CallEnding) {
         self.state = State::Over;
         self.timer = None;
@@ -509,5 +352,4 @@ impl Call {
 }
 
 #[cfg(test)]
-#[path = "call_tests.rs"]
 mod tests;

@@ -1,7 +1,8 @@
 //! The signalling of one call, message by message.
 
+use super::repetition::T1;
 use super::*;
-use crate::media::CodecOrder;
+use crate::media::{Codec, CodecOrder};
 use crate::sip::message::{Message, parse_datagram};
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n\
