@@ -262,3 +262,32 @@ fn streams_are_spread_and_end_with_the_engine() {
         caller.next();
     }
 }
+
+#[test]
+fn a_stream_renegotiated_goes_on_in_the_new_codec_to_the_new_place_and_hears_the_new_events() {
+    let mut call = call(Codec::Pcmu, false);
+    call.caller.next();
+    call.caller.press('1', 0);
+    assert_eq!(call.events.blocking_recv(), Some(MediaEvent::Digit(Digit::from_char('1').unwrap())));
+    let mut moved = Caller::new(LOOPBACK);
+    moved.to = call.caller.to;
+    let params = StreamParams {
+        remote: moved.addr(),
+        signalling_ip: LOOPBACK,
+        codec: Codec::Pcma,
+        payload_type: 8,
+        event_payload_type: Some(97),
+        detect_inband: false,
+        entropy: 5,
+        events: channel(1).0,
+    };
+    call.stream.renegotiate(&params);
+    let (header, payload, source) = moved.next();
+    assert_eq!((header.payload_type, source), (8, call.stream.local_addr()));
+    assert_eq!(payload, EncodedAudio::silence_payload(Codec::Pcma));
+    let digit = Digit::from_char('2').unwrap();
+    moved.send(97, 160, &EventPayload { digit, end: false, duration: 160 }.octets());
+    assert_eq!(call.events.blocking_recv(), Some(MediaEvent::Digit(digit)));
+    let recording = Arc::new(EncodedAudio::new(Codec::Pcmu, &[0; 160]));
+    assert!(call.stream.play(vec![recording], 1).is_err(), "a recording in the codec before");
+}

@@ -12,6 +12,8 @@ pub(super) const TELEPHONE_EVENT: &str = "telephone-event";
 const OFFERED_L16: u8 = 118;
 /// Payload types we offer for telephone-events at a clock of 8000, and at any other.
 const OFFERED_EVENTS: (u8, u8) = (101, 102);
+/// Payload types that mean what a description says (RFC 3551 section 3).
+const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 
 /// Why a body cannot be agreed on. [`Malformed`](Self::Malformed) and [`TooLarge`](Self::TooLarge) are the sender's mistake
 /// (SIP 400); all others are an offer that is well made and not acceptable here (SIP 488).
@@ -133,19 +135,32 @@ pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<Answer, SdpError> {
 
 /// Our offer: one audio stream with every codec of ours and telephone-events at their clocks.
 pub fn make_offer(local: &LocalMedia) -> Result<String, SdpError> {
-    let mut payloads: Vec<RtpMap> = local.codecs.iter().map(|codec| offered(*codec)).collect();
-    let mut clocks: Vec<u32> = local.codecs.iter().map(|codec| codec.clock_rate()).collect();
-    clocks.sort_unstable();
-    clocks.dedup();
-    payloads.extend(clocks.into_iter().map(|clock| {
-        let payload_type = if clock == 8000 { OFFERED_EVENTS.0 } else { OFFERED_EVENTS.1 };
-        RtpMap::mono(payload_type, TELEPHONE_EVENT, clock)
-    }));
     let (protocol, port, direction) = ("RTP/AVP", local.addr.port(), Direction::SendRecv);
+    let payloads = payloads(&local.codecs, &[]);
     describe(local, (0, 0), &[LocalDescription::Audio { protocol, port, payloads, direction }])
 }
 
-/// Reads their answer to an offer of [`make_offer`].
+/// An offer in the middle of a session: every codec of ours, the one in use first. Media lines keep their places, and what is in
+/// use its payload types (RFC 3264 sections 8 and 8.3.2).
+pub fn renew_offer(local: &LocalMedia, in_use: &Negotiated) -> Result<String, SdpError> {
+    let Some(previous) = &local.previous else { return make_offer(local) };
+    let previous = Description::parse(previous.as_bytes())?;
+    let others = local.codecs.iter().copied().filter(|codec| *codec != in_use.codec);
+    let codecs: Vec<Codec> = std::iter::once(in_use.codec).chain(others).collect();
+    let payloads = payloads(&codecs, &agreed_payloads(in_use));
+    let (port, direction) = (local.addr.port(), Direction::SendRecv);
+    let media: Vec<LocalDescription<'_>> = previous
+        .media
+        .iter()
+        .map(|media| match is_live_audio(media) {
+            true => LocalDescription::Audio { protocol: &media.protocol, port, payloads: payloads.clone(), direction },
+            false => LocalDescription::Refused(media),
+        })
+        .collect();
+    describe(local, previous.times, &media)
+}
+
+/// Reads their answer to an offer of ours.
 pub fn accept_answer(offer: &[u8], answer: &[u8]) -> Result<Negotiated, SdpError> {
     let (offer, answer) = (Description::parse(offer)?, Description::parse(answer)?);
     let index = offer.media.iter().position(is_live_audio).ok_or(SdpError::NoAudio)?;
@@ -183,9 +198,8 @@ fn choose(media: &MediaDescription, local: &LocalMedia) -> Result<(Negotiated, V
         return Err(SdpError::Address);
     }
     let event_payload_type = event_payload_type(media, codec);
-    let mut payloads = vec![RtpMap::mono(payload_type, codec.encoding_name(), codec.clock_rate())];
-    payloads.extend(event_payload_type.map(|pt| RtpMap::mono(pt, TELEPHONE_EVENT, codec.clock_rate())));
     let negotiated = Negotiated { codec, payload_type, remote, event_payload_type, direction, ptime: ptime(media) };
+    let payloads = agreed_payloads(&negotiated);
     Ok((negotiated, payloads))
 }
 
@@ -237,9 +251,39 @@ fn ptime(media: &MediaDescription) -> u16 {
     media.ptime.filter(|ms| (1..=200).contains(ms)).unwrap_or(PACKET_MILLIS as u16)
 }
 
+/// What to offer for these codecs: each as its usual payload type, or the one it has in `kept`; a type taken there gives way.
+fn payloads(codecs: &[Codec], kept: &[RtpMap]) -> Vec<RtpMap> {
+    let mut clocks: Vec<u32> = codecs.iter().map(|codec| codec.clock_rate()).collect();
+    clocks.sort_unstable();
+    clocks.dedup();
+    let events = clocks.into_iter().map(|clock| {
+        let payload_type = if clock == 8000 { OFFERED_EVENTS.0 } else { OFFERED_EVENTS.1 };
+        RtpMap::mono(payload_type, TELEPHONE_EVENT, clock)
+    });
+    let mut payloads: Vec<RtpMap> = Vec::new();
+    for usual in codecs.iter().map(|codec| offered(*codec)).chain(events) {
+        let is_same = |map: &&RtpMap| map.encoding_name == usual.encoding_name && map.clock_rate == usual.clock_rate;
+        let map = kept.iter().find(is_same).cloned().unwrap_or_else(|| {
+            let is_taken = |pt: &u8| kept.iter().chain(&payloads).any(|map| map.payload_type == *pt);
+            let free = std::iter::once(usual.payload_type).chain(DYNAMIC).find(|pt| !is_taken(pt));
+            RtpMap { payload_type: free.unwrap_or(usual.payload_type), ..usual }
+        });
+        payloads.push(map);
+    }
+    payloads
+}
+
 fn offered(codec: Codec) -> RtpMap {
     let payload_type = codec.static_payload_type().unwrap_or(OFFERED_L16);
     RtpMap::mono(payload_type, codec.encoding_name(), codec.clock_rate())
+}
+
+/// The payloads of what was agreed: the codec, and events where there are some.
+fn agreed_payloads(agreed: &Negotiated) -> Vec<RtpMap> {
+    let clock = agreed.codec.clock_rate();
+    let mut payloads = vec![RtpMap::mono(agreed.payload_type, agreed.codec.encoding_name(), clock)];
+    payloads.extend(agreed.event_payload_type.map(|pt| RtpMap::mono(pt, TELEPHONE_EVENT, clock)));
+    payloads
 }
 
 /// Writes a description of ours with the version it has to have.

@@ -184,3 +184,21 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_new_offer_keeps_places_and_payload_types_and_has_every_codec() {
+    let first = agreed(
+        "m=video 5000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\nm=audio 4000 RTP/AVP 8 118\r\na=rtpmap:118 telephone-event/8000\r\n",
+    )
+    .unwrap();
+    assert_eq!(first.negotiated.codec, Codec::Pcma);
+    let again = LocalMedia { previous: Some(first.body), ..local() };
+    let offer = renew_offer(&again, &first.negotiated).unwrap();
+    assert!(offer.contains("o=- 4711 2 IN"), "{offer}");
+    assert!(offer.contains("m=video 0 "), "{offer}");
+    assert!(offer.contains("m=audio 20000 RTP/AVP 8 9 0 96 118 102\r\n"), "118 means events here: {offer}");
+    assert!(offer.contains("a=rtpmap:96 L16/16000\r\n") && offer.contains("a=rtpmap:118 telephone-event/8000\r\n"));
+    let answer = self::offer("m=video 0 RTP/AVP 96\r\nm=audio 6000 RTP/AVP 0\r\na=sendonly\r\n");
+    let agreed = accept_answer(offer.as_bytes(), answer.as_bytes()).unwrap();
+    assert_eq!((agreed.codec, agreed.remote.port(), agreed.on_hold()), (Codec::Pcmu, 6000, true));
+}

@@ -39,10 +39,28 @@ const LONG_WAIT: Duration = Duration::from_secs(2);
 /// What a pacer is told.
 pub(super) enum Command {
     Open(Box<PacedStream>),
-    Play { id: u64, recordings: Vec<Arc<EncodedAudio>>, tag: u64 },
-    Stop { id: u64 },
-    Redirect { id: u64, remote: SocketAddr },
-    Close { id: u64 },
+    Play {
+        id: u64,
+        recordings: Vec<Arc<EncodedAudio>>,
+        tag: u64,
+    },
+    Stop {
+        id: u64,
+    },
+    Redirect {
+        id: u64,
+        remote: SocketAddr,
+    },
+    /// Both halves begin anew; `inbound` is aimed nowhere yet.
+    Renegotiate {
+        id: u64,
+        playout: Box<Playout>,
+        inbound: Box<Inbound>,
+        remote: SocketAddr,
+    },
+    Close {
+        id: u64,
+    },
 }
 
 /// The figures of a pacer, which outlive its streams.
@@ -238,6 +256,10 @@ impl Pacer {
             Command::Play { id, recordings, tag } => self.with(id, |stream| stream.playout.play(recordings, tag)),
             Command::Stop { id } => self.with(id, |stream| stream.playout.stop()),
             Command::Redirect { id, remote } => self.with(id, |stream| stream.redirect(remote)),
+            Command::Renegotiate { id, playout, inbound, remote } => self.with(id, |stream| {
+                (stream.playout, stream.inbound) = (*playout, *inbound);
+                stream.redirect(remote);
+            }),
         }
     }
 

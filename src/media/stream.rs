@@ -1,6 +1,6 @@
 //! The handle of one call's media, and what is said over it. Must not know how packets are paced.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -10,7 +10,9 @@ use super::codec::Codec;
 use super::counters::{StreamStats, Traffic};
 use super::digit::Digit;
 use super::error::MediaError;
+use super::inbound::Inbound;
 use super::pacer::Command;
+use super::playout::Playout;
 
 /// What a stream is to do, as negotiated.
 #[derive(Clone, Debug)]
@@ -81,12 +83,24 @@ impl MediaStream {
         let _ = self.command(Command::Redirect { id: self.id, remote });
     }
 
+    /// Goes on as newly negotiated, on the same port: another codec, other payload types. What was playing does not finish,
+    /// since it was encoded for the codec before. Events go where they went; those of `params` are not used.
+    pub fn renegotiate(&mut self, params: &StreamParams) {
+        self.codec = params.codec;
+        let playout = Box::new(Playout::new(params.codec, params.payload_type, params.entropy));
+        let StreamParams { remote, signalling_ip, codec, payload_type, event_payload_type, detect_inband, .. } =
+            *params;
+        let nowhere = (Ipv4Addr::UNSPECIFIED, 0).into();
+        let inbound = Inbound::new(nowhere, signalling_ip, codec, payload_type, event_payload_type, detect_inband);
+        let _ = self.command(Command::Renegotiate { id: self.id, playout, inbound: Box::new(inbound), remote });
+    }
+
     /// Where the stream receives RTP.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// The codec it was started with.
+    /// Its codec.
     pub fn codec(&self) -> Codec {
         self.codec
     }
