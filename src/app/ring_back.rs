@@ -6,21 +6,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::config::Config;
-use crate::cti::{self, MediaAddresses, Voice};
+use crate::cti::{RingBackCall, Switchboard};
 use crate::enrolment::Completed;
-use crate::media::MediaEngine;
 use crate::registrar::Registrar;
-use crate::sip::Endpoint;
 use crate::vocab::Language;
 
 /// Calls phones back whose enrolment is complete.
 pub(super) struct RingBack {
     pub(super) config: Config,
-    pub(super) endpoint: Endpoint,
-    pub(super) engine: MediaEngine,
-    pub(super) voice: Voice,
     pub(super) registrar: Registrar,
-    pub(super) addresses: MediaAddresses,
+    pub(super) switchboard: Switchboard,
 }
 
 impl RingBack {
@@ -41,9 +36,8 @@ impl RingBack {
         };
         let language = completion.language.and_then(|language| language.parse().ok()).unwrap_or(Language::JAPANESE);
         let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
-        let call =
-            cti::RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
-        match cti::ring_back(&self.endpoint, &self.engine, &self.voice, self.addresses, call).await {
+        let call = RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
+        match self.switchboard.ring_back(call).await {
             Ok(ending) => tracing::info!(phone = %completion.phone, ending = ending.code(), "a phone was rung back"),
             Err(error) => tracing::warn!(phone = %completion.phone, %error, "a phone could not be rung back"),
         }

@@ -11,7 +11,7 @@ use crate::sip::{Incoming, IncomingKind, new_tag};
 pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Registrar, switchboard: Switchboard) {
     while let Some(Incoming { flow, kind }) = incoming.recv().await {
         match kind {
-            IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack).await,
+            IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack),
             IncomingKind::Request(request, mut responder) => {
                 let understood =
                     Understood { methods: &METHODS, extensions: &EXTENSIONS, session_bodies: &["application/sdp"] };

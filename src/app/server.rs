@@ -145,12 +145,12 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         config.calls.clone(),
         config.route_point.clone(),
         dialogue(&config)?,
-        engine.clone(),
+        engine,
         cti::Foundations {
             endpoint: endpoint.clone(),
             registrar: registrar.clone(),
             enrolments: enrolments.clone(),
-            voice: voice.clone(),
+            voice,
             addresses,
         },
     );
@@ -178,7 +178,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
-    let caller = RingBack { config: config.clone(), endpoint: endpoint.clone(), engine, voice, registrar, addresses };
+    let caller = RingBack { config: config.clone(), registrar, switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     tasks.spawn(doors::serve(handset_listener, handset_router(handset_door), stop.subscribe()));
     tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));

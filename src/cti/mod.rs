@@ -4,24 +4,31 @@
 //! [`switchboard`] takes requests in. Self-provisioning is an application like any other.
 
 mod call;
+mod call_record;
+mod dialogs;
 mod ending;
 mod leg;
+mod media_addresses;
 mod phase;
 mod policy;
 mod ring_back;
 mod self_provisioning;
 mod session_timer;
 mod settings;
+mod speaker;
 mod switchboard;
 mod voice;
+mod wire;
 
 pub use call::{Call, CallSettings, Input as CallInput, Output as CallOutput};
+pub use call_record::CallRecord;
 pub use ending::{CallEnding, EndedBy};
+pub use media_addresses::MediaAddresses;
 pub use policy::{Caller, Destination, Permission, permit};
-pub use ring_back::{RingBackCall, ring_back};
+pub use ring_back::RingBackCall;
 pub use session_timer::SessionTimer;
 pub use settings::{CtiSettings, RoutePointSettings};
-pub use switchboard::{CallRecord, Foundations, MediaAddresses, Switchboard, is_in_dialog};
+pub use switchboard::{Foundations, Switchboard, is_in_dialog};
 pub use voice::Voice;
 
 /// What this server understands, for Allow and Supported.

@@ -1,7 +1,9 @@
 //! Whether the switchboard takes calls.
 
+use tokio::sync::watch;
+
 /// Whether calls are taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Phase {
     /// Yes.
     Open,
@@ -9,4 +11,11 @@ pub(super) enum Phase {
     Draining,
     /// No; running conversations are told so.
     Closing,
+}
+
+/// Waits until it has come to `wanted`, or further.
+pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    if phase.wait_for(|phase| *phase >= wanted).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

@@ -3,27 +3,35 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
 
+use super::METHODS;
+use super::call::{Call, CallSettings, Input, Output};
+use super::dialogs::{Dialogs, ForCall};
 use super::ending::CallEnding;
-use super::leg::stream_params;
-use super::switchboard::MediaAddresses;
-use super::voice::Voice;
-use crate::ivr::{Line, Sentence};
-use crate::media::negotiation::{accept_answer, make_offer};
-use crate::media::{Codec, CodecOrder, LocalMedia, MediaEngine, MediaEvent};
+use super::leg::Surroundings;
+use super::media_addresses::MediaAddresses;
+use super::phase::{self, Phase};
+use super::speaker::Speaker;
+use super::wire::Wire;
+use crate::ivr::{Line, PlayTag, Sentence};
+use crate::media::negotiation::make_offer;
+use crate::media::{Codec, CodecOrder, LocalMedia, MediaEvent};
 use crate::registrar::Binding;
-use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::Exchange;
-use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
-use crate::sip::{Endpoint, Flow, SipError, new_tag};
+use crate::sip::message::{Fault, Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
+use crate::sip::{SipError, new_tag};
 use crate::vocab::{DirectoryNumber, Language};
 
 /// The longest a phone is spoken to.
 const LONGEST: Duration = Duration::from_secs(60);
 /// How long a cancelled call may take to be over.
 const UNANSWERED: Duration = Duration::from_secs(40);
+/// Events of the media that may wait.
+const MEDIA_EVENTS: usize = 16;
+/// All that is said, is said once.
+const SPOKEN: PlayTag = PlayTag(1);
 
 /// Whom to call back, and what to say.
 #[derive(Clone, Copy, Debug)]
@@ -41,108 +49,182 @@ pub struct RingBackCall<'a> {
 }
 
 /// Rings a phone, says its number, and hangs up.
-pub async fn ring_back(
-    endpoint: &Endpoint,
-    engine: &MediaEngine,
-    voice: &Voice,
+pub(super) async fn ring_back(
+    surroundings: Surroundings,
     addresses: MediaAddresses,
-    call: RingBackCall<'_>,
+    dialogs: &Dialogs,
+    ring_back: RingBackCall<'_>,
 ) -> Result<CallEnding, SipError> {
-    let RingBackCall { binding, extension, caller, language, patience } = call;
-    let unusable = |fault: String| SipError::Unusable(fault);
-    let port = engine.open(addresses.bound(&binding.flow)).map_err(|error| unusable(error.to_string()))?;
-    let local = LocalMedia {
-        addr: SocketAddr::new(addresses.shown(&binding.flow), port.local_addr().port()),
+    let RingBackCall { binding, extension, language, patience, .. } = ring_back;
+    let Surroundings { endpoint, engine, voice, phase, session_seconds, .. } = surroundings;
+    let flow = binding.flow;
+    let port = engine.open(addresses.bound(&flow)).map_err(unusable)?;
+    let mut local = LocalMedia {
+        addr: SocketAddr::new(addresses.shown(&flow), port.local_addr().port()),
         codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722],
         order: CodecOrder::Ours,
         session_id: rand::random::<u32>().into(),
         version: 1,
         previous: None,
     };
-    let offer = make_offer(&local).map_err(|fault| unusable(fault.to_string()))?;
-    let invite = invite(binding, extension, caller, &offer)?;
-    let mut exchange = endpoint.send(invite.clone(), binding.flow).await?;
-    let Some(answer) = answered(&mut exchange, patience).await? else {
-        tokio::spawn(call_off(endpoint.clone(), exchange, invite, binding.flow));
-        return Ok(CallEnding::NotAnswered(408));
-    };
+    let offer = make_offer(&local).map_err(unusable)?;
+    local.previous = Some(offer.clone());
+    let (contact, tag, invite) = invite(ring_back, offer)?;
+    let settings = CallSettings { contact, tag, session_seconds };
+    let exchange = endpoint.send(invite.clone(), flow).await?;
+    let mut ringing = Ringing { exchange, phase: phase.clone(), is_heard: false, is_called_off: false };
+    let Some(answer) = ringing.answer(patience).await? else { return Ok(CallEnding::NotAnswered(408)) };
     if answer.status >= 300 {
-        return Ok(CallEnding::NotAnswered(answer.status));
+        return Ok(CallEnding::NotAnswered(if ringing.is_called_off { 408 } else { answer.status }));
     }
-    let mut dialog = Dialog::answered(&invite, &answer)?;
-    let acknowledgement = dialog.request(Method::Ack);
-    endpoint.acknowledge(acknowledgement.clone(), binding.flow).await?;
-    let (events, mut media) = mpsc::channel(16);
-    let ending = match accept_answer(offer.as_bytes(), &answer.body) {
-        Ok(negotiated) => {
-            let params = stream_params(&negotiated, binding.flow.peer.ip(), events);
-            let stream = engine.start_stream(port, params).map_err(|error| unusable(error.to_string()))?;
-            let line =
-                Line { language: language.clone(), sentence: Sentence::RingBack { extension: extension.clone() } };
-            let recordings = voice.recordings_of(&[line], stream.codec());
-            stream.play(recordings, 1).map_err(|error| unusable(error.to_string()))?;
-            let spoken = async {
-                loop {
-                    tokio::select! {
-                        event = media.recv() => match event {
-                            Some(MediaEvent::PlaybackFinished { .. }) | None => return,
-                            Some(MediaEvent::Digit(_)) => {}
-                        },
-                        // The 2xx came again: so must the ACK (RFC 3261 section 13.2.2.4).
-                        Ok(_) = exchange.next() => {
-                            let _ = endpoint.acknowledge(acknowledgement.clone(), binding.flow).await;
-                        }
+    let (call, outputs) = Call::placed(invite, &answer, local, settings)?;
+    let (_entry, inbox) = dialogs.enter(call.id().clone());
+    let (wire, answers) = Wire::new(endpoint, flow, None);
+    let (events, media) = mpsc::channel(MEDIA_EVENTS);
+    let line = Line { language: language.clone(), sentence: Sentence::RingBack { extension: extension.clone() } };
+    let mut talk = Talk {
+        call,
+        wire,
+        speaker: Speaker::new(engine, voice, port, flow.peer.ip(), events),
+        line,
+        ending: None,
+        inbox,
+        answers,
+        media,
+    };
+    talk.carry_out(outputs).await;
+    if ringing.is_called_off {
+        // Picked up at the very moment it was given up.
+        talk.signal(Input::Release(CallEnding::NotAnswered(408))).await;
+    }
+    Ok(talk.run(ringing.exchange, phase).await)
+}
+
+/// An INVITE on its way to a final answer.
+struct Ringing {
+    exchange: Exchange,
+    phase: watch::Receiver<Phase>,
+    /// It was answered provisionally, so that it can be cancelled (RFC 3261 section 9.1).
+    is_heard: bool,
+    is_called_off: bool,
+}
+
+impl Ringing {
+    /// The final answer. After `patience`, and when the service closes, the call is called off; none if nothing comes of that.
+    async fn answer(&mut self, patience: Duration) -> Result<Option<Response>, SipError> {
+        let mut deadline = Instant::now() + patience;
+        loop {
+            tokio::select! {
+                response = self.exchange.next() => {
+                    let response = response?;
+                    if response.status >= 200 {
+                        return Ok(Some(response));
+                    }
+                    let is_first = !std::mem::replace(&mut self.is_heard, true);
+                    if is_first && self.is_called_off {
+                        self.exchange.cancel().await;
+                    }
+                    continue;
+                }
+                () = sleep_until(deadline) => {}
+                () = phase::reached(&mut self.phase, Phase::Draining), if !self.is_called_off => {}
+            }
+            if std::mem::replace(&mut self.is_called_off, true) {
+                return Ok(None);
+            }
+            deadline = Instant::now() + UNANSWERED;
+            if self.is_heard {
+                self.exchange.cancel().await;
+            }
+        }
+    }
+}
+
+/// The call, once it is taken.
+struct Talk {
+    call: Call,
+    wire: Wire,
+    speaker: Speaker,
+    line: Line,
+    ending: Option<CallEnding>,
+    inbox: mpsc::Receiver<ForCall>,
+    answers: mpsc::Receiver<(Method, Response)>,
+    media: mpsc::Receiver<MediaEvent>,
+}
+
+impl Talk {
+    /// Speaks, and says how the call ended.
+    async fn run(&mut self, mut exchange: Exchange, mut phase: watch::Receiver<Phase>) -> CallEnding {
+        let longest = Instant::now() + LONGEST;
+        loop {
+            if let Some(ending) = &self.ending {
+                return ending.clone();
+            }
+            let deadline = self.call.deadline().map_or(longest, |deadline| longest.min(deadline.into()));
+            tokio::select! {
+                Some(message) = self.inbox.recv() => match message {
+                    ForCall::Acknowledged(ack) => self.signal(Input::Acknowledged(ack)).await,
+                    ForCall::Request(request, responder) => {
+                        self.wire.answer_by(responder);
+                        self.signal(Input::Request(request)).await;
+                    }
+                },
+                Some((method, response)) = self.answers.recv() => self.signal(Input::Answered(method, response)).await,
+                // The 2xx came again.
+                Ok(response) = exchange.next() => self.signal(Input::Answered(Method::Invite, response)).await,
+                Some(event) = self.media.recv() => {
+                    if matches!(event, MediaEvent::PlaybackFinished { .. }) {
+                        self.speaker.finished(SPOKEN);
+                        self.signal(Input::Release(CallEnding::Released("spoken"))).await;
                     }
                 }
-            };
-            // A phone that hung up meanwhile answers the BYE with 481, which is as good.
-            let _ = timeout(LONGEST, spoken).await;
-            CallEnding::Released("spoken")
+                () = phase::reached(&mut phase, Phase::Closing) => {
+                    self.signal(Input::Release(CallEnding::Released("service-closing"))).await;
+                }
+                () = sleep_until(deadline) => self.elapsed(longest).await,
+            }
         }
-        Err(_) => CallEnding::Unusable,
-    };
-    let bye = dialog.request(Method::Bye);
-    endpoint.send(bye, binding.flow).await?.answer().await?;
-    Ok(ending)
-}
+    }
 
-/// The final answer, or none after `patience`.
-async fn answered(exchange: &mut Exchange, patience: Duration) -> Result<Option<Response>, SipError> {
-    let deadline = Instant::now() + patience;
-    match timeout_at(deadline, exchange.answer()).await {
-        Ok(answer) => answer.map(Some),
-        Err(_) => Ok(None),
+    async fn elapsed(&mut self, longest: Instant) {
+        self.signal(Input::Elapsed).await;
+        if Instant::now() >= longest {
+            self.signal(Input::Release(CallEnding::Released("too-long"))).await;
+        }
+    }
+
+    async fn signal(&mut self, input: Input) {
+        let outputs = self.call.handle(Instant::now().into(), input);
+        self.carry_out(outputs).await;
+    }
+
+    async fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match self.wire.carry_out(output).await {
+                Some(Output::Media(agreed)) => self.speaker.follow(agreed),
+                Some(Output::Established) => self.speaker.play(SPOKEN, vec![self.line.clone()]),
+                Some(Output::Ended(ending)) => {
+                    self.speaker.close();
+                    self.ending = Some(ending);
+                }
+                _ => {}
+            }
+        }
     }
 }
 
-/// Cancels a call nobody took. Should the phone be picked up at that very moment, it is hung up.
-async fn call_off(endpoint: Endpoint, mut exchange: Exchange, invite: Request, flow: Flow) {
-    exchange.cancel().await;
-    let Ok(Ok(answer)) = timeout(UNANSWERED, exchange.answer()).await else { return };
-    if answer.status >= 300 {
-        return;
-    }
-    let Ok(mut dialog) = Dialog::answered(&invite, &answer) else { return };
-    let _ = endpoint.acknowledge(dialog.request(Method::Ack), flow).await;
-    if let Ok(mut bye) = endpoint.send(dialog.request(Method::Bye), flow).await {
-        let _ = bye.answer().await;
-    }
-}
-
-fn invite(
-    binding: &Binding,
-    extension: &DirectoryNumber,
-    caller: &DirectoryNumber,
-    offer: &str,
-) -> Result<Request, SipError> {
-    let target: RequestUri =
-        binding.contact.parse().map_err(|fault: crate::sip::message::Fault| SipError::Unusable(fault.to_string()))?;
+/// This end's Contact and tag, and the INVITE that says so.
+fn invite(call: RingBackCall<'_>, offer: String) -> Result<(String, String, Request), SipError> {
+    let RingBackCall { binding, extension, caller, .. } = call;
+    let target: RequestUri = binding.contact.parse().map_err(|fault: Fault| unusable(fault))?;
     let host = Host::from(binding.flow.local.ip());
     let us = SipUri::new(Some(caller.as_str()), host.clone(), Some(binding.flow.local.port()));
+    let tag = new_tag();
     let mut from = NameAddr::new(us.clone());
-    from.params.set("tag", Some(new_tag()));
+    from.params.set("tag", Some(tag.clone()));
     let mut contact = us;
     contact.params.set("transport", Some(binding.flow.transport.as_param().to_owned()));
+    let contact = NameAddr::new(contact).to_string();
     let to = NameAddr::new(SipUri::new(Some(extension.as_str()), host, None));
     let mut request = Request::new(Method::Invite, target);
     request.headers.set("From", &from.to_string());
@@ -150,6 +232,11 @@ fn invite(
     request.headers.set("Call-ID", &format!("{:032x}", rand::random::<u128>()));
     request.headers.set("CSeq", "1 INVITE");
     request.headers.set("Max-Forwards", "70");
-    request.headers.set("Contact", &NameAddr::new(contact).to_string());
-    Ok(request.with_body("application/sdp", offer.to_owned()))
+    request.headers.set("Contact", &contact);
+    request.headers.set("Allow", &METHODS.each_ref().map(Method::as_str).join(", "));
+    Ok((contact, tag, request.with_body("application/sdp", offer)))
+}
+
+fn unusable(fault: impl std::fmt::Display) -> SipError {
+    SipError::Unusable(fault.to_string())
 }

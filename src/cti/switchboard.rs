@@ -1,56 +1,33 @@
 //! The switchboard: takes requests in, finds the call they belong to, and lets new calls in.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::call::{Call, CallSettings};
+use super::call_record::{CallRecord, CallRecords};
+use super::dialogs::Dialogs;
 use super::ending::CallEnding;
-use super::leg::{self, ForLeg, Leg, Surroundings};
+use super::leg::{self, Leg, Surroundings};
+use super::media_addresses::MediaAddresses;
 use super::phase::Phase;
 use super::policy::{Caller, Destination, Permission, permit};
+use super::ring_back::{self, RingBackCall};
 use super::settings::{CtiSettings, RoutePointSettings};
 use super::voice::Voice;
 use crate::enrolment::Enrolments;
 use crate::ivr::DialogueSettings;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Identity, Registrar, Verdict};
-use crate::sip::dialog::DialogId;
 use crate::sip::message::{Method, Request, Response};
-use crate::sip::{Endpoint, Flow, Responder, new_tag};
-use crate::vocab::{CallId, DirectoryNumber, PhoneId, UnixMillis};
-
-/// Requests that may wait for one call.
-const INBOX: usize = 32;
-/// Ended calls that are remembered.
-const REMEMBERED: usize = 1000;
+use crate::sip::{Endpoint, Flow, Responder, SipError, new_tag};
+use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
 
 /// How long calls may take to say goodbye when the service closes.
 const FAREWELL: Duration = Duration::from_secs(15);
-
-/// A call as it is shown.
-#[derive(Clone, Debug, Serialize)]
-pub struct CallRecord {
-    /// Names it.
-    pub id: CallId,
-    /// The number called.
-    pub number: DirectoryNumber,
-    /// The phone it came from.
-    pub phone: PhoneId,
-    /// When it came in.
-    pub started_at: UnixMillis,
-    /// When it ended.
-    pub ended_at: Option<UnixMillis>,
-    /// Why it ended.
-    pub ending: Option<&'static str>,
-    /// Who ended it.
-    pub ended_by: Option<super::EndedBy>,
-}
 
 /// The calls of this server.
 #[derive(Clone)]
@@ -68,9 +45,10 @@ struct Inner {
     voice: Voice,
     enrolments: Enrolments,
     registrar: Registrar,
-    legs: Mutex<HashMap<DialogId, mpsc::Sender<ForLeg>>>,
-    records: Mutex<Vec<CallRecord>>,
-    calls: AtomicUsize,
+    dialogs: Dialogs,
+    records: CallRecords,
+    calls: Arc<AtomicUsize>,
+    ring_backs: Arc<AtomicUsize>,
     phase: watch::Sender<Phase>,
 }
 
@@ -87,32 +65,6 @@ pub struct Foundations {
     pub voice: Voice,
     /// Where it is said from.
     pub addresses: MediaAddresses,
-}
-
-/// Where media is bound and what callers are told of it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MediaAddresses {
-    /// The address of the voice by settings.
-    pub chosen: Option<IpAddr>,
-    /// What peers are shown where this server stands behind a translation.
-    pub advertised: Option<IpAddr>,
-}
-
-impl MediaAddresses {
-    /// The address to bind for a caller. The one peers are shown may be none of this machine's.
-    pub fn bound(&self, flow: &Flow) -> IpAddr {
-        match (self.chosen, self.advertised) {
-            (Some(chosen), _) => chosen,
-            (None, Some(_)) if flow.peer.is_ipv6() => std::net::Ipv6Addr::UNSPECIFIED.into(),
-            (None, Some(_)) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-            (None, None) => flow.local.ip(),
-        }
-    }
-
-    /// The address to tell a caller.
-    pub fn shown(&self, flow: &Flow) -> IpAddr {
-        self.advertised.or(self.chosen).unwrap_or(flow.local.ip())
-    }
 }
 
 impl Switchboard {
@@ -136,9 +88,10 @@ impl Switchboard {
                 voice,
                 enrolments,
                 registrar,
-                legs: Mutex::default(),
-                records: Mutex::default(),
-                calls: AtomicUsize::new(0),
+                dialogs: Dialogs::default(),
+                records: CallRecords::default(),
+                calls: Arc::default(),
+                ring_backs: Arc::default(),
                 phase: watch::channel(Phase::Open).0,
             }),
         }
@@ -151,7 +104,7 @@ impl Switchboard {
 
     /// Calls of late and at this moment, the newest first.
     pub fn records(&self) -> Vec<CallRecord> {
-        self.inner.records().iter().rev().cloned().collect()
+        self.inner.records.newest_first()
     }
 
     /// Packets and lateness of the media.
@@ -170,7 +123,7 @@ impl Switchboard {
 
     async fn quiet_within(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        while self.calls() > 0 {
+        while self.calls() + self.inner.ring_backs.load(Ordering::Relaxed) > 0 {
             if Instant::now() >= deadline {
                 return false;
             }
@@ -180,22 +133,23 @@ impl Switchboard {
     }
 
     /// An ACK: to its call.
-    pub async fn acknowledge(&self, ack: Request) {
-        let leg = DialogId::of_request(&ack).and_then(|id| self.inner.legs().get(&id).cloned());
-        if let Some(leg) = leg {
-            let _ = leg.send(ForLeg::Acknowledged(ack)).await;
-        }
+    pub fn acknowledge(&self, ack: Request) {
+        self.inner.dialogs.acknowledge(ack);
     }
 
     /// A request inside a dialog: to its call, or 481.
-    pub async fn in_dialog(&self, request: Request, mut responder: Responder) {
-        let leg = DialogId::of_request(&request).and_then(|id| self.inner.legs().get(&id).cloned());
-        match leg {
-            Some(leg) => {
-                let _ = leg.send(ForLeg::Request(request, responder)).await;
-            }
-            None => responder.respond(request.respond(481)).await,
-        }
+    pub async fn in_dialog(&self, request: Request, responder: Responder) {
+        self.inner.dialogs.deliver(request, responder).await;
+    }
+
+    /// Calls a phone back, says its number and hangs up. It takes none of the places for calls.
+    ///
+    /// # Errors
+    /// If no call can be made to the binding's contact, or it doesn't answer at all.
+    pub async fn ring_back(&self, call: RingBackCall<'_>) -> Result<CallEnding, SipError> {
+        let inner = &self.inner;
+        let _place = Place::take(&inner.ring_backs, usize::MAX);
+        ring_back::ring_back(inner.surroundings(), inner.addresses, &inner.dialogs, call).await
     }
 
     /// An INVITE outside a dialog.
@@ -244,46 +198,50 @@ impl Switchboard {
             Ok(answered) => answered,
             Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
         };
-        let (inbox_sender, inbox) = mpsc::channel(INBOX);
-        let id = call.id().clone();
-        inner.legs().insert(id.clone(), inbox_sender);
-        let record = inner.begin_record(number, phone);
-        let leg = Leg {
-            call,
-            flow,
-            phone: Some(phone),
-            port: Some(port),
-            responder,
-            inbox,
-            surroundings: Surroundings {
-                endpoint: inner.endpoint.clone(),
-                engine: inner.engine.clone(),
-                voice: inner.voice.clone(),
-                enrolments: inner.enrolments.clone(),
-                dialogue: inner.dialogue.clone(),
-                phase: inner.phase.subscribe(),
-            },
-        };
+        let (entry, inbox) = inner.dialogs.enter(call.id().clone());
+        let record = inner.records.begin(number, phone);
+        let surroundings = inner.surroundings();
+        let leg = Leg { call, flow, phone: Some(phone), port, responder, inbox, surroundings };
         tokio::spawn(async move {
             let ending = leg.run(outputs).await;
-            inner.legs().remove(&id);
-            drop(place);
-            inner.end_record(record, &ending);
+            drop((entry, place));
+            inner.records.end(record, &ending);
             leg::after(&inner.enrolments, phone).await;
         });
     }
 }
 
 /// A place among the calls at once; given back when dropped.
-struct Place(Arc<Inner>);
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// One more, if there are fewer than `most`.
+    fn take(taken: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let one_more = |calls| (calls < most).then_some(calls + 1);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Self(taken.clone()))
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Inner {
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            endpoint: self.endpoint.clone(),
+            engine: self.engine.clone(),
+            voice: self.voice.clone(),
+            enrolments: self.enrolments.clone(),
+            dialogue: self.dialogue.clone(),
+            session_seconds: self.settings.session_seconds,
+            phase: self.phase.subscribe(),
+        }
+    }
+
     /// Who calls what, and whether they may.
     fn admit(&self, request: &Request, flow: Flow) -> Result<(PhoneId, DirectoryNumber), Response> {
         if *self.phase.borrow() != Phase::Open {
@@ -324,49 +282,15 @@ impl Inner {
     }
 
     /// 486 when as many calls are up as may be.
-    fn take_place(self: &Arc<Self>, request: &Request) -> Result<Place, Response> {
+    fn take_place(&self, request: &Request) -> Result<Place, Response> {
         let most = self.route_point.calls.min(self.route_point.ports);
-        let taken =
-            self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| (calls < most).then_some(calls + 1));
-        if taken.is_ok() {
-            return Ok(Place(self.clone()));
+        if let Some(place) = Place::take(&self.calls, most) {
+            return Ok(place);
         }
         metrics::counter!("calls_refused_total", "reason" => "limit").increment(1);
         let reason = format!("All {most} ports are in use");
         let warning = format!("399 tsunagu \"{reason}\"");
         Err(request.respond(486).with_reason(&reason).with_header("Warning", &warning).with_header("Retry-After", "30"))
-    }
-
-    fn begin_record(&self, number: DirectoryNumber, phone: PhoneId) -> CallId {
-        let now = UnixMillis::now();
-        let id = CallId::new(now, rand::random());
-        tracing::info!(call = %id, %phone, %number, "a call came in");
-        metrics::counter!("calls_total").increment(1);
-        let mut records = self.records();
-        if records.len() >= REMEMBERED {
-            let oldest = records.iter().position(|record| record.ended_at.is_some()).unwrap_or(0);
-            records.remove(oldest);
-        }
-        records.push(CallRecord { id, number, phone, started_at: now, ended_at: None, ending: None, ended_by: None });
-        id
-    }
-
-    fn end_record(&self, id: CallId, ending: &CallEnding) {
-        tracing::info!(call = %id, ending = ending.code(), by = ?ending.by(), "a call ended");
-        metrics::counter!("calls_ended_total", "ending" => ending.code()).increment(1);
-        if let Some(record) = self.records().iter_mut().find(|record| record.id == id) {
-            record.ended_at = Some(UnixMillis::now());
-            record.ending = Some(ending.code());
-            record.ended_by = Some(ending.by());
-        }
-    }
-
-    fn legs(&self) -> MutexGuard<'_, HashMap<DialogId, mpsc::Sender<ForLeg>>> {
-        self.legs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn records(&self) -> MutexGuard<'_, Vec<CallRecord>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -106,9 +106,23 @@ impl Dialog {
 
     /// A new request inside the dialog (section 12.2.1.1), without Via and Contact.
     pub fn request(&mut self, method: Method) -> Request {
-        if method != Method::Ack {
-            self.local_cseq = self.local_cseq.saturating_add(1);
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        self.numbered(method, self.local_cseq)
+    }
+
+    /// The ACK of a 2xx to our INVITE with this CSeq (section 13.2.2.4).
+    pub fn acknowledgement(&self, number: u32) -> Request {
+        self.numbered(Method::Ack, number)
+    }
+
+    /// A 2xx to a re-INVITE or UPDATE of ours: requests go to its Contact from now on (section 12.2.1.2).
+    pub fn refreshed(&mut self, answer: &Response) {
+        if let Some(contact) = answer.headers.contacts().ok().and_then(first_contact) {
+            self.target = contact.uri;
         }
+    }
+
+    fn numbered(&self, method: Method, number: u32) -> Request {
         let mut request = Request::new(method.clone(), self.target.clone());
         for route in &self.routes {
             request.headers.push("Route", route);
@@ -116,7 +130,7 @@ impl Dialog {
         request.headers.set("From", &self.local);
         request.headers.set("To", &self.remote);
         request.headers.set("Call-ID", &self.id.call_id);
-        request.headers.set("CSeq", &format!("{} {}", self.local_cseq, method.as_str()));
+        request.headers.set("CSeq", &format!("{number} {}", method.as_str()));
         request.headers.set("Max-Forwards", "70");
         request
     }

@@ -162,7 +162,7 @@ impl Callee {
                     self.is_over = true;
                     self.said = None;
                 }
-                CallOutput::Acknowledge(_) | CallOutput::Media(_) | CallOutput::Redirect(_) | CallOutput::Digit(_) => {}
+                CallOutput::Acknowledge(_) | CallOutput::Media(_) | CallOutput::Digit(_) => {}
             }
         }
         self.carry_out(now, network);

@@ -1,21 +1,26 @@
 //! The signalling of one answered call, as a pure machine: messages and instants in, messages and news out.
 //!
+//! [`answering`] is a call that comes in, with [`provisional`]; [`placing`] one that goes out, and all requests of ours;
+//! [`modification`] is what the other side changes, [`session`] what both have described.
 //! RFC 3261 sections 13 to 15, RFC 3262 (reliable provisional responses), RFC 3264 (through [`crate::media::negotiation`]), RFC 4028.
 
-mod description;
+mod answering;
+mod modification;
+mod placing;
 mod provisional;
 mod repetition;
+mod session;
 
 use std::time::Instant;
 
 use self::repetition::Again;
+use self::session::Session;
 use super::ending::CallEnding;
 use super::session_timer::{Due, SessionTimer};
 use super::{EXTENSIONS, METHODS};
-use crate::media::negotiation::{self, LocalMedia, Negotiated};
-use crate::media::{Digit, info};
+use crate::media::{Digit, Negotiated, info};
 use crate::sip::dialog::{Dialog, DialogId};
-use crate::sip::message::{Method, Request, Response};
+use crate::sip::message::{Headers, Method, Request, Response};
 
 const SDP: &str = "application/sdp";
 
@@ -56,13 +61,11 @@ pub enum Output {
     Answer(Response),
     /// Send this request in the dialog.
     Send(Request),
-    /// Acknowledge the answer to a re-INVITE of ours.
+    /// Acknowledge a 2xx to an INVITE of ours.
     Acknowledge(Request),
-    /// Media can flow as agreed.
+    /// Media is to flow as agreed, from now on or otherwise than before.
     Media(Negotiated),
-    /// Media is to go elsewhere from now on.
-    Redirect(std::net::SocketAddr),
-    /// The call is up: the caller has acknowledged.
+    /// The call is up: its first 2xx is acknowledged.
     Established,
     /// A key was pressed (SIP INFO).
     Digit(Digit),
@@ -77,7 +80,7 @@ enum State {
         rseq: u32,
         again: Again,
     },
-    /// 2xx was sent and waits for its ACK. The request is kept to answer it again.
+    /// 2xx was sent and waits for its ACK. It is kept to be sent again.
     Answered {
         answer: Response,
         again: Again,
@@ -92,55 +95,37 @@ pub struct Call {
     settings: CallSettings,
     invite: Request,
     dialog: Dialog,
-    local: LocalMedia,
-    negotiated: Option<Negotiated>,
+    session: Session,
     timer: Option<SessionTimer>,
     session_expires: Option<String>,
     state: State,
-    /// True once offer and answer have both been exchanged before the 2xx (in PRACK): the 2xx then has neither.
-    is_described: bool,
+    /// True once it was told that the call is up.
+    is_up: bool,
+    /// The other side takes UPDATE.
+    allows_update: bool,
+    /// The ACK of the last INVITE of ours, and its CSeq.
+    acknowledgement: Option<(u32, Request)>,
     /// A call that is to end once the other side has acknowledged.
     ending: Option<CallEnding>,
     out: Vec<Output>,
 }
 
 impl Call {
-    /// Takes an INVITE outside a dialog. `Err` is the refusal to send.
-    pub fn answer(
-        invite: Request,
-        local: LocalMedia,
-        settings: CallSettings,
-        now: Instant,
-    ) -> Result<(Self, Vec<Output>), Response> {
-        let timer = match SessionTimer::answering(&invite, settings.session_seconds, now) {
-            Ok(timer) => timer,
-            Err(least) => return Err(invite.respond(422).with_header("Min-SE", &least.to_string())),
-        };
-        let dialog = Dialog::answering(&invite, &settings.tag)
-            .map_err(|fault| invite.respond(400).with_reason(&fault.to_string()))?;
-        let (timer, session_expires) = timer.map_or((None, None), |(timer, header)| (Some(timer), Some(header)));
-        let mut call = Self {
+    fn new(invite: Request, dialog: Dialog, session: Session, settings: CallSettings) -> Self {
+        Self {
             settings,
+            invite,
             dialog,
-            local,
-            negotiated: None,
-            timer,
-            session_expires,
+            session,
+            timer: None,
+            session_expires: None,
             state: State::Over,
-            is_described: false,
+            is_up: false,
+            allows_update: false,
+            acknowledgement: None,
             ending: None,
             out: Vec::new(),
-            invite,
-        };
-        let body = call.describe().map_err(|refusal| call.refuse(&call.invite, &refusal))?;
-        call.local.previous = Some(body);
-        let needs_reliable = call.invite.headers.list("Require").iter().any(|tag| tag.eq_ignore_ascii_case("100rel"));
-        match needs_reliable {
-            true => call.ring_reliably(now),
-            false => call.accept(now),
         }
-        let out = std::mem::take(&mut call.out);
-        Ok((call, out))
     }
 
     /// The dialog's name.
@@ -155,17 +140,15 @@ impl Call {
 
     /// Takes what happened and gives what to do, in order.
     pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
-        if !matches!(self.state, State::Over) {
-            match input {
-                Input::Request(request) => self.request(now, &request),
-                Input::Acknowledged(ack) => self.acknowledged(now, &ack),
-                Input::Cancelled => self.cancelled(),
-                Input::Answered(method, response) => self.answered(now, &method, &response),
-                Input::Release(ending) => self.release(ending),
-                Input::Elapsed => self.elapsed(now),
-            }
-        } else if let Input::Request(request) = input {
-            self.out.push(Output::Answer(request.respond(481)));
+        match (&self.state, input) {
+            (_, Input::Answered(method, response)) => self.answered(now, &method, &response),
+            (State::Over, Input::Request(request)) => self.out.push(Output::Answer(request.respond(481))),
+            (State::Over, _) => {}
+            (_, Input::Request(request)) => self.request(now, &request),
+            (_, Input::Acknowledged(ack)) => self.acknowledged(now, &ack),
+            (_, Input::Cancelled) => self.cancelled(),
+            (_, Input::Release(ending)) => self.release(ending),
+            (_, Input::Elapsed) => self.elapsed(now),
         }
         std::mem::take(&mut self.out)
     }
@@ -178,22 +161,6 @@ impl Call {
             State::Over => return None,
         };
         again.into_iter().chain(self.timer.as_ref().map(SessionTimer::deadline)).min()
-    }
-
-    fn accept(&mut self, now: Instant) {
-        let mut answer = self.ours(self.invite.respond(200));
-        for route in self.invite.headers.all("Record-Route") {
-            answer.headers.push("Record-Route", route);
-        }
-        answer = self.with_timer(answer);
-        if let (Some(body), false) = (&self.local.previous, self.is_described) {
-            answer = answer.with_body(SDP, body.clone());
-        }
-        self.out.push(Output::Respond(answer.clone()));
-        self.state = State::Answered { answer, again: Again::starting(now) };
-        if let Some(negotiated) = self.negotiated.clone() {
-            self.out.push(Output::Media(negotiated));
-        }
     }
 
     fn with_timer(&self, answer: Response) -> Response {
@@ -256,37 +223,6 @@ impl Call {
         }
     }
 
-    fn acknowledged(&mut self, now: Instant, ack: &Request) {
-        let is_ours = match (ack.headers.cseq(), self.invite.headers.cseq()) {
-            (Ok(ack), Ok(invite)) => ack.number == invite.number,
-            _ => false,
-        };
-        if !is_ours || !matches!(self.state, State::Answered { .. }) {
-            return;
-        }
-        let was_established = self.negotiated.is_some() && self.invite.headers.to().is_ok_and(|to| to.tag().is_some());
-        self.state = State::Established;
-        if let Some(timer) = &mut self.timer {
-            timer.refreshed(now);
-        }
-        if self.negotiated.is_none() {
-            let offer = self.local.previous.clone().unwrap_or_default();
-            match negotiation::accept_answer(offer.as_bytes(), &ack.body) {
-                Ok(negotiated) => {
-                    self.out.push(Output::Media(negotiated.clone()));
-                    self.negotiated = Some(negotiated);
-                }
-                Err(_) => return self.release(CallEnding::Unusable),
-            }
-        }
-        if let Some(ending) = self.ending.take() {
-            return self.release(ending);
-        }
-        if !was_established {
-            self.out.push(Output::Established);
-        }
-    }
-
     fn cancelled(&mut self) {
         if matches!(self.state, State::Ringing { .. }) {
             self.out.push(Output::Respond(self.invite.respond(487).with_to_tag(&self.settings.tag)));
@@ -344,11 +280,26 @@ impl Call {
         }
     }
 
+    fn establish(&mut self) {
+        if !std::mem::replace(&mut self.is_up, true) {
+            self.out.push(Output::Established);
+        }
+    }
+
+    /// Tells what is agreed, if it is news.
+    fn tell_media(&mut self) {
+        self.out.extend(self.session.news().map(Output::Media));
+    }
+
     fn end(&mut self, ending: CallEnding) {
         self.state = State::Over;
         self.timer = None;
         self.out.push(Output::Ended(ending));
     }
+}
+
+fn allows_update(headers: &Headers) -> bool {
+    headers.list("Allow").contains(&"UPDATE")
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::repetition::Again;
 use super::{Call, Output, SDP, State};
-use crate::media::negotiation;
 use crate::sip::message::{Request, Response};
 
 impl Call {
@@ -17,10 +16,10 @@ impl Call {
     pub(super) fn ringing(&self, rseq: u32) -> Response {
         let ringing = self.ours(self.invite.respond(180));
         let ringing = ringing.with_header("Require", "100rel").with_header("RSeq", &rseq.to_string());
-        match &self.local.previous {
+        match self.session.awaits_answer() {
             // RFC 3262 section 5: to an INVITE without an offer, the first reliable response has one.
-            Some(offer) if self.invite.body.is_empty() => ringing.with_body(SDP, offer.clone()),
-            _ => ringing,
+            true => ringing.with_body(SDP, self.session.described()),
+            false => ringing,
         }
     }
 
@@ -32,10 +31,10 @@ impl Call {
                 if acknowledged.as_deref() == Some(&[rseq.to_string().as_str(), &cseq, "INVITE"]) =>
             {
                 self.out.push(Output::Answer(request.respond(200)));
-                if self.negotiated.is_none() && !request.body.is_empty() {
-                    let offer = self.local.previous.clone().unwrap_or_default();
-                    self.negotiated = negotiation::accept_answer(offer.as_bytes(), &request.body).ok();
-                    self.is_described = self.negotiated.is_some();
+                // Where there is no answer in it, the 2xx offers again and the ACK may have one.
+                let has_answer = self.session.awaits_answer() && !request.body.is_empty();
+                if has_answer && self.session.accept(&request.body).is_err() {
+                    self.session.repeat();
                 }
                 self.accept(now);
             }

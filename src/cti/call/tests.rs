@@ -2,7 +2,7 @@
 
 use super::repetition::T1;
 use super::*;
-use crate::media::{Codec, CodecOrder};
+use crate::media::{Codec, CodecOrder, LocalMedia};
 use crate::sip::message::{Message, parse_datagram};
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n\
@@ -24,24 +24,43 @@ fn request(method: &str, cseq: u32, headers: &str, body: &str) -> Request {
     }
 }
 
-fn answer(invite: Request, now: Instant) -> (Call, Vec<Output>) {
-    let local = LocalMedia {
+fn local() -> LocalMedia {
+    LocalMedia {
         addr: ([127, 0, 0, 1], 20_000).into(),
-        codecs: vec![Codec::Pcmu],
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
         order: CodecOrder::Ours,
         session_id: 1,
         version: 1,
         previous: None,
-    };
-    let contact = "<sip:2000@127.0.0.1>".to_owned();
-    let settings = CallSettings { contact, tag: "server".to_owned(), session_seconds: 1800 };
-    Call::answer(invite, local, settings, now).unwrap()
+    }
+}
+
+fn settings() -> CallSettings {
+    CallSettings { contact: "<sip:2000@127.0.0.1>".to_owned(), tag: "server".to_owned(), session_seconds: 1800 }
+}
+
+fn answer(invite: Request, now: Instant) -> (Call, Vec<Output>) {
+    Call::answer(invite, local(), settings(), now).unwrap()
 }
 
 fn up(now: Instant) -> Call {
     let (mut call, _) = answer(request("INVITE", 1, "", OFFER), now);
     call.handle(now, Input::Acknowledged(request("ACK", 1, "", "")));
     call
+}
+
+/// A call that is up, and has been asked for an offer by a re-INVITE.
+fn asked_for_an_offer(now: Instant) -> Call {
+    let mut call = up(now);
+    let outputs = call.handle(now, Input::Request(request("INVITE", 2, "", "")));
+    let [Output::Answer(ok)] = &outputs[..] else { panic!("{outputs:?}") };
+    let offer = String::from_utf8_lossy(&ok.body);
+    assert!(offer.contains("m=audio 20000 RTP/AVP 0 8 101") && offer.contains("a=sendrecv"), "{offer}");
+    call
+}
+
+fn has_sent(outputs: &[Output], method: &Method) -> bool {
+    outputs.iter().any(|output| matches!(output, Output::Send(request) if request.method == *method))
 }
 
 fn statuses(outputs: &[Output]) -> Vec<u16> {
@@ -71,7 +90,7 @@ fn the_2xx_is_repeated_until_it_is_acknowledged_and_the_call_given_up_after_32_s
         repeated += statuses(&outputs).len();
         if let Some(ending) = ending(&outputs) {
             assert_eq!(ending, CallEnding::NotAcknowledged);
-            assert!(outputs.iter().any(|output| matches!(output, Output::Send(bye) if bye.method == Method::Bye)));
+            assert!(has_sent(&outputs, &Method::Bye));
             assert_eq!((now - start).as_secs(), 32);
             break;
         }
@@ -111,7 +130,7 @@ fn hold_ends_the_call_once_the_re_invite_is_acknowledged() {
     assert_eq!(ending(&outputs), None);
     let outputs = call.handle(now, Input::Acknowledged(request("ACK", 2, "", "")));
     assert_eq!(ending(&outputs), Some(CallEnding::Held));
-    assert!(outputs.iter().any(|output| matches!(output, Output::Send(bye) if bye.method == Method::Bye)));
+    assert!(has_sent(&outputs, &Method::Bye));
 }
 
 #[test]
@@ -139,4 +158,116 @@ fn a_request_older_than_one_seen_is_refused_and_changes_nothing() {
     call.handle(now, Input::Request(request("INFO", 9, "", "")));
     let outputs = call.handle(now, Input::Request(request("BYE", 8, "", "")));
     assert_eq!((statuses(&outputs), ending(&outputs)), (vec![500], None));
+}
+
+#[test]
+fn the_ack_of_a_re_invite_without_an_offer_moves_the_media_and_changes_the_codec() {
+    let now = Instant::now();
+    let mut call = asked_for_an_offer(now);
+    let moved = OFFER.replace("audio 30000 RTP/AVP 0", "audio 40000 RTP/AVP 8").replace("127.0.0.2", "127.0.0.3");
+    let outputs = call.handle(now, Input::Acknowledged(request("ACK", 2, "", &moved)));
+    let [Output::Media(agreed)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!((agreed.remote, agreed.codec), (([127, 0, 0, 3], 40_000).into(), Codec::Pcma));
+    assert_eq!(call.deadline(), None, "nothing more is repeated");
+}
+
+#[test]
+fn hold_in_the_ack_of_a_re_invite_without_an_offer_ends_the_call() {
+    let now = Instant::now();
+    for hold in ["sendonly", "inactive"] {
+        let mut call = asked_for_an_offer(now);
+        let held = OFFER.replace("m=audio", &format!("a={hold}\r\nm=audio"));
+        let outputs = call.handle(now, Input::Acknowledged(request("ACK", 2, "", &held)));
+        assert_eq!(ending(&outputs), Some(CallEnding::Held), "{hold}");
+        assert!(has_sent(&outputs, &Method::Bye), "{hold}");
+    }
+}
+
+#[test]
+fn an_offer_of_ours_that_the_ack_does_not_answer_ends_the_call() {
+    let now = Instant::now();
+    let refused = OFFER.replace("m=audio 30000", "m=audio 0");
+    for body in ["", "v=0", &refused] {
+        let (mut late, _) = answer(request("INVITE", 1, "", ""), now);
+        let first = late.handle(now, Input::Acknowledged(request("ACK", 1, "", body)));
+        let again = asked_for_an_offer(now).handle(now, Input::Acknowledged(request("ACK", 2, "", body)));
+        for outputs in [first, again] {
+            assert_eq!(ending(&outputs), Some(CallEnding::Unusable), "{body}");
+            assert!(has_sent(&outputs, &Method::Bye), "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_change_that_meets_another_one_or_cannot_be_taken_leaves_all_as_it_was() {
+    let now = Instant::now();
+    let mut call = asked_for_an_offer(now);
+    let outputs = call.handle(now, Input::Request(request("UPDATE", 3, "", OFFER)));
+    assert_eq!(statuses(&outputs), [491], "our offer is not answered yet");
+    let mut call = up(now);
+    let strange = OFFER.replace("RTP/AVP 0", "RTP/AVP 18");
+    let headers = "Supported: timer\r\nSession-Expires: 90\r\n";
+    let outputs = call.handle(now, Input::Request(request("INVITE", 2, headers, &strange)));
+    assert_eq!(statuses(&outputs), [488]);
+    assert_eq!(call.deadline(), None, "no timer was taken from it");
+    let other = OFFER.replace("RTP/AVP 0", "RTP/AVP 8");
+    let outputs = call.handle(now, Input::Request(request("INVITE", 3, "", &other)));
+    assert!(matches!(&outputs[..], [Output::Answer(_), Output::Media(agreed)] if agreed.codec == Codec::Pcma));
+}
+
+#[test]
+fn each_2xx_to_a_re_invite_of_ours_is_acknowledged_with_the_same_ack() {
+    let start = Instant::now();
+    let headers = "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nAllow: INVITE, BYE\r\n";
+    let (mut call, _) = answer(request("INVITE", 1, headers, OFFER), start);
+    call.handle(start, Input::Acknowledged(request("ACK", 1, "", "")));
+    let now = call.deadline().unwrap();
+    let outputs = call.handle(now, Input::Elapsed);
+    let [Output::Send(refresh)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!((&refresh.method, refresh.body.is_empty()), (&Method::Invite, false));
+    let glare = call.handle(now, Input::Request(request("INVITE", 2, "", OFFER)));
+    assert_eq!(statuses(&glare), [491], "one of ours is under way");
+    let moved = OFFER.replace("audio 30000", "audio 31000");
+    let ok = refresh.respond(200).with_header("Contact", "<sip:b@127.0.0.5>").with_body(SDP, moved);
+    let outputs = call.handle(now, Input::Answered(Method::Invite, ok.clone()));
+    let [Output::Acknowledge(ack), Output::Media(agreed)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(ack.uri.to_string(), "sip:b@127.0.0.5");
+    assert_eq!(ack.headers.cseq().unwrap().number, refresh.headers.cseq().unwrap().number);
+    assert_eq!(agreed.remote.port(), 31_000);
+    call.handle(now, Input::Release(CallEnding::Released("spoken")));
+    for _ in 0..2 {
+        let outputs = call.handle(now, Input::Answered(Method::Invite, ok.clone()));
+        assert!(matches!(&outputs[..], [Output::Acknowledge(again)] if again == ack), "{outputs:?}");
+    }
+}
+
+#[test]
+fn a_call_of_ours_is_acknowledged_each_time_and_ends_by_either_side() {
+    let now = Instant::now();
+    let placed = |body: &str| {
+        let mut local = local();
+        let offer = crate::media::negotiation::make_offer(&local).unwrap();
+        local.previous = Some(offer.clone());
+        let mut invite = request("INVITE", 1, "", "").with_body(SDP, offer);
+        invite.headers.set("From", "<sip:2000@127.0.0.1>;tag=server");
+        invite.headers.set("To", "<sip:a@127.0.0.1>");
+        let ok = invite.respond(200).with_to_tag("phone").with_header("Contact", "<sip:a@127.0.0.2>");
+        let ok = ok.with_body(SDP, body.to_owned());
+        let (call, outputs) = Call::placed(invite, &ok, local, settings()).unwrap();
+        (call, outputs, ok)
+    };
+    let (mut call, outputs, ok) = placed(OFFER);
+    assert!(matches!(&outputs[..], [Output::Acknowledge(_), Output::Media(_), Output::Established]), "{outputs:?}");
+    let again = call.handle(now, Input::Answered(Method::Invite, ok));
+    assert!(
+        matches!((&again[..], &outputs[0]), ([Output::Acknowledge(one)], Output::Acknowledge(other)) if one == other)
+    );
+    let outputs = call.handle(now, Input::Request(request("BYE", 2, "", "")));
+    assert_eq!((statuses(&outputs), ending(&outputs)), (vec![200], Some(CallEnding::HungUp)));
+    let (_, outputs, _) = placed("");
+    assert!(
+        matches!(&outputs[..], [Output::Acknowledge(_), Output::Send(bye), Output::Ended(CallEnding::Unusable)]
+        if bye.headers.cseq().unwrap().number == 2),
+        "{outputs:?}"
+    );
 }
