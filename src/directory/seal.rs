@@ -1,4 +1,5 @@
-//! Secrets that must be read again (SIP passwords), sealed with a key that is not in the database.
+//! Secrets that must be read again (SIP passwords), sealed with a key that is not in the database; and marks for what
+//! must be known again but never read.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chacha20poly1305::aead::Aead;
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce};
+use hmac::{Hmac, Mac};
 use secrecy::ExposeSecret;
+use sha2::Sha256;
 
 use super::DirectoryError;
 use crate::vocab::Secret;
@@ -15,14 +18,32 @@ use crate::vocab::Secret;
 const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 12;
 
-/// Seals and opens secrets with ChaCha20-Poly1305 (RFC 8439).
+/// Seals and opens secrets with ChaCha20-Poly1305 (RFC 8439), and marks texts with HMAC-SHA-256 (RFC 2104).
 #[derive(Clone)]
-pub struct Sealer(ChaCha20Poly1305);
+pub struct Sealer {
+    cipher: ChaCha20Poly1305,
+    marker: Hmac<Sha256>,
+}
 
 impl Sealer {
     /// With the key given.
     pub fn new(key: [u8; KEY_LENGTH]) -> Self {
-        Self(ChaCha20Poly1305::new(&Key::from(key)))
+        // Marks have a key of their own, made from the one there is.
+        let mut derived = keyed(key);
+        derived.update(b"tsunagu marks");
+        let marker = keyed(derived.finalize().into_bytes().into());
+        Self { cipher: ChaCha20Poly1305::new(&Key::from(key)), marker }
+    }
+
+    /// What stands in the database for a text that must not be there, 64 hexadecimal digits: the same for the same text and
+    /// purpose, and without the key no way to tell which text it was, however few there may be.
+    pub fn mark(&self, purpose: &str, text: &str) -> String {
+        let mut marker = self.marker.clone();
+        // The length parts the two: no purpose and text make the same octets as another pair.
+        marker.update(&(purpose.len() as u64).to_be_bytes());
+        marker.update(purpose.as_bytes());
+        marker.update(text.as_bytes());
+        hex::encode(marker.finalize().into_bytes())
     }
 
     /// With the key in `file`, made there from `fresh` random octets if there is none. Only its owner may read the file.
@@ -50,7 +71,7 @@ impl Sealer {
     /// Seals a secret; `nonce` must never be used twice.
     pub fn seal(&self, secret: &Secret, nonce: [u8; NONCE_LENGTH]) -> Result<String, DirectoryError> {
         let sealed = self
-            .0
+            .cipher
             .encrypt(&Nonce::from(nonce), secret.expose_secret().as_bytes())
             .map_err(|_| DirectoryError::Unreadable { what: "secret", fault: "it could not be sealed".to_owned() })?;
         let mut octets = nonce.to_vec();
@@ -64,11 +85,18 @@ impl Sealer {
         let octets = BASE64.decode(sealed).map_err(|_| unreadable("it is not base64"))?;
         let (nonce, sealed) =
             octets.split_first_chunk::<NONCE_LENGTH>().ok_or_else(|| unreadable("it is too short"))?;
-        let opened = self.0.decrypt(&Nonce::from(*nonce), sealed).map_err(|_| {
+        let opened = self.cipher.decrypt(&Nonce::from(*nonce), sealed).map_err(|_| {
             unreadable("it was sealed with another key; restore the key file that belongs to this database")
         })?;
         String::from_utf8(opened).map(Secret::from).map_err(|_| unreadable("it is not text"))
     }
+}
+
+/// HMAC fills a shorter key with zeros up to its block (RFC 2104).
+fn keyed(key: [u8; KEY_LENGTH]) -> Hmac<Sha256> {
+    let mut block = [0; 64];
+    block.iter_mut().zip(key).for_each(|(kept, octet)| *kept = octet);
+    Hmac::new(&block.into())
 }
 
 impl std::fmt::Debug for Sealer {
@@ -88,5 +116,24 @@ mod tests {
         assert_eq!(Sealer::new([1; 32]).open(&sealed).unwrap().expose_secret(), "s3cret");
         assert!(Sealer::new([2; 32]).open(&sealed).is_err());
         assert!(Sealer::new([1; 32]).open("AAAA").is_err());
+    }
+
+    #[test]
+    fn a_mark_is_the_same_again_and_another_for_another_text_purpose_or_key() {
+        let mark = |key, purpose, text| Sealer::new([key; 32]).mark(purpose, text);
+        assert_eq!(mark(1, "a", "1001"), mark(1, "a", "1001"));
+        for other in [mark(1, "a", "1002"), mark(1, "b", "1001"), mark(2, "a", "1001"), mark(1, "a1", "001")] {
+            assert_ne!(mark(1, "a", "1001"), other);
+        }
+    }
+
+    /// HMAC-SHA-256 of the eight-octet length of "p", "p" and "1001", with the key HMAC-SHA-256(32 times 01, "tsunagu marks");
+    /// computed with `openssl dgst -sha256 -mac HMAC`.
+    #[test]
+    fn a_mark_stays_what_it_was_in_databases_there_are() {
+        assert_eq!(
+            Sealer::new([1; 32]).mark("p", "1001"),
+            "683b352998f15a7cbc5d057285e36726b2743251bd15f4856592ce40f0f3159c"
+        );
     }
 }

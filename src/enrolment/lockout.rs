@@ -65,9 +65,8 @@ impl Counter {
         }
     }
 
-    /// The last attempt was right after all; a lockout that it alone brought is lifted.
-    pub(super) fn taken_back(self, now: UnixMillis) -> Self {
-        let was_brought = self.is_locked(now);
+    /// An attempt was right after all; if it was this one that brought the lockout, the lockout is lifted.
+    pub(super) fn taken_back(self, was_brought: bool) -> Self {
         Self {
             failures: self.failures.saturating_sub(u32::from(!was_brought)),
             times_locked: self.times_locked.saturating_sub(u32::from(was_brought)),
@@ -180,8 +179,10 @@ mod tests {
         let four = (0..4).fold(Counter::NEW, |counter, _| counter.attempt(Scope::Phone, now, &SETTINGS));
         let fifth = four.attempt(Scope::Phone, now, &SETTINGS);
         assert!(fifth.is_locked(now));
-        let back = fifth.taken_back(now);
+        let back = fifth.taken_back(true);
         assert!(!back.is_locked(now));
         assert_eq!((back.failures, back.times_locked), (four.failures, four.times_locked));
+        // A lockout that somebody else's wrong attempt brought in between stays.
+        assert!(fifth.taken_back(false).is_locked(now));
     }
 }

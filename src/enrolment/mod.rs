@@ -14,6 +14,7 @@ mod rules;
 mod service;
 mod settings;
 mod store;
+mod turns;
 
 pub use claim::{Claim, ClaimVerdict, Next};
 pub use ending::{EnrolmentEnding, Step};

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::record::Enrolment;
 use super::settings::EnrolmentSettings;
+use super::turns::Turns;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
 use crate::directory::{Account, CredentialHash, Directory, Phone, PhoneState};
 use crate::locale::Words;
@@ -16,8 +17,6 @@ use crate::registrar::{Registrar, RegistrarEvent};
 use crate::sip::Endpoint;
 use crate::vocab::{DirectoryNumber, EnrolmentId, PhoneId, UnixMillis};
 
-/// PINs hashed side by side.
-const HASHING: usize = 2;
 /// How long it is remembered that a phone was notified.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
@@ -42,7 +41,7 @@ pub struct Enrolments {
     pub(super) endpoint: Endpoint,
     pub(super) templates: Arc<Templates>,
     pub(super) sip_port: u16,
-    pub(super) hashing: Arc<Semaphore>,
+    pub(super) turns: Turns,
     words: Arc<Words>,
     notified: Arc<Mutex<HashMap<PhoneId, UnixMillis>>>,
     completions: mpsc::Sender<Completed>,
@@ -86,7 +85,7 @@ impl Enrolments {
             endpoint: foundations.endpoint,
             templates: Arc::new(Templates::built_in()?),
             sip_port: foundations.sip_port,
-            hashing: Arc::new(Semaphore::new(HASHING)),
+            turns: Turns::new(),
             words: Arc::new(foundations.words),
             notified: Arc::default(),
             completions: foundations.completions,

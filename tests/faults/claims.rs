@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tsunagu::directory::PhoneState;
 use tsunagu::enrolment::{ClaimVerdict, Refusal};
 use tsunagu::phone::SipTransport;
-use tsunagu::vocab::UnixMillis;
+use tsunagu::vocab::{PhoneId, UnixMillis};
 
 use crate::bare_call::BareCall;
 use crate::caller::{Handset, Place, generic};
@@ -35,18 +35,63 @@ async fn ten_phones_claimed_at_once_by_a_user_with_a_limit_of_three_end_with_thr
         verdicts.push(claim.await.unwrap());
     }
     let bound = verdicts.iter().filter(|verdict| matches!(verdict, ClaimVerdict::Bound { .. })).count();
-    // An attempt counts as wrong until it is shown to be right, so some of so many at once may meet a lockout …
-    let is_refusal =
-        |verdict: &&ClaimVerdict| matches!(verdict, ClaimVerdict::Refused(Refusal::DeviceLimit | Refusal::LockedOut));
-    let refused = verdicts.iter().filter(is_refusal).count();
+    let refused = verdicts.iter().filter(|verdict| **verdict == ClaimVerdict::Refused(Refusal::DeviceLimit)).count();
     assert_eq!((bound, refused), (LIMIT, usize::from(PHONES) - LIMIT), "{verdicts:?}");
-    // … but nobody is left in one who was right each time.
     let phone = house.new_phone(PHONES).await;
     let verdict = house.claim(phone, "1001", PIN, now).await;
     assert_eq!(verdict, ClaimVerdict::Refused(Refusal::DeviceLimit));
     let enrolled = house.running.directory.phones().await.unwrap();
     let enrolled = enrolled.iter().filter(|phone| phone.state == PhoneState::Enrolled);
     assert_eq!(enrolled.filter(|phone| phone.lines[0].number.as_str() == "1001").count(), LIMIT);
+}
+
+/// Claims at one instant: for each of these users by each of these phones in turn. Gives the verdicts, and the kinds of
+/// events there are then.
+async fn all_at_once(house: &Arc<House>, phones: &[PhoneId], users: &[&str]) -> (Vec<ClaimVerdict>, Vec<String>) {
+    let now = UnixMillis::now();
+    let claims = phones.iter().zip(users.iter().cycle()).map(|(phone, user)| {
+        let (house, phone, user) = (house.clone(), *phone, (*user).to_owned());
+        tokio::spawn(async move { house.claim(phone, &user, PIN, now).await })
+    });
+    let mut verdicts = Vec::new();
+    for claim in claims.collect::<Vec<_>>() {
+        verdicts.push(claim.await.unwrap());
+    }
+    let events = house.running.directory.events(100).await.unwrap();
+    (verdicts, events.into_iter().map(|event| event.kind).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn right_pins_at_once_lock_nobody_out_and_raise_no_alarm() {
+    // The strictest lockouts there can be for many who are all right.
+    let house = Arc::new(
+        House::open(
+            "[auto_registration]\nenabled = true\nper_address_per_minute = 600\n\
+             [self_provisioning.lockout]\nattempts = 1\nattempts_over_all = 3\n",
+        )
+        .await,
+    );
+    let mut phones = Vec::new();
+    for number in 0..40 {
+        phones.push(house.new_phone(number).await);
+    }
+    let (one_user, everybody) = phones.split_at(20);
+    let is_right = |verdict: &ClaimVerdict| {
+        matches!(verdict, ClaimVerdict::Bound { .. } | ClaimVerdict::Refused(Refusal::DeviceLimit))
+    };
+    let (verdicts, events) = all_at_once(&house, one_user, &["1001"]).await;
+    assert!(verdicts.iter().all(is_right), "{verdicts:?}");
+    assert_eq!(verdicts.iter().filter(|it| matches!(it, ClaimVerdict::Bound { .. })).count(), LIMIT);
+    assert!(!events.iter().any(|kind| kind == "lockout"), "{events:?}");
+    let (verdicts, events) = all_at_once(&house, everybody, &["1002", "1003", "1004", "1005", "1006"]).await;
+    assert!(verdicts.iter().all(is_right), "{verdicts:?}");
+    assert_eq!(verdicts.iter().filter(|it| matches!(it, ClaimVerdict::Bound { .. })).count(), 5 * LIMIT);
+    assert!(!events.iter().any(|kind| kind == "lockout"), "{events:?}");
+    // One who is wrong is locked out at once, and operators hear of it.
+    let phone = house.new_phone(41).await;
+    assert_eq!(house.claim(phone, "1007", "000000", UnixMillis::now()).await, ClaimVerdict::WrongCredentials);
+    let events = house.running.directory.events(100).await.unwrap();
+    assert_eq!(events.iter().filter(|event| event.kind == "lockout").count(), 2, "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +127,7 @@ async fn ten_calls_at_once_end_with_three_phones_and_seven_refusals() {
         let enrolled = phones.as_array()?.iter().filter(|phone| phone["state"] == "enrolled").count();
         let refused = enrolments.as_array()?.iter().filter(|enrolment| {
             let refusal = enrolment["steps"].as_array().unwrap().iter().find(|step| step["step"] == "refused");
-            refusal.is_some_and(|refusal| refusal["detail"] == "device-limit" || refusal["detail"] == "locked-out")
+            refusal.is_some_and(|refusal| refusal["detail"] == "device-limit")
         });
         let counts = BTreeMap::from([("enrolled", enrolled), ("refused", refused.count())]);
         (counts.values().sum::<usize>() == usize::from(PHONES)).then_some(counts)
