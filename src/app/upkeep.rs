@@ -5,16 +5,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::enrolment::Enrolments;
-use crate::registrar::{Registrar, RegistrarEvent};
+use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
 use crate::vocab::UnixMillis;
 
 /// The registrar's news to the enrolments. Each piece in its own task: notifying a phone takes as long as the phone.
-pub(super) async fn follow(mut news: mpsc::Receiver<RegistrarEvent>, enrolments: Enrolments) {
-    while let Some(event) = news.recv().await {
-        let is_admission = matches!(event, RegistrarEvent::Admitted { .. });
+pub(super) async fn follow(mut news: mpsc::Receiver<RegistrarNews>, enrolments: Enrolments) {
+    while let Some(news) = news.recv().await {
+        let is_admission = matches!(news.event, RegistrarEvent::Admitted { .. });
         let enrolments = enrolments.clone();
         let noted = async move {
-            if let Err(error) = enrolments.note_registrar(event, UnixMillis::now()).await {
+            if let Err(error) = enrolments.note_registrar(news).await {
                 tracing::error!(%error, "an enrolment could not be followed");
             }
         };

@@ -72,6 +72,21 @@ impl Step {
             Self::Ended => "ended",
         }
     }
+
+    /// How far along the way it is. Of two steps of one millisecond that are noted by different tasks, the one further along
+    /// was the later one; steps of one place are noted one after the other.
+    pub(super) fn place(self) -> u8 {
+        match self {
+            Self::Fetched => 0,
+            Self::Registered => 1,
+            Self::Called => 2,
+            Self::Identified | Self::Authenticated | Self::Refused | Self::Bound => 3,
+            Self::Notified | Self::NotNotified => 4,
+            Self::FetchedAgain => 5,
+            Self::RegisteredAgain | Self::Answered => 6,
+            Self::Complete | Self::Ended => 7,
+        }
+    }
 }
 
 impl FromStr for Step {

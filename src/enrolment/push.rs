@@ -4,28 +4,39 @@ use std::time::{Duration, Instant};
 
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::Phone;
 use crate::provisioning::{Reboot, Vendor, resync};
 use crate::registrar::Binding;
 use crate::sip::SipError;
 use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, SipUri};
-use crate::vocab::{PhoneId, UnixMillis};
+use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
 
 /// How long a phone may take to answer before the next thing is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Phones looked after side by side.
 const AT_ONCE: usize = 16;
 
+/// Who is told something, and the enrolment that was open then.
+#[derive(Clone, Copy)]
+struct Told {
+    phone: PhoneId,
+    enrolment: Option<EnrolmentId>,
+}
+
 impl Enrolments {
     /// Has a bound phone fetch its configuration; for one that takes none, looks whether it answers.
-    pub async fn push(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+    pub async fn push(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
         let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
+        // What the phone does because of it may end the enrolment before its answer is seen here.
+        let mut reader = self.directory.db().reader().acquire().await?;
+        let enrolment = store::open_enrolment(&mut reader, phone).await?;
+        drop(reader);
+        let told = Told { phone, enrolment };
         let bindings = self.registrar.location().of_phone(phone, Instant::now());
         let Some((aor, binding)) = bindings.into_iter().next() else {
-            return self.note(phone, now, Step::NotNotified, "the phone is not registered").await;
+            return self.note(told, UnixMillis::now(), Step::NotNotified, "the phone is not registered").await;
         };
         if !record.is_managed {
-            return self.look_for(&record, &aor, &binding, now).await;
+            return self.look_for(told, &aor, &binding).await;
         }
         let vendor: Vendor = record.vendor.parse()?;
         let resync = resync(&vendor, record.model.as_deref(), false);
@@ -36,29 +47,30 @@ impl Enrolments {
         let mut notify = self.request(Method::Notify, &aor, &binding)?;
         notify.headers.set("Event", event);
         notify.headers.set("Subscription-State", "terminated;reason=noresource");
+        // It is told when it is sent; whatever it does because of that comes later.
+        let sent_at = UnixMillis::now();
         match self.answer(notify, &binding).await {
-            Ok(200..300) => self.note(phone, now, Step::Notified, event).await,
-            Ok(status) => self.note(phone, now, Step::NotNotified, &format!("the phone answered {status}")).await,
-            Err(error) => self.note(phone, now, Step::NotNotified, &error.to_string()).await,
+            Ok(200..300) => self.note(told, sent_at, Step::Notified, event).await,
+            Ok(status) => {
+                let detail = format!("the phone answered {status}");
+                self.note(told, sent_at, Step::NotNotified, &detail).await
+            }
+            Err(error) => self.note(told, sent_at, Step::NotNotified, &error.to_string()).await,
         }
     }
 
     /// A phone that takes no configuration is complete when it answers where its user's number rings.
-    async fn look_for(
-        &self,
-        phone: &Phone,
-        aor: &str,
-        binding: &Binding,
-        now: UnixMillis,
-    ) -> Result<(), EnrolmentError> {
+    async fn look_for(&self, told: Told, aor: &str, binding: &Binding) -> Result<(), EnrolmentError> {
         let options = self.request(Method::Options, aor, binding)?;
-        match self.answer(options, binding).await {
+        let answer = self.answer(options, binding).await;
+        let now = UnixMillis::now();
+        match answer {
             // Any answer shows that it is there.
             Ok(_) => {
-                self.note(phone.id, now, Step::Answered, "").await?;
-                self.complete(phone.id, now).await
+                self.note(told, now, Step::Answered, "").await?;
+                self.complete(told.phone, now).await
             }
-            Err(error) => self.note(phone.id, now, Step::NotNotified, &error.to_string()).await,
+            Err(error) => self.note(told, now, Step::NotNotified, &error.to_string()).await,
         }
     }
 
@@ -89,10 +101,11 @@ impl Enrolments {
         }
     }
 
-    async fn note(&self, phone: PhoneId, now: UnixMillis, step: Step, detail: &str) -> Result<(), EnrolmentError> {
-        tracing::info!(%phone, step = step.as_str(), detail, "enrolment");
+    async fn note(&self, told: Told, at: UnixMillis, step: Step, detail: &str) -> Result<(), EnrolmentError> {
+        tracing::info!(phone = %told.phone, step = step.as_str(), detail, "enrolment");
+        let Some(enrolment) = told.enrolment else { return Ok(()) };
         let mut transaction = self.directory.db().write().await?;
-        store::step(&mut transaction, phone, now, step, detail).await?;
+        store::step_of(&mut transaction, enrolment, at, step, detail).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -112,7 +125,7 @@ impl Enrolments {
             }
             let this = self.clone();
             work.spawn(async move {
-                if let Err(error) = this.look_after(phone, now).await {
+                if let Err(error) = this.look_after(phone).await {
                     tracing::error!(%error, %phone, "an enrolment could not be looked after");
                 }
             });
@@ -121,9 +134,10 @@ impl Enrolments {
         Ok(())
     }
 
-    async fn look_after(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+    async fn look_after(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
         let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
         let bindings = self.registrar.location().of_phone(phone, Instant::now());
+        let now = UnixMillis::now();
         let on_its_line = bindings.iter().find(|(aor, _)| record.lines.iter().any(|line| line.number.as_str() == aor));
         if let (Some((aor, _)), true) = (on_its_line, record.is_managed) {
             return self.seen_on_its_line(&record, aor, now).await;
@@ -138,7 +152,7 @@ impl Enrolments {
             store::rearm(&mut transaction, phone).await?;
         }
         transaction.commit().await?;
-        self.push(phone, now).await
+        self.push(phone).await
     }
 
     async fn give_up(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {

@@ -13,7 +13,7 @@ use super::{EnrolmentEnding, EnrolmentError, Step, store};
 use crate::directory::{Account, CredentialHash, Directory, Phone, PhoneState};
 use crate::locale::Words;
 use crate::provisioning::Templates;
-use crate::registrar::{Registrar, RegistrarEvent};
+use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
 use crate::sip::Endpoint;
 use crate::vocab::{DirectoryNumber, EnrolmentId, PhoneId, UnixMillis};
 
@@ -112,40 +112,41 @@ impl Enrolments {
     }
 
     /// Takes the registrar's news.
-    pub async fn note_registrar(&self, event: RegistrarEvent, now: UnixMillis) -> Result<(), EnrolmentError> {
+    pub async fn note_registrar(&self, news: RegistrarNews) -> Result<(), EnrolmentError> {
+        let RegistrarNews { at, event } = news;
         match event {
             RegistrarEvent::Admitted { phone } => {
                 let mut transaction = self.directory.db().write().await?;
-                store::begin(&mut transaction, phone, now).await?;
+                store::begin(&mut transaction, phone, at).await?;
                 Ok(transaction.commit().await?)
             }
-            RegistrarEvent::Registered { phone, aor } => self.registered(phone, &aor, now).await,
+            RegistrarEvent::Registered { phone, aor } => self.registered(phone, &aor, at).await,
             RegistrarEvent::Unregistered { .. } => Ok(()),
             RegistrarEvent::LeaseEnded { phone } => {
                 let mut transaction = self.directory.db().write().await?;
-                store::end(&mut transaction, phone, now, EnrolmentEnding::Abandoned).await?;
+                store::end(&mut transaction, phone, at, EnrolmentEnding::Abandoned).await?;
                 metrics::counter!("enrolments_ended_total", "ending" => "abandoned").increment(1);
                 Ok(transaction.commit().await?)
             }
         }
     }
 
-    async fn registered(&self, phone: PhoneId, aor: &str, now: UnixMillis) -> Result<(), EnrolmentError> {
+    async fn registered(&self, phone: PhoneId, aor: &str, at: UnixMillis) -> Result<(), EnrolmentError> {
         let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
         match record.state {
             PhoneState::Quarantine => {
                 let mut transaction = self.directory.db().write().await?;
                 let steps = store::open_steps(&mut transaction, phone).await?;
                 if !steps.contains(&Step::Registered) {
-                    store::step(&mut transaction, phone, now, Step::Registered, aor).await?;
+                    store::step(&mut transaction, phone, at, Step::Registered, aor).await?;
                 }
                 Ok(transaction.commit().await?)
             }
             PhoneState::Enrolled if record.lines.iter().any(|line| line.number.as_str() == aor) => {
-                self.seen_on_its_line(&record, aor, now).await
+                self.seen_on_its_line(&record, aor, at).await
             }
             // It came back with the configuration it had before.
-            PhoneState::Enrolled => self.notify_again(phone, now).await,
+            PhoneState::Enrolled => self.notify_again(phone, at).await,
             PhoneState::Released => Ok(()),
         }
     }
@@ -155,26 +156,26 @@ impl Enrolments {
         &self,
         phone: &Phone,
         aor: &str,
-        now: UnixMillis,
+        at: UnixMillis,
     ) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         if phone.is_managed && store::is_push_pending(&mut transaction, phone.id).await? {
             drop(transaction);
-            return self.notify_again(phone.id, now).await;
+            return self.notify_again(phone.id, at).await;
         }
         let steps = store::open_steps(&mut transaction, phone.id).await?;
         if !steps.contains(&Step::RegisteredAgain) {
-            store::step(&mut transaction, phone.id, now, Step::RegisteredAgain, aor).await?;
+            store::step(&mut transaction, phone.id, at, Step::RegisteredAgain, aor).await?;
         }
         transaction.commit().await?;
-        self.complete(phone.id, now).await
+        self.complete(phone.id, at).await
     }
 
     /// Notifies a phone, unless it was notified a moment ago.
     pub(super) async fn notify_again(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
         let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
         match self.may_notify(phone, now, wait) {
-            true => self.push(phone, now).await,
+            true => self.push(phone).await,
             false => Ok(()),
         }
     }
@@ -227,7 +228,7 @@ impl Enrolments {
         store::rearm(&mut transaction, phone).await?;
         transaction.commit().await?;
         self.may_notify(phone, now, Duration::ZERO);
-        self.push(phone, now).await
+        self.push(phone).await
     }
 
     /// The caller has heard all; the phone is to fetch its configuration.
@@ -239,7 +240,7 @@ impl Enrolments {
             return Ok(());
         }
         self.may_notify(phone, now, Duration::ZERO);
-        self.push(phone, now).await
+        self.push(phone).await
     }
 
     /// Chases what is unfinished; to be called every few seconds.

@@ -1,6 +1,15 @@
 //! News for the rooms above.
 
-use crate::vocab::PhoneId;
+use crate::vocab::{PhoneId, UnixMillis};
+
+/// A piece of news.
+#[derive(Clone, Debug)]
+pub struct RegistrarNews {
+    /// When it happened; it may be heard of later.
+    pub at: UnixMillis,
+    /// What happened.
+    pub event: RegistrarEvent,
+}
 
 /// What happened to a phone's registration. Refreshes are not news.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ pub use auto_registration::{
     Admission, AutoRegistration, AutoRegistrationSettings, Candidate, NumberRange, PoolLevel, Refusal,
 };
 pub use binding::Binding;
-pub use events::RegistrarEvent;
+pub use events::{RegistrarEvent, RegistrarNews};
 pub use location::Location;
 pub use service::{Registrar, RegistrarSettings};
 pub use store::release;

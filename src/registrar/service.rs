@@ -10,7 +10,7 @@ use super::auto_registration::{AutoRegistration, Candidate, Refusal};
 use super::binding::Binding;
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
-use super::{Authenticator, Identity, RegistrarError, RegistrarEvent, Verdict};
+use super::{Authenticator, Identity, RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
 use crate::directory::{Account, Directory, PhoneState};
 use crate::sip::Flow;
 use crate::sip::message::{NameAddr, Request, Response, SipUri};
@@ -55,7 +55,7 @@ pub struct Registrar {
     location: Location,
     authenticator: Authenticator,
     auto_registration: AutoRegistration,
-    events: mpsc::Sender<RegistrarEvent>,
+    events: mpsc::Sender<RegistrarNews>,
 }
 
 impl Registrar {
@@ -64,7 +64,7 @@ impl Registrar {
         settings: RegistrarSettings,
         directory: Directory,
         auto_registration: AutoRegistration,
-        events: mpsc::Sender<RegistrarEvent>,
+        events: mpsc::Sender<RegistrarNews>,
     ) -> Result<Self, RegistrarError> {
         let location = Location::open(directory.db().clone(), Instant::now()).await?;
         let authenticator = Authenticator::new(&settings.realm, directory.accounts().clone(), rand::random());
@@ -157,7 +157,7 @@ impl Registrar {
             Err(Refusal::Off | Refusal::Network) => return Ok(Err(forbidden(request))),
             Err(refusal) => return Ok(Err(refused(request, flow, refusal))),
         };
-        let _ = self.events.send(RegistrarEvent::Admitted { phone: admission.phone }).await;
+        self.tell(RegistrarEvent::Admitted { phone: admission.phone }).await;
         match self.directory.accounts().of(admission.phone) {
             Some(account) => Ok(Ok(account)),
             None => Ok(Err(request.respond(500))),
@@ -238,7 +238,7 @@ impl Registrar {
     }
 
     async fn tell(&self, event: RegistrarEvent) {
-        let _ = self.events.send(event).await;
+        let _ = self.events.send(RegistrarNews { at: UnixMillis::now(), event }).await;
     }
 
     /// Lets bindings lapse and leases end; to be called every second or so.

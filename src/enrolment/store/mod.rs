@@ -1,0 +1,153 @@
+//! The enrolments' SQL: what a bind and a push do to a phone here, timelines and lockouts beside.
+
+mod lockouts;
+mod timeline;
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+
+pub(super) use self::lockouts::{clear_counter, counter, forget_counters, set_counter};
+pub(super) use self::timeline::{
+    begin, bound_and_open, end, enrolment_by_id, enrolments, open_enrolment, open_language, open_steps, step, step_of,
+};
+use super::{EnrolmentError, Step};
+use crate::directory::DirectoryError;
+use crate::vocab::{MacAddress, PhoneId, UnixMillis, UserId};
+
+fn unreadable(what: &'static str) -> EnrolmentError {
+    DirectoryError::Unreadable { what, fault: "not an identifier".to_owned() }.into()
+}
+
+/// What a bind writes.
+pub(super) struct Bind<'a> {
+    pub phone: PhoneId,
+    pub user: UserId,
+    pub name: &'a str,
+    pub device_template: &'a str,
+    /// The phone's next password, sealed; none for one that takes no configuration.
+    pub sealed_secret: Option<&'a str>,
+    pub language: &'a str,
+    /// Digest algorithms to offer it from now on; none leaves those it has.
+    pub algorithms: Option<&'a str>,
+    pub cooling: Duration,
+}
+
+/// Makes the phone its user's: all but the line, inside the caller's transaction.
+pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMillis) -> Result<(), EnrolmentError> {
+    let phone = bind.phone.to_string();
+    sqlx::query(
+        "UPDATE phones SET state = 'enrolled', user = $2, name = $3, device_template = $4, \
+         push_pending = $5, algorithms = coalesce($6, algorithms) WHERE id = $1",
+    )
+    .bind(&phone)
+    .bind(bind.user.to_string())
+    .bind(bind.name)
+    .bind(bind.device_template)
+    .bind(bind.sealed_secret.is_some())
+    .bind(bind.algorithms)
+    .execute(&mut *db)
+    .await?;
+    if let Some(sealed) = bind.sealed_secret {
+        crate::directory::next_phone_secret(db, bind.phone, sealed).await?;
+    }
+    sqlx::query("UPDATE leases SET cooling_until = $2 WHERE phone = $1")
+        .bind(&phone)
+        .bind(now.after(bind.cooling).get())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("UPDATE enrolments SET user = $2, bound_at = $3, language = $4 WHERE phone = $1 AND ended_at IS NULL")
+        .bind(&phone)
+        .bind(bind.user.to_string())
+        .bind(now.get())
+        .bind(bind.language)
+        .execute(&mut *db)
+        .await?;
+    step(db, bind.phone, now, Step::Bound, "").await
+}
+
+/// Other phones in quarantine that showed the same hardware address: only the one that was claimed was the phone.
+pub(super) async fn other_candidates(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    mac: MacAddress,
+) -> Result<Vec<PhoneId>, EnrolmentError> {
+    let ids: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM phones WHERE mac = $1 AND id <> $2 AND state = 'quarantine'")
+            .bind(mac.to_string())
+            .bind(phone.to_string())
+            .fetch_all(db)
+            .await?;
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+}
+
+/// True if a phone with this hardware address belongs to somebody.
+pub(super) async fn is_enrolled(db: &SqlitePool, mac: MacAddress) -> Result<bool, EnrolmentError> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM phones WHERE mac = $1 AND state = 'enrolled'")
+        .bind(mac.to_string())
+        .fetch_one(db)
+        .await?;
+    Ok(count > 0)
+}
+
+/// The phone a private URL belongs to, and whether its secrets may be fetched.
+pub(super) async fn phone_by_token(
+    db: &mut SqliteConnection,
+    hash: &str,
+) -> Result<Option<(PhoneId, bool)>, EnrolmentError> {
+    let row = sqlx::query(
+        "SELECT id, push_pending FROM phones WHERE (token_hash = $1 OR old_token_hash = $1) AND state <> 'released'",
+    )
+    .bind(hash)
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| {
+        let id: String = row.try_get("id")?;
+        Ok((id.parse().map_err(|_| unreadable("phone"))?, row.try_get("push_pending")?))
+    })
+    .transpose()
+}
+
+/// The secrets of a push have been fetched: they are withheld from now on, and the next URL is in force.
+pub(super) async fn push_fetched(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    next_token_hash: &str,
+) -> Result<(), EnrolmentError> {
+    sqlx::query("UPDATE phones SET push_pending = 0, old_token_hash = token_hash, token_hash = $2 WHERE id = $1")
+        .bind(phone.to_string())
+        .bind(next_token_hash)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The phone is back as its user's: what it had before is worth nothing any more.
+pub(super) async fn forget_the_past(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
+    sqlx::query("UPDATE phones SET sealed_old_secret = NULL, old_token_hash = NULL WHERE id = $1")
+        .bind(phone.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// True while a phone's secrets wait to be fetched.
+pub(super) async fn is_push_pending(db: &mut SqliteConnection, phone: PhoneId) -> Result<bool, EnrolmentError> {
+    let pending: Option<bool> = sqlx::query_scalar("SELECT push_pending FROM phones WHERE id = $1")
+        .bind(phone.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(pending.unwrap_or(false))
+}
+
+/// A new push: an enrolled phone's secrets may be fetched once more.
+pub(super) async fn rearm(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
+    sqlx::query(
+        "UPDATE phones SET push_pending = 1 WHERE id = $1 AND state = 'enrolled' AND sealed_secret IS NOT NULL",
+    )
+    .bind(phone.to_string())
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Enrolments and their timelines.
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+
+use super::unreadable;
+use crate::enrolment::record::{Enrolment, TimelineStep, put_in_order};
+use crate::enrolment::{EnrolmentEnding, EnrolmentError, Step};
+use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
+
+/// Begins an enrolment of a phone; one already open stays.
+pub(in crate::enrolment) async fn begin(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    now: UnixMillis,
+) -> Result<(), EnrolmentError> {
+    sqlx::query("INSERT INTO enrolments (id, phone, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(EnrolmentId::new(now, rand::random()).to_string())
+        .bind(phone.to_string())
+        .bind(now.get())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// A phone's open enrolment.
+pub(in crate::enrolment) async fn open_enrolment(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+) -> Result<Option<EnrolmentId>, EnrolmentError> {
+    let id: Option<String> = sqlx::query_scalar("SELECT id FROM enrolments WHERE phone = $1 AND ended_at IS NULL")
+        .bind(phone.to_string())
+        .fetch_optional(db)
+        .await?;
+    id.map(|id| id.parse().map_err(|_| unreadable("enrolment"))).transpose()
+}
+
+/// Adds a step to a phone's open enrolment; nothing if there is none.
+pub(in crate::enrolment) async fn step(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    at: UnixMillis,
+    step: Step,
+    detail: &str,
+) -> Result<(), EnrolmentError> {
+    match open_enrolment(&mut *db, phone).await? {
+        Some(enrolment) => step_of(db, enrolment, at, step, detail).await,
+        None => Ok(()),
+    }
+}
+
+/// Adds a step that was taken at `at` to this enrolment, whatever was noted and whether or not it ended since then.
+pub(in crate::enrolment) async fn step_of(
+    db: &mut SqliteConnection,
+    enrolment: EnrolmentId,
+    at: UnixMillis,
+    step: Step,
+    detail: &str,
+) -> Result<(), EnrolmentError> {
+    sqlx::query(
+        "INSERT INTO enrolment_steps (enrolment, sequence, at, step, detail) \
+         SELECT $1, count(*), $2, $3, $4 FROM enrolment_steps WHERE enrolment = $1",
+    )
+    .bind(enrolment.to_string())
+    .bind(at.get())
+    .bind(step.as_str())
+    .bind(detail)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Ends a phone's open enrolment. False if there is none.
+pub(in crate::enrolment) async fn end(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    now: UnixMillis,
+    ending: EnrolmentEnding,
+) -> Result<bool, EnrolmentError> {
+    let last = if ending == EnrolmentEnding::Complete { Step::Complete } else { Step::Ended };
+    step(db, phone, now, last, if last == Step::Ended { ending.as_str() } else { "" }).await?;
+    let ended = sqlx::query("UPDATE enrolments SET ended_at = $2, ending = $3 WHERE phone = $1 AND ended_at IS NULL")
+        .bind(phone.to_string())
+        .bind(now.get())
+        .bind(ending.as_str())
+        .execute(db)
+        .await?;
+    Ok(ended.rows_affected() > 0)
+}
+
+/// The steps of a phone's open enrolment, oldest first.
+pub(in crate::enrolment) async fn open_steps(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+) -> Result<Vec<Step>, EnrolmentError> {
+    let steps: Vec<String> = sqlx::query_scalar(
+        "SELECT step FROM enrolment_steps JOIN enrolments ON enrolments.id = enrolment \
+         WHERE phone = $1 AND ended_at IS NULL ORDER BY sequence",
+    )
+    .bind(phone.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(steps.iter().filter_map(|step| step.parse().ok()).collect())
+}
+
+/// Phones that were bound and whose enrolment is still open, and since when.
+pub(in crate::enrolment) async fn bound_and_open(
+    db: &SqlitePool,
+) -> Result<Vec<(PhoneId, UnixMillis)>, EnrolmentError> {
+    let rows = sqlx::query("SELECT phone, bound_at FROM enrolments WHERE ended_at IS NULL AND bound_at IS NOT NULL")
+        .fetch_all(db)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("phone")?;
+            let bound_at = UnixMillis::new(row.try_get("bound_at")?);
+            Ok((id.parse().map_err(|_| unreadable("phone"))?, bound_at))
+        })
+        .collect()
+}
+
+/// The language chosen in a phone's open enrolment.
+pub(in crate::enrolment) async fn open_language(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+) -> Result<Option<String>, EnrolmentError> {
+    let language = sqlx::query_scalar("SELECT language FROM enrolments WHERE phone = $1 AND ended_at IS NULL")
+        .bind(phone.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(language.flatten())
+}
+
+fn enrolment(row: &SqliteRow, steps: Vec<TimelineStep>) -> Result<Enrolment, EnrolmentError> {
+    let id: String = row.try_get("id")?;
+    let phone: String = row.try_get("phone")?;
+    let user: Option<String> = row.try_get("user")?;
+    let instant = |column: &str| -> Result<Option<UnixMillis>, sqlx::Error> {
+        Ok(row.try_get::<Option<i64>, _>(column)?.map(UnixMillis::new))
+    };
+    Ok(Enrolment {
+        id: id.parse().map_err(|_| unreadable("enrolment"))?,
+        phone: phone.parse().map_err(|_| unreadable("phone"))?,
+        user: user.map(|user| user.parse().map_err(|_| unreadable("user"))).transpose()?,
+        language: row.try_get("language")?,
+        started_at: UnixMillis::new(row.try_get("started_at")?),
+        bound_at: instant("bound_at")?,
+        ended_at: instant("ended_at")?,
+        ending: row.try_get("ending")?,
+        steps,
+    })
+}
+
+async fn steps_of(db: &SqlitePool, enrolment: &str) -> Result<Vec<TimelineStep>, EnrolmentError> {
+    let rows = sqlx::query("SELECT at, step, detail FROM enrolment_steps WHERE enrolment = $1 ORDER BY at, sequence")
+        .bind(enrolment)
+        .fetch_all(db)
+        .await?;
+    let steps = rows.iter().map(|row| {
+        Ok(TimelineStep {
+            at: UnixMillis::new(row.try_get("at")?),
+            step: row.try_get("step")?,
+            detail: row.try_get("detail")?,
+        })
+    });
+    let mut steps = steps.collect::<Result<Vec<_>, EnrolmentError>>()?;
+    put_in_order(&mut steps);
+    Ok(steps)
+}
+
+/// Enrolments, the newest first, at most `most`.
+pub(in crate::enrolment) async fn enrolments(db: &SqlitePool, most: u32) -> Result<Vec<Enrolment>, EnrolmentError> {
+    let rows = sqlx::query("SELECT * FROM enrolments ORDER BY started_at DESC, id DESC LIMIT $1")
+        .bind(i64::from(most))
+        .fetch_all(db)
+        .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: String = row.try_get("id")?;
+        found.push(enrolment(row, steps_of(db, &id).await?)?);
+    }
+    Ok(found)
+}
+
+/// One enrolment.
+pub(in crate::enrolment) async fn enrolment_by_id(
+    db: &SqlitePool,
+    id: EnrolmentId,
+) -> Result<Option<Enrolment>, EnrolmentError> {
+    let row = sqlx::query("SELECT * FROM enrolments WHERE id = $1").bind(id.to_string()).fetch_optional(db).await?;
+    match row {
+        Some(row) => Ok(Some(enrolment(&row, steps_of(db, &id.to_string()).await?)?)),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    async fn names(db: &Db, enrolment: EnrolmentId) -> Vec<String> {
+        let found = enrolment_by_id(db.reader(), enrolment).await.unwrap().unwrap();
+        found.steps.into_iter().map(|step| step.step).collect()
+    }
+
+    /// The phone's answer to the notification may be seen long after what the phone did because of it.
+    #[tokio::test]
+    async fn steps_are_shown_as_they_happened_and_not_as_they_were_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("db")).await.unwrap();
+        let at = |millis: i64| UnixMillis::new(1000 + millis);
+        let phone = PhoneId::new(at(0), [1; 10]);
+        let mut transaction = db.write().await.unwrap();
+        sqlx::query(
+            "INSERT INTO phones (id, state, vendor, auth_name, source, created_at, seen_at) \
+             VALUES ($1, 'enrolled', 'audiocodes', 'p1', '127.0.0.1', 0, 0)",
+        )
+        .bind(phone.to_string())
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+        begin(&mut transaction, phone, at(0)).await.unwrap();
+        let enrolment = open_enrolment(&mut transaction, phone).await.unwrap().unwrap();
+        step(&mut transaction, phone, at(0), Step::Bound, "").await.unwrap();
+        // The phone was notified at 10 and fetched and registered at once; that was noted first, and ended the enrolment.
+        step(&mut transaction, phone, at(10), Step::FetchedAgain, "").await.unwrap();
+        step(&mut transaction, phone, at(12), Step::RegisteredAgain, "").await.unwrap();
+        assert!(end(&mut transaction, phone, at(12), EnrolmentEnding::Complete).await.unwrap());
+        step_of(&mut transaction, enrolment, at(10), Step::Notified, "").await.unwrap();
+        step_of(&mut transaction, enrolment, at(5), Step::NotNotified, "").await.unwrap();
+        // There is no enrolment any more that this could belong to.
+        step(&mut transaction, phone, at(20), Step::Called, "").await.unwrap();
+        transaction.commit().await.unwrap();
+        let expected = ["bound", "not-notified", "notified", "fetched-again", "registered-again", "complete"];
+        assert_eq!(names(&db, enrolment).await, expected);
+        assert_eq!(enrolments(db.reader(), 9).await.unwrap().len(), 1);
+    }
+}
