@@ -83,6 +83,8 @@ async fn managed(server: &Server, place: &Place) -> Vec<(&'static str, String)> 
     let second = get(&url);
     let new_password = parameter(&second, "voip/line/0/auth_password");
     let next_url = parameter(&second, "provisioning/configuration/url");
+    assert_eq!(parameter(&second, "system/user_name"), "admin");
+    let admin_password = parameter(&second, "system/password");
     options.account = Some(account(place, "1201", &auth_name, &new_password));
     let back = Handset::plug_in(options).await.unwrap();
     let enrolment = ended_enrolment_of(server, &phone_of_mac(server, &mac)).await;
@@ -92,6 +94,7 @@ async fn managed(server: &Server, place: &Place) -> Vec<(&'static str, String)> 
     vec![
         ("the password in quarantine", password),
         ("the password of the enrolled phone", new_password),
+        ("the password of the phone's administrator", admin_password),
         ("the first token", token_of(&url)),
         ("the next token", token_of(&next_url)),
     ]

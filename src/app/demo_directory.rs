@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::directory::{DeviceTemplate, Directory, DirectoryError, LineTemplate, NewProfile, NewUser};
+use crate::sip::Transport;
 use crate::vocab::{Secret, UnixMillis};
 
 const USERS: [(&str, &str, &str); 8] = [
@@ -40,6 +41,7 @@ pub async fn fill(directory: &Directory) -> Result<Vec<DemoUser>, DirectoryError
             name: "Desk phone".to_owned(),
             description: String::new(),
             phone_name: "{model} {user_name}".to_owned(),
+            transport: Transport::default(),
             settings: serde_json::Map::from_iter([("talk_event".to_owned(), true.into())]),
         })
         .await?;

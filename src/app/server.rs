@@ -124,12 +124,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let registrar = Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news).await?;
     let (completions, completed) = mpsc::channel(NEWS);
     let locales = Locales::embedded()?;
-    let sip_port = endpoint.bound().first().map_or(5060, |(_, address)| address.port());
     let foundations = enrolment::Foundations {
         directory: directory.clone(),
         registrar: registrar.clone(),
         endpoint: endpoint.clone(),
-        sip_port,
         words: locales.words(&config.self_provisioning.phones.language),
         completions,
     };

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::DirectoryError;
+use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, MacAddress, PhoneId, UnixMillis, UserId};
 
 /// Where a phone stands.
@@ -65,6 +66,8 @@ pub struct Phone {
     pub auth_name: String,
     /// True if it fetches its configuration from here.
     pub is_managed: bool,
+    /// How its SIP travels: as its configuration says, or for one that takes none, as it first came.
+    pub transport: Transport,
     /// Its number while in quarantine.
     pub temporary_number: Option<DirectoryNumber>,
     /// Its lines, first key first.

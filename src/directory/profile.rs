@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sip::Transport;
+
 /// What a group of users shares.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserProfile {
@@ -65,6 +67,9 @@ pub struct DeviceTemplate {
     pub description: String,
     /// The phone's name, with variables in braces.
     pub phone_name: String,
+    /// How SIP travels.
+    #[serde(default)]
+    pub transport: Transport,
     /// Phone settings that differ from the system's, as the provisioning room names them.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,

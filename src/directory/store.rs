@@ -9,6 +9,7 @@ use super::{
     Account, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, NewProfile, Phone, Role,
     Sealer, TokenHash, User, UserProfile,
 };
+use crate::sip::Transport;
 use crate::vocab::{PhoneId, UnixMillis, UserId};
 
 /// Reads a stored word back.
@@ -24,6 +25,11 @@ where
     T::Err: std::fmt::Display,
 {
     text.map(|text| word(what, text)).transpose()
+}
+
+fn transport(row: &SqliteRow) -> Result<Transport, DirectoryError> {
+    let text: String = row.try_get("transport")?;
+    Transport::from_param(&text).ok_or(DirectoryError::Unreadable { what: "transport", fault: text })
 }
 
 /// A unique column that is taken, as the API names it.
@@ -48,6 +54,7 @@ fn phone(row: &SqliteRow, lines: Vec<Line>) -> Result<Phone, DirectoryError> {
         user: optional("user", row.try_get("user")?)?,
         auth_name: row.try_get("auth_name")?,
         is_managed: row.try_get::<Option<String>, _>("sealed_secret")?.is_some(),
+        transport: transport(row)?,
         temporary_number: optional("temporary number", row.try_get("temporary_number")?)?,
         lines,
         device_template: row.try_get("device_template")?,
@@ -345,12 +352,14 @@ pub(super) async fn insert_device_template(
     template: &DeviceTemplate,
 ) -> Result<(), DirectoryError> {
     sqlx::query(
-        "INSERT INTO device_templates (id, name, description, phone_name, settings) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO device_templates (id, name, description, phone_name, transport, settings) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(id)
     .bind(&template.name)
     .bind(&template.description)
     .bind(&template.phone_name)
+    .bind(template.transport.as_param())
     .bind(serde_json::Value::Object(template.settings.clone()).to_string())
     .execute(db)
     .await
@@ -393,6 +402,7 @@ pub(super) async fn device_template(
             name: row.try_get("name")?,
             description: row.try_get("description")?,
             phone_name: row.try_get("phone_name")?,
+            transport: transport(&row)?,
             settings,
         };
         Ok((row.try_get("id")?, template))

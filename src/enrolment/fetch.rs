@@ -3,15 +3,13 @@
 
 use std::net::IpAddr;
 
-use secrecy::ExposeSecret;
-
+use super::configuration::{Content, Secrets};
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::{Directory, Phone, PhoneState, TokenHash};
-use crate::provisioning::{self, Asked, FileRole, PhoneSettings, Rendered, Vendor};
+use crate::directory::{PhoneState, TokenHash};
+use crate::provisioning::{self, Asked, FileRole, Rendered};
 use crate::registrar::{Candidate, Refusal};
-use crate::sip::digest::Algorithm;
-use crate::vocab::{DirectoryNumber, MacAddress, Secret, UnixMillis};
+use crate::vocab::{MacAddress, Secret, UnixMillis};
 
 /// A phone at the handset door.
 #[derive(Clone, Debug)]
@@ -39,16 +37,6 @@ pub enum Fetch {
     NotFound,
     /// Nothing now.
     SlowDown,
-}
-
-/// What a configuration says about its phone.
-struct Content<'a> {
-    number: &'a DirectoryNumber,
-    label: &'a str,
-    display: &'a str,
-    password: Option<Secret>,
-    token: Option<Secret>,
-    is_claimed: bool,
 }
 
 impl Enrolments {
@@ -89,6 +77,7 @@ impl Enrolments {
             sealed_secret: Some(self.directory.sealer().seal(&password, rand::random())?),
             algorithms: "MD5".to_owned(),
             token_hash: Some(TokenHash::of(&token).as_str().to_owned()),
+            transport: self.template_of(None).await?.map(|template| template.transport).unwrap_or_default(),
             source: request.source,
         };
         let admission = match self.registrar.auto_registration().admit(&candidate, now).await? {
@@ -104,8 +93,8 @@ impl Enrolments {
             number: &admission.number,
             label: &label,
             display: &display,
-            password: Some(password),
-            token: Some(token),
+            // Nobody's phone keeps its administrator's password: nobody could be told another.
+            secrets: Some(Secrets { password: Some(password), admin_password: None, token }),
             is_claimed: false,
         };
         let rendered = self.render(request, &phone, content).await?;
@@ -127,11 +116,18 @@ impl Enrolments {
         token: &Secret,
         now: UnixMillis,
     ) -> Result<Fetch, EnrolmentError> {
-        let mut transaction = self.directory.db().write().await?;
         let hash = TokenHash::of(token);
-        let Some((id, push_pending)) = store::phone_by_token(&mut transaction, hash.as_str()).await? else {
+        // Tokens that somebody made up must not make those wait who write.
+        let mut reader = self.directory.db().reader().acquire().await?;
+        if store::phone_by_token(&mut reader, hash.as_str()).await?.is_none() {
+            return Ok(Fetch::NotFound);
+        }
+        drop(reader);
+        let mut transaction = self.directory.db().write().await?;
+        let Some(held) = store::phone_by_token(&mut transaction, hash.as_str()).await? else {
             return Ok(Fetch::NotFound);
         };
+        let id = held.phone;
         let Some(phone) = crate::directory::load_phone(&mut transaction, id).await? else { return Ok(Fetch::NotFound) };
         let is_same_phone = request.asked.mac.is_none() || request.asked.mac == phone.mac;
         let Some(number) = phone.number().filter(|_| is_same_phone) else { return Ok(Fetch::NotFound) };
@@ -141,8 +137,7 @@ impl Enrolments {
             number,
             label: line.map_or("", |line| line.label.as_str()),
             display: line.map_or("", |line| line.display.as_str()),
-            password: None,
-            token: None,
+            secrets: None,
             is_claimed,
         };
         let words = self.words();
@@ -151,129 +146,32 @@ impl Enrolments {
         if !is_claimed {
             (content.label, content.display) = (&quarantine_label, &quarantine_display);
         }
-        if push_pending {
+        if held.push_pending {
             let account = self.directory.accounts().of(id);
-            content.password = account.and_then(|account| account.secret.clone());
-            let next = random_secret();
-            store::push_fetched(&mut transaction, id, TokenHash::of(&next).as_str()).await?;
-            content.token = Some(next);
+            let sealer = self.directory.sealer();
+            let token = random_secret();
+            store::push_fetched(&mut transaction, id, TokenHash::of(&token).as_str()).await?;
+            content.secrets = Some(Secrets {
+                password: account.and_then(|account| account.secret.clone()),
+                admin_password: held.sealed_admin_password.map(|sealed| sealer.open(&sealed)).transpose()?,
+                token,
+            });
         }
         let rendered = self.render(request, &phone, content).await?;
         let step = if is_claimed { Step::FetchedAgain } else { Step::Fetched };
         store::step(&mut transaction, id, now, step, &rendered.sha256).await?;
         transaction.commit().await?;
-        tracing::info!(phone = %id, with_secrets = push_pending, "a phone fetched its configuration");
+        tracing::info!(phone = %id, with_secrets = held.push_pending, "a phone fetched its configuration");
         Ok(Fetch::File(rendered))
     }
-
-    async fn render(
-        &self,
-        request: &FetchRequest,
-        phone: &Phone,
-        content: Content<'_>,
-    ) -> Result<Rendered, EnrolmentError> {
-        let vendor: Vendor = phone.vendor.parse()?;
-        let account = provisioning::Account {
-            number: content.number.clone(),
-            auth_name: phone.auth_name.clone(),
-            password: content.password,
-            display: content.display.to_owned(),
-            label: content.label.to_owned(),
-        };
-        let registrar = provisioning::Server { host: request.host.clone(), port: self.sip_port };
-        let mut settings = PhoneSettings::new(account, registrar);
-        let defaults = &self.settings.phones;
-        settings.mac = phone.mac;
-        settings.registration_expiry = defaults.registration_seconds;
-        settings.language = defaults.language.clone();
-        settings.clock.ntp = Some(&defaults.ntp).filter(|ntp| !ntp.is_empty()).map(|ntp| ntp.parse()).transpose()?;
-        settings.clock.utc_offset = Some(defaults.utc_offset_minutes);
-        settings.web_ui = !content.is_claimed || defaults.web_pages;
-        settings.discovery = !content.is_claimed;
-        settings.provisioning_url = content.token.map(|token| {
-            let folder = format!("http://{}:{}/c/{}/", request.host.as_str(), request.port, token.expose_secret());
-            Secret::from(if vendor == Vendor::Yealink { folder } else { folder + &request.file_name })
-        });
-        // A phone that is nobody's yet is made from the template auto-registration names.
-        let usual =
-            Some(&self.registrar.auto_registration().settings().device_template).filter(|name| !name.is_empty());
-        if let Some(template) = phone.device_template.as_ref().or(usual) {
-            let mut connection = self.directory.db().reader().acquire().await?;
-            if let Some((_, template)) = Directory::device_template_in(&mut connection, template).await? {
-                apply(&template.settings, &mut settings)?;
-            }
-        }
-        let model = phone.model.as_deref();
-        Ok(provisioning::render(&vendor, model, FileRole::Configuration, &settings, &self.templates)?)
-    }
-}
-
-/// What a device template says goes before the defaults.
-fn apply(
-    template: &serde_json::Map<String, serde_json::Value>,
-    settings: &mut PhoneSettings,
-) -> Result<(), EnrolmentError> {
-    for (name, value) in template {
-        let fault = |wanted: &str| EnrolmentError::Template(format!("{name}: not {wanted}"));
-        let flag = || value.as_bool().ok_or_else(|| fault("true or false"));
-        match name.as_str() {
-            "talk_event" => settings.talk_event = flag()?,
-            "web_ui" => settings.web_ui = flag()?,
-            "reboot_on_check_sync" => settings.reboot_on_check_sync = flag()?,
-            "block_non_numeric_keys" => settings.block_non_numeric_keys = flag()?,
-            "headset_beep" => settings.headset_beep = flag()?,
-            "speakerphone_beep" => settings.speakerphone_beep = flag()?,
-            "proactive_mute" => settings.proactive_mute = flag()?,
-            "login_soft_key" => settings.login_soft_key = flag()?,
-            "voicemail" => {
-                let number = value.as_str().and_then(|text| text.parse().ok());
-                settings.voicemail = Some(number.ok_or_else(|| fault("a directory number"))?);
-            }
-            "extra" => {
-                let parameters = value.as_object().ok_or_else(|| fault("a table of parameters"))?;
-                for (parameter, value) in parameters {
-                    let text = value.as_str().ok_or_else(|| fault("a table of texts"))?;
-                    settings.extra.0.insert(parameter.clone(), text.to_owned());
-                }
-            }
-            "digest_algorithms" => {
-                algorithms(template)?;
-            }
-            _ => return Err(EnrolmentError::Template(format!("{name}: no such phone setting"))),
-        }
-    }
-    Ok(())
-}
-
-/// The digest algorithms a device template offers its phones, comma-separated, the preferred first.
-pub(super) fn algorithms(
-    template: &serde_json::Map<String, serde_json::Value>,
-) -> Result<Option<String>, EnrolmentError> {
-    let Some(value) = template.get("digest_algorithms") else { return Ok(None) };
-    let fault = || EnrolmentError::Template("digest_algorithms: not a list of MD5 and SHA-256".to_owned());
-    let names = value.as_array().filter(|names| !names.is_empty()).ok_or_else(fault)?;
-    let known = |name: &serde_json::Value| {
-        let algorithm: Algorithm = name.as_str()?.parse().ok()?;
-        Some(algorithm.as_str().to_owned())
-    };
-    let names: Option<Vec<String>> = names.iter().map(known).collect();
-    Ok(Some(names.ok_or_else(fault)?.join(",")))
-}
-
-/// Checks the settings of a device template before it is kept: a phone can't be served by one that has a fault.
-pub fn check_template(template: &serde_json::Map<String, serde_json::Value>) -> Result<(), EnrolmentError> {
-    let account = provisioning::Account {
-        number: "0".parse().map_err(|_| EnrolmentError::Stopped)?,
-        auth_name: String::new(),
-        password: None,
-        display: String::new(),
-        label: String::new(),
-    };
-    let registrar = provisioning::Server { host: "localhost".parse()?, port: 5060 };
-    apply(template, &mut PhoneSettings::new(account, registrar))
 }
 
 /// 32 hexadecimal digits: 128 random bits in characters no phone's file format minds.
 pub(super) fn random_secret() -> Secret {
     Secret::from(hex::encode(rand::random::<[u8; 16]>()))
+}
+
+/// 16 hexadecimal digits: 64 random bits, in a length that people can key in and every phone takes.
+pub(super) fn random_admin_password() -> Secret {
+    Secret::from(hex::encode(rand::random::<[u8; 8]>()))
 }

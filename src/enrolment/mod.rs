@@ -5,8 +5,10 @@
 //! It knows nothing of calls or voices: the claim reaches it as digits and leaves as a verdict.
 
 mod claim;
+mod configuration;
 mod ending;
 mod fetch;
+mod judgement;
 mod lockout;
 mod push;
 mod record;
@@ -17,8 +19,9 @@ mod store;
 mod turns;
 
 pub use claim::{Claim, ClaimVerdict, Next};
+pub use configuration::check_template;
 pub use ending::{EnrolmentEnding, Step};
-pub use fetch::{Fetch, FetchRequest, check_template};
+pub use fetch::{Fetch, FetchRequest};
 pub use record::{Enrolment, TimelineStep};
 pub use rules::Refusal;
 pub use service::{Completed, Enrolments, Foundations};

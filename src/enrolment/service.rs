@@ -40,7 +40,6 @@ pub struct Enrolments {
     pub(super) registrar: Registrar,
     pub(super) endpoint: Endpoint,
     pub(super) templates: Arc<Templates>,
-    pub(super) sip_port: u16,
     pub(super) turns: Turns,
     words: Arc<Words>,
     notified: Arc<Mutex<HashMap<PhoneId, UnixMillis>>>,
@@ -56,8 +55,6 @@ pub struct Foundations {
     pub registrar: Registrar,
     /// The way to phones.
     pub endpoint: Endpoint,
-    /// The port of SIP that phones are told.
-    pub sip_port: u16,
     /// Words on phones' screens.
     pub words: Words,
     /// Told of each completion.
@@ -84,7 +81,6 @@ impl Enrolments {
             registrar: foundations.registrar,
             endpoint: foundations.endpoint,
             templates: Arc::new(Templates::built_in()?),
-            sip_port: foundations.sip_port,
             turns: Turns::new(),
             words: Arc::new(foundations.words),
             notified: Arc::default(),

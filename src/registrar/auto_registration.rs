@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RegistrarError, store};
 use crate::directory::{self, Directory};
+use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, MacAddress, PhoneId, UnixMillis, VocabError};
 
 /// The span over which one address's admissions are counted.
@@ -139,6 +140,8 @@ pub struct Candidate {
     pub algorithms: String,
     /// The hash of the token in its private URL.
     pub token_hash: Option<String>,
+    /// How its SIP travels.
+    pub transport: Transport,
     /// Where it asks from.
     pub source: IpAddr,
 }

@@ -144,6 +144,7 @@ impl Registrar {
             sealed_secret: None,
             algorithms: "MD5".to_owned(),
             token_hash: None,
+            transport: flow.transport,
             source: flow.peer.ip().to_canonical(),
         };
         let now = UnixMillis::now();

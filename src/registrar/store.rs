@@ -132,8 +132,9 @@ pub(super) async fn insert_quarantined(
     now: UnixMillis,
 ) -> Result<(), RegistrarError> {
     sqlx::query(
-        "INSERT INTO phones (id, state, mac, vendor, model, auth_name, sealed_secret, algorithms, token_hash, source, \
-         created_at, seen_at) VALUES ($1, 'quarantine', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+        "INSERT INTO phones (id, state, mac, vendor, model, auth_name, sealed_secret, algorithms, token_hash, \
+         transport, source, created_at, seen_at) \
+         VALUES ($1, 'quarantine', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
     )
     .bind(phone.to_string())
     .bind(candidate.mac.map(|mac| mac.to_string()))
@@ -143,6 +144,7 @@ pub(super) async fn insert_quarantined(
     .bind(&candidate.sealed_secret)
     .bind(&candidate.algorithms)
     .bind(&candidate.token_hash)
+    .bind(candidate.transport.as_param())
     .bind(candidate.source.to_string())
     .bind(now.get())
     .execute(&mut *db)

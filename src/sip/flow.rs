@@ -3,10 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// The transport protocols spoken.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// Datagrams: unreliable, so transactions retransmit.
+    #[default]
     Udp,
     /// A connection: reliable.
     Tcp,

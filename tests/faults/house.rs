@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
 use tsunagu::directory::{DeviceTemplate, NewProfile, NewUser};
 use tsunagu::enrolment::{Claim, ClaimVerdict};
+use tsunagu::sip::Transport;
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
 
 use crate::support::http;
@@ -52,6 +53,7 @@ impl House {
             name: "Desk phone".to_owned(),
             description: String::new(),
             phone_name: "{model} {user_name}".to_owned(),
+            transport: Transport::default(),
             settings: serde_json::Map::new(),
         };
         directory.add_device_template(&template).await.unwrap();

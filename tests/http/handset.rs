@@ -14,6 +14,7 @@ const OPEN: &str = "[auto_registration]\nenabled = true\nper_address_per_minute 
 const SHUT: &str = "[auto_registration]\nenabled = false\n";
 const PASSWORD: &str = "voip/line/0/auth_password";
 const URL: &str = "provisioning/configuration/url";
+const ADMIN_PASSWORD: &str = "system/password";
 
 /// The phone the scan is after, in the middle of the scan.
 const REAL: u16 = 0x0800;
@@ -22,7 +23,7 @@ const SCANNED: u16 = 4096;
 
 /// A phone that was enrolled for user 1001 and came back, and every secret it ever had.
 struct Enrolled {
-    passwords: [String; 2],
+    passwords: [String; 3],
     urls: [String; 2],
     last_file: String,
 }
@@ -50,8 +51,8 @@ async fn enrol(house: &House) -> Enrolled {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let next_url = secret(&last_file, URL);
-    Enrolled { passwords: [quarantine_password, password], urls: [url, next_url], last_file }
+    let (next_url, admin_password) = (secret(&last_file, URL), secret(&last_file, ADMIN_PASSWORD));
+    Enrolled { passwords: [quarantine_password, password, admin_password], urls: [url, next_url], last_file }
 }
 
 impl Enrolled {
@@ -133,12 +134,15 @@ async fn a_private_url_gives_its_secrets_once_and_is_worth_nothing_after_the_nex
     let again = get(&first_url, &mac(1));
     assert_eq!(again.status, 200);
     assert!(!again.body.contains(&first_password) && parameter(&again.body, PASSWORD).is_none());
+    // Nobody's phone is left with an administrator's password that nobody knows.
+    assert!([&first, &again.body].iter().all(|file| parameter(file, ADMIN_PASSWORD).is_none()));
     assert!(!again.body.contains(&token));
 
     let enrolled = enrol(&house).await;
     let [old, new] = &enrolled.urls;
     assert_ne!(old, new);
     assert!(enrolled.last_file.contains(&enrolled.passwords[1]) && enrolled.passwords[0] != enrolled.passwords[1]);
+    assert_eq!(enrolled.passwords[2].len(), 16);
     assert_eq!(parameter(&enrolled.last_file, "voip/line/0/id").as_deref(), Some("1001"));
     // It is back, so what it had before is worth nothing, and its new secrets are given no second time.
     let stranger = ask(house.running.handset, &format!("GET /c/{}/{}.cfg", "0".repeat(32), mac(9)), &agent(&mac(9)));

@@ -78,21 +78,17 @@ async fn whole_job_of_a_generic_phone(server: &Server, place: &Place, name: &str
     );
 }
 
-/// A device template that moves phones of both makes to TCP.
+/// A device template that moves phones to TCP.
 fn use_tcp(server: &Server) {
-    let settings = |parameter: &str, value: &str| json!({ "extra": { parameter: value } });
-    for (name, settings) in [
-        ("AudioCodes over TCP", settings("voip/signalling/sip/transport_protocol", "TCP")),
-        ("Yealink over TCP", settings("account.1.sip_server.1.transport_type", "1")),
-    ] {
-        let template = json!({ "name": name, "phone_name": "{model}", "settings": settings });
-        assert_eq!(server.api_post("/device-templates", &template).status, 201);
-        let profile = json!({ "name": name, "desk_template": name, "allow_provisioning": true });
-        assert_eq!(server.api_post("/user-profiles", &profile).status, 201);
-    }
-    for (user, profile) in [(USER_OF_AUDIOCODES, "AudioCodes over TCP"), (USER_OF_YEALINK, "Yealink over TCP")] {
+    let refused = server.api_post("/device-templates", &json!({ "name": "x", "phone_name": "x", "transport": "tin" }));
+    assert!((400..=422).contains(&refused.status) && refused.body.contains("tcp"), "{refused:?}");
+    let template = json!({ "name": "Over TCP", "phone_name": "{model}", "transport": "tcp" });
+    assert_eq!(server.api_post("/device-templates", &template).status, 201);
+    let profile = json!({ "name": "Over TCP", "desk_template": "Over TCP", "allow_provisioning": true });
+    assert_eq!(server.api_post("/user-profiles", &profile).status, 201);
+    for user in [USER_OF_AUDIOCODES, USER_OF_YEALINK] {
         let new = json!({
-            "user_id": user.user_id, "pin": user.pin, "primary_extension": user.extension, "profile": profile,
+            "user_id": user.user_id, "pin": user.pin, "primary_extension": user.extension, "profile": "Over TCP",
         });
         assert_eq!(server.api_post("/users", &new).status, 201);
     }
@@ -122,7 +118,9 @@ async fn phones_of_every_kind_become_their_users_over_udp_and_over_tcp() {
         whole_job_of_a_generic_phone(&server, &place, "over-udp", SipTransport::Udp, &USERS[2]),
         whole_job_of_a_generic_phone(&server, &place, "over-tcp", SipTransport::Tcp, &USERS[2]),
     );
-    assert_eq!(macs.map(|mac| transport_of(&phone_of_mac(&server, &mac))), ["UDP", "UDP", "TCP", "TCP"]);
+    let records = macs.map(|mac| phone_of_mac(&server, &mac));
+    assert_eq!(records.each_ref().map(|phone| phone["transport"].as_str().unwrap()), ["udp", "udp", "tcp", "tcp"]);
+    assert_eq!(records.map(|phone| transport_of(&phone)), ["UDP", "UDP", "TCP", "TCP"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ pub(super) use self::timeline::{
 };
 use super::{EnrolmentError, Step};
 use crate::directory::DirectoryError;
+use crate::sip::Transport;
 use crate::vocab::{MacAddress, PhoneId, UnixMillis, UserId};
 
 fn unreadable(what: &'static str) -> EnrolmentError {
@@ -26,12 +27,22 @@ pub(super) struct Bind<'a> {
     pub user: UserId,
     pub name: &'a str,
     pub device_template: &'a str,
-    /// The phone's next password, sealed; none for one that takes no configuration.
-    pub sealed_secret: Option<&'a str>,
+    /// What its configuration will say; none for one that takes no configuration.
+    pub managed: Option<Managed<'a>>,
     pub language: &'a str,
     /// Digest algorithms to offer it from now on; none leaves those it has.
     pub algorithms: Option<&'a str>,
     pub cooling: Duration,
+}
+
+/// What a bind writes of a phone that fetches its configuration.
+pub(super) struct Managed<'a> {
+    /// Its next password, sealed.
+    pub sealed_secret: &'a str,
+    /// Its administrator's password, sealed.
+    pub sealed_admin_password: &'a str,
+    /// How its SIP travels from now on.
+    pub transport: Transport,
 }
 
 /// Makes the phone its user's: all but the line, inside the caller's transaction.
@@ -39,18 +50,23 @@ pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMi
     let phone = bind.phone.to_string();
     sqlx::query(
         "UPDATE phones SET state = 'enrolled', user = $2, name = $3, device_template = $4, \
-         push_pending = $5, algorithms = coalesce($6, algorithms) WHERE id = $1",
+         algorithms = coalesce($5, algorithms) WHERE id = $1",
     )
     .bind(&phone)
     .bind(bind.user.to_string())
     .bind(bind.name)
     .bind(bind.device_template)
-    .bind(bind.sealed_secret.is_some())
     .bind(bind.algorithms)
     .execute(&mut *db)
     .await?;
-    if let Some(sealed) = bind.sealed_secret {
-        crate::directory::next_phone_secret(db, bind.phone, sealed).await?;
+    if let Some(managed) = &bind.managed {
+        crate::directory::next_phone_secret(db, bind.phone, managed.sealed_secret).await?;
+        sqlx::query("UPDATE phones SET push_pending = 1, sealed_admin_password = $2, transport = $3 WHERE id = $1")
+            .bind(&phone)
+            .bind(managed.sealed_admin_password)
+            .bind(managed.transport.as_param())
+            .execute(&mut *db)
+            .await?;
     }
     sqlx::query("UPDATE leases SET cooling_until = $2 WHERE phone = $1")
         .bind(&phone)
@@ -91,20 +107,32 @@ pub(super) async fn is_enrolled(db: &SqlitePool, mac: MacAddress) -> Result<bool
     Ok(count > 0)
 }
 
-/// The phone a private URL belongs to, and whether its secrets may be fetched.
-pub(super) async fn phone_by_token(
-    db: &mut SqliteConnection,
-    hash: &str,
-) -> Result<Option<(PhoneId, bool)>, EnrolmentError> {
+/// What a private URL leads to.
+pub(super) struct Held {
+    /// Whose it is.
+    pub phone: PhoneId,
+    /// Whether its secrets may be fetched.
+    pub push_pending: bool,
+    /// One of them, sealed; none until it is somebody's.
+    pub sealed_admin_password: Option<String>,
+}
+
+/// The phone a private URL belongs to.
+pub(super) async fn phone_by_token(db: &mut SqliteConnection, hash: &str) -> Result<Option<Held>, EnrolmentError> {
     let row = sqlx::query(
-        "SELECT id, push_pending FROM phones WHERE (token_hash = $1 OR old_token_hash = $1) AND state <> 'released'",
+        "SELECT id, push_pending, sealed_admin_password FROM phones \
+         WHERE (token_hash = $1 OR old_token_hash = $1) AND state <> 'released'",
     )
     .bind(hash)
     .fetch_optional(db)
     .await?;
     row.map(|row| {
         let id: String = row.try_get("id")?;
-        Ok((id.parse().map_err(|_| unreadable("phone"))?, row.try_get("push_pending")?))
+        Ok(Held {
+            phone: id.parse().map_err(|_| unreadable("phone"))?,
+            push_pending: row.try_get("push_pending")?,
+            sealed_admin_password: row.try_get("sealed_admin_password")?,
+        })
     })
     .transpose()
 }

@@ -1,0 +1,164 @@
+//! What a phone's configuration says: its record, its device template and the defaults, as phone settings.
+//!
+//! Decides nothing of who may have it.
+
+use secrecy::ExposeSecret;
+
+use super::EnrolmentError;
+use super::fetch::FetchRequest;
+use super::service::Enrolments;
+use crate::directory::{DeviceTemplate, Directory, Phone};
+use crate::provisioning::{self, FileRole, PhoneSettings, Rendered, Vendor};
+use crate::sip::Transport;
+use crate::sip::digest::Algorithm;
+use crate::vocab::{DirectoryNumber, Secret};
+
+/// What a configuration says about its phone, beside its record.
+pub(super) struct Content<'a> {
+    pub number: &'a DirectoryNumber,
+    pub label: &'a str,
+    pub display: &'a str,
+    pub secrets: Option<Secrets>,
+    pub is_claimed: bool,
+}
+
+/// What goes out once a push.
+pub(super) struct Secrets {
+    /// The password of its SIP account.
+    pub password: Option<Secret>,
+    /// The password of its administrator, once it is somebody's.
+    pub admin_password: Option<Secret>,
+    /// The token of its private URL.
+    pub token: Secret,
+}
+
+impl Enrolments {
+    /// The device template a phone is made from; nobody's phone yet is made from the one auto-registration names.
+    pub(super) async fn template_of(&self, phone: Option<&Phone>) -> Result<Option<DeviceTemplate>, EnrolmentError> {
+        let usual = &self.registrar.auto_registration().settings().device_template;
+        let own = phone.and_then(|phone| phone.device_template.as_ref());
+        let Some(name) = own.or(Some(usual).filter(|name| !name.is_empty())) else { return Ok(None) };
+        let mut reader = self.directory.db().reader().acquire().await?;
+        Ok(Directory::device_template_in(&mut reader, name).await?.map(|(_, template)| template))
+    }
+
+    pub(super) async fn render(
+        &self,
+        request: &FetchRequest,
+        phone: &Phone,
+        content: Content<'_>,
+    ) -> Result<Rendered, EnrolmentError> {
+        let vendor: Vendor = phone.vendor.parse()?;
+        let (password, admin_password, token) = match content.secrets {
+            Some(secrets) => (secrets.password, secrets.admin_password, Some(secrets.token)),
+            None => (None, None, None),
+        };
+        let account = provisioning::Account {
+            number: content.number.clone(),
+            auth_name: phone.auth_name.clone(),
+            password,
+            display: content.display.to_owned(),
+            label: content.label.to_owned(),
+        };
+        let (transport, port) = self.way(phone.transport);
+        let registrar = provisioning::Server { host: request.host.clone(), port };
+        let mut settings = PhoneSettings::new(account, registrar);
+        let defaults = &self.settings.phones;
+        settings.mac = phone.mac;
+        settings.transport = match transport {
+            Transport::Udp => provisioning::Transport::Udp,
+            Transport::Tcp => provisioning::Transport::Tcp,
+        };
+        settings.registration_expiry = defaults.registration_seconds;
+        settings.language = defaults.language.clone();
+        settings.clock.ntp = Some(&defaults.ntp).filter(|ntp| !ntp.is_empty()).map(|ntp| ntp.parse()).transpose()?;
+        settings.clock.utc_offset = Some(defaults.utc_offset_minutes);
+        settings.web_ui = !content.is_claimed || defaults.web_pages;
+        settings.discovery = !content.is_claimed;
+        settings.admin_password = admin_password;
+        settings.provisioning_url = token.map(|token| {
+            let folder = format!("http://{}:{}/c/{}/", request.host.as_str(), request.port, token.expose_secret());
+            Secret::from(if vendor == Vendor::Yealink { folder } else { folder + &request.file_name })
+        });
+        if let Some(template) = self.template_of(Some(phone)).await? {
+            apply(&template.settings, &mut settings)?;
+        }
+        let model = phone.model.as_deref();
+        Ok(provisioning::render(&vendor, model, FileRole::Configuration, &settings, &self.templates)?)
+    }
+
+    /// The transport and port phones are to use; where the one that is wanted is not served, another.
+    fn way(&self, wanted: Transport) -> (Transport, u16) {
+        let bound = self.endpoint.bound();
+        let served = bound.iter().find(|(transport, _)| *transport == wanted);
+        if served.is_none() {
+            tracing::warn!(%wanted, "a device template wants a transport that is not listened on; phones are told another");
+        }
+        served.or(bound.first()).map_or((wanted, 5060), |(transport, address)| (*transport, address.port()))
+    }
+}
+
+/// What a device template says goes before the defaults.
+fn apply(
+    template: &serde_json::Map<String, serde_json::Value>,
+    settings: &mut PhoneSettings,
+) -> Result<(), EnrolmentError> {
+    for (name, value) in template {
+        let fault = |wanted: &str| EnrolmentError::Template(format!("{name}: not {wanted}"));
+        let flag = || value.as_bool().ok_or_else(|| fault("true or false"));
+        match name.as_str() {
+            "talk_event" => settings.talk_event = flag()?,
+            "web_ui" => settings.web_ui = flag()?,
+            "reboot_on_check_sync" => settings.reboot_on_check_sync = flag()?,
+            "block_non_numeric_keys" => settings.block_non_numeric_keys = flag()?,
+            "headset_beep" => settings.headset_beep = flag()?,
+            "speakerphone_beep" => settings.speakerphone_beep = flag()?,
+            "proactive_mute" => settings.proactive_mute = flag()?,
+            "login_soft_key" => settings.login_soft_key = flag()?,
+            "voicemail" => {
+                let number = value.as_str().and_then(|text| text.parse().ok());
+                settings.voicemail = Some(number.ok_or_else(|| fault("a directory number"))?);
+            }
+            "extra" => {
+                let parameters = value.as_object().ok_or_else(|| fault("a table of parameters"))?;
+                for (parameter, value) in parameters {
+                    let text = value.as_str().ok_or_else(|| fault("a table of texts"))?;
+                    settings.extra.0.insert(parameter.clone(), text.to_owned());
+                }
+            }
+            "digest_algorithms" => {
+                algorithms(template)?;
+            }
+            _ => return Err(EnrolmentError::Template(format!("{name}: no such phone setting"))),
+        }
+    }
+    Ok(())
+}
+
+/// The digest algorithms a device template offers its phones, comma-separated, the preferred first.
+pub(super) fn algorithms(
+    template: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Option<String>, EnrolmentError> {
+    let Some(value) = template.get("digest_algorithms") else { return Ok(None) };
+    let fault = || EnrolmentError::Template("digest_algorithms: not a list of MD5 and SHA-256".to_owned());
+    let names = value.as_array().filter(|names| !names.is_empty()).ok_or_else(fault)?;
+    let known = |name: &serde_json::Value| {
+        let algorithm: Algorithm = name.as_str()?.parse().ok()?;
+        Some(algorithm.as_str().to_owned())
+    };
+    let names: Option<Vec<String>> = names.iter().map(known).collect();
+    Ok(Some(names.ok_or_else(fault)?.join(",")))
+}
+
+/// Checks the settings of a device template before it is kept: a phone can't be served by one that has a fault.
+pub fn check_template(template: &serde_json::Map<String, serde_json::Value>) -> Result<(), EnrolmentError> {
+    let account = provisioning::Account {
+        number: "0".parse().map_err(|_| EnrolmentError::Stopped)?,
+        auth_name: String::new(),
+        password: None,
+        display: String::new(),
+        label: String::new(),
+    };
+    let registrar = provisioning::Server { host: "localhost".parse()?, port: 5060 };
+    apply(template, &mut PhoneSettings::new(account, registrar))
+}

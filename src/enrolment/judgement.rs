@@ -1,0 +1,184 @@
+//! What a claim's proof is worth: the attempt counted, ID and PIN or code compared, the count taken back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::claim::Claim;
+use super::lockout::Scope;
+use super::service::Enrolments;
+use super::turns::Turn;
+use super::{EnrolmentError, Step, store};
+use crate::directory::{self, CredentialHash, Phone, User};
+use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis};
+
+/// Whose proof was given.
+enum Prover {
+    User,
+    Administrator,
+    Nobody,
+}
+
+/// What a claim's proof is worth.
+pub(super) enum Judgement {
+    Right(User),
+    Wrong,
+    LockedOut,
+}
+
+/// An attempt that was counted, and which lockouts it brings if it is wrong.
+struct Attempt {
+    subjects: [(Scope, String); 3],
+    brings: Vec<Scope>,
+}
+
+impl Enrolments {
+    /// Whether the proof holds. The attempt counts as wrong until it is shown to be right, so that attempts side by side
+    /// can't slip past a limit; those for one user wait for one another, so that right ones don't lock each other out.
+    pub(super) async fn judge(&self, claim: &Claim, now: UnixMillis) -> Result<Judgement, EnrolmentError> {
+        let user = self.counted_as(&claim.id);
+        let turn = Arc::new(self.turns.wait(&user).await.ok_or(EnrolmentError::Stopped)?);
+        if Instant::now() >= claim.deadline {
+            return Err(EnrolmentError::TooLate);
+        }
+        let Some(attempt) = self.count_attempt(claim, user, now).await? else { return Ok(Judgement::LockedOut) };
+        match self.prove(claim, &turn).await? {
+            Some((user, prover)) => {
+                self.take_back(claim, &attempt, prover, now).await?;
+                Ok(Judgement::Right(user))
+            }
+            None => {
+                self.note_wrong(claim, &attempt, now).await?;
+                Ok(Judgement::Wrong)
+            }
+        }
+    }
+
+    /// Counts the attempt. None if somebody is locked out: then nothing is counted.
+    async fn count_attempt(
+        &self,
+        claim: &Claim,
+        user: String,
+        now: UnixMillis,
+    ) -> Result<Option<Attempt>, EnrolmentError> {
+        let device = self.device(claim.phone).await?;
+        let subjects = [(Scope::User, user), (Scope::Phone, device), (Scope::All, String::new())];
+        let mut transaction = self.directory.db().write().await?;
+        let mut counters = Vec::with_capacity(subjects.len());
+        for (scope, subject) in &subjects {
+            let counter = store::counter(&mut transaction, *scope, subject).await?;
+            if counter.is_locked(now) {
+                return Ok(None);
+            }
+            counters.push((*scope, subject, counter.attempt(*scope, now, &self.settings.lockout)));
+        }
+        store::step(&mut transaction, claim.phone, now, Step::Identified, "").await?;
+        let mut brings = Vec::new();
+        for (scope, subject, counter) in counters {
+            store::set_counter(&mut transaction, scope, subject, &counter).await?;
+            if counter.is_locked(now) {
+                brings.push(scope);
+            }
+        }
+        transaction.commit().await?;
+        Ok(Some(Attempt { subjects, brings }))
+    }
+
+    /// The attempt was wrong: whom it locks out, operators should know.
+    async fn note_wrong(&self, claim: &Claim, attempt: &Attempt, now: UnixMillis) -> Result<(), EnrolmentError> {
+        metrics::counter!("enrolment_wrong_credentials_total").increment(1);
+        let mut transaction = self.directory.db().write().await?;
+        store::step(&mut transaction, claim.phone, now, Step::Refused, "wrong-credentials").await?;
+        for scope in &attempt.brings {
+            metrics::counter!("enrolment_lockouts_total", "scope" => scope.as_str()).increment(1);
+            tracing::warn!(scope = scope.as_str(), phone = %claim.phone, "locked out after wrong credentials");
+            let detail = format!("{} (phone {})", scope.as_str(), claim.phone);
+            let severity = if *scope == Scope::All { "alarm" } else { "warning" };
+            directory::record_event(&mut transaction, now, severity, "lockout", &detail).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The attempt was right: the user's counter goes, and the attempt is taken back from the others. Wrong attempts
+    /// from the same phone stay counted until it is bound, or one good PIN would buy guesses at others.
+    async fn take_back(
+        &self,
+        claim: &Claim,
+        attempt: &Attempt,
+        prover: Prover,
+        now: UnixMillis,
+    ) -> Result<(), EnrolmentError> {
+        let mut transaction = self.directory.db().write().await?;
+        for (scope, subject) in &attempt.subjects {
+            if *scope == Scope::User {
+                store::clear_counter(&mut transaction, *scope, subject).await?;
+                continue;
+            }
+            let counter = store::counter(&mut transaction, *scope, subject).await?;
+            let back = counter.taken_back(attempt.brings.contains(scope));
+            store::set_counter(&mut transaction, *scope, subject, &back).await?;
+        }
+        let detail = match prover {
+            Prover::User => "PIN",
+            Prover::Administrator => "authentication code",
+            Prover::Nobody => "not required",
+        };
+        store::step(&mut transaction, claim.phone, now, Step::Authenticated, detail).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// What attempts for a user are counted under. Somebody may have keyed in a PIN where the ID was asked: it is not kept,
+    /// and what is kept instead tells nobody what it was.
+    fn counted_as(&self, id: &SelfServiceId) -> String {
+        self.directory.sealer().mark("lockout", id.as_str())
+    }
+
+    /// What a phone's attempts are counted under.
+    pub(super) async fn device(&self, phone: PhoneId) -> Result<String, EnrolmentError> {
+        let record = self.directory.phone(phone).await?;
+        Ok(record.as_ref().map_or_else(|| phone.to_string(), device_of))
+    }
+
+    /// Who it is, if the proof holds. The work is the same for an ID nobody has.
+    async fn prove(&self, claim: &Claim, turn: &Arc<Turn>) -> Result<Option<(User, Prover)>, EnrolmentError> {
+        let mode = self.settings.authentication;
+        let found = self.directory.user_by_self_service_id(&claim.id).await?;
+        let (user, pin) = found.map_or((None, None), |(user, pin)| (Some(user), pin));
+        if !mode.takes_code() && !mode.takes_pin() {
+            return Ok(user.map(|user| (user, Prover::Nobody)));
+        }
+        let Some(credential) = claim.credential.clone() else { return Ok(None) };
+        let is_pin = mode.takes_pin() && matches(pin, credential.clone(), turn).await?;
+        let is_code = mode.takes_code() && matches(self.code.clone(), credential, turn).await?;
+        let prover = match (is_pin, is_code) {
+            (true, _) => Prover::User,
+            (false, true) => Prover::Administrator,
+            (false, false) => return Ok(None),
+        };
+        Ok(user.map(|user| (user, prover)))
+    }
+}
+
+/// Hashing takes a core for 20 ms: off the threads that serve calls. Whoever stops waiting doesn't free the turn it takes.
+async fn matches(hash: Option<CredentialHash>, credential: Secret, turn: &Arc<Turn>) -> Result<bool, EnrolmentError> {
+    let turn = turn.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        match hash {
+            Some(hash) => hash.matches(&credential),
+            None => {
+                CredentialHash::waste_as_much(&credential);
+                false
+            }
+        }
+    });
+    work.await.map_err(|_| EnrolmentError::Stopped)
+}
+
+/// What a phone's attempts are counted under: the address it came from and its hardware address, so that fetching a new
+/// quarantine line buys no new attempts.
+pub(super) fn device_of(phone: &Phone) -> String {
+    match phone.mac {
+        Some(mac) => format!("{} {mac}", phone.source),
+        None => format!("{} {}", phone.source, phone.auth_name),
+    }
+}
