@@ -12,6 +12,7 @@ mod judgement;
 mod lockout;
 mod push;
 mod record;
+mod requests;
 mod rules;
 mod service;
 mod settings;

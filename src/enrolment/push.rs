@@ -2,16 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::requests::{self, Notified, Password, Target};
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::provisioning::{Reboot, Vendor, resync};
-use crate::registrar::Binding;
-use crate::sip::SipError;
-use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, SipUri};
+use crate::directory::Phone;
+use crate::provisioning::{Change, Resync, Vendor, resync};
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
 
-/// How long a phone may take to answer before the next thing is tried.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Phones looked after side by side.
 const AT_ONCE: usize = 16;
 
@@ -35,34 +32,35 @@ impl Enrolments {
         let Some((aor, binding)) = bindings.into_iter().next() else {
             return self.note(told, UnixMillis::now(), Step::NotNotified, "the phone is not registered").await;
         };
+        let target = Target { aor: &aor, binding: &binding };
         if !record.is_managed {
-            return self.look_for(told, &aor, &binding).await;
+            return self.look_for(told, target).await;
         }
-        let vendor: Vendor = record.vendor.parse()?;
-        let resync = resync(&vendor, record.model.as_deref(), false);
-        let event = match resync.reboot {
-            Reboot::Yes => "check-sync;reboot=true",
-            _ => resync.event,
-        };
-        let mut notify = self.request(Method::Notify, &aor, &binding)?;
-        notify.headers.set("Event", event);
-        notify.headers.set("Subscription-State", "terminated;reason=noresource");
-        // It is told when it is sent; whatever it does because of that comes later.
-        let sent_at = UnixMillis::now();
-        match self.answer(notify, &binding).await {
-            Ok(200..300) => self.note(told, sent_at, Step::Notified, event).await,
-            Ok(status) => {
-                let detail = format!("the phone answered {status}");
-                self.note(told, sent_at, Step::NotNotified, &detail).await
-            }
-            Err(error) => self.note(told, sent_at, Step::NotNotified, &error.to_string()).await,
+        let resync = self.resync_of(&record, target).await?;
+        let account = self.directory.accounts().of(phone);
+        let first = if has_its_account(&record, target) { Password::NewFirst } else { Password::OldFirst };
+        // It counts as told when it was sent; whatever the phone does because of that comes later.
+        let Notified { at, answer } =
+            requests::notify(&self.endpoint, target, &resync, account.as_deref(), first).await?;
+        match answer {
+            Ok(200..300) => self.note(told, at, Step::Notified, resync.event).await,
+            Ok(status) => self.note(told, at, Step::NotNotified, &format!("the phone answered {status}")).await,
+            Err(error) => self.note(told, at, Step::NotNotified, &error.to_string()).await,
         }
     }
 
+    /// The NOTIFY for this phone: with a reboot if its make needs one for what is new, or if its template asks for one.
+    async fn resync_of(&self, phone: &Phone, target: Target<'_>) -> Result<Resync, EnrolmentError> {
+        let vendor: Vendor = phone.vendor.parse()?;
+        let change = if has_its_account(phone, target) { Change::Settings } else { Change::Account };
+        let template = self.template_of(Some(phone)).await?;
+        let is_asked = template.is_some_and(|it| it.settings.get("reboot_on_check_sync").is_some_and(|it| it == true));
+        Ok(resync(&vendor, phone.model.as_deref(), is_asked || change.needs_reboot(&vendor)))
+    }
+
     /// A phone that takes no configuration is complete when it answers where its user's number rings.
-    async fn look_for(&self, told: Told, aor: &str, binding: &Binding) -> Result<(), EnrolmentError> {
-        let options = self.request(Method::Options, aor, binding)?;
-        let answer = self.answer(options, binding).await;
+    async fn look_for(&self, told: Told, target: Target<'_>) -> Result<(), EnrolmentError> {
+        let answer = requests::options(&self.endpoint, target).await?;
         let now = UnixMillis::now();
         match answer {
             // Any answer shows that it is there.
@@ -71,33 +69,6 @@ impl Enrolments {
                 self.complete(told.phone, now).await
             }
             Err(error) => self.note(told, now, Step::NotNotified, &error.to_string()).await,
-        }
-    }
-
-    fn request(&self, method: Method, aor: &str, binding: &Binding) -> Result<Request, EnrolmentError> {
-        let unusable = |fault: crate::sip::message::Fault| EnrolmentError::Template(fault.to_string());
-        let target: RequestUri = binding.contact.parse().map_err(unusable)?;
-        let host = Host::from(binding.flow.local.ip());
-        let server = SipUri::new(None, host.clone(), Some(binding.flow.local.port()));
-        let mut from = NameAddr::new(server.clone());
-        from.params.set("tag", Some(format!("{:016x}", rand::random::<u64>())));
-        let to = NameAddr::new(SipUri::new(Some(aor), host, None));
-        let mut request = Request::new(method.clone(), target);
-        request.headers.set("From", &from.to_string());
-        request.headers.set("To", &to.to_string());
-        request.headers.set("Call-ID", &format!("{:032x}", rand::random::<u128>()));
-        request.headers.set("CSeq", &format!("1 {method}"));
-        request.headers.set("Max-Forwards", "70");
-        request.headers.set("Contact", &NameAddr::new(server).to_string());
-        request.headers.set("User-Agent", concat!("Tsunagu/", env!("CARGO_PKG_VERSION")));
-        Ok(request)
-    }
-
-    async fn answer(&self, request: Request, binding: &Binding) -> Result<u16, SipError> {
-        let mut exchange = self.endpoint.send(request, binding.flow).await?;
-        match tokio::time::timeout(PATIENCE, exchange.answer()).await {
-            Ok(answer) => Ok(answer?.status),
-            Err(_) => Err(SipError::Timeout(binding.flow.peer)),
         }
     }
 
@@ -167,4 +138,10 @@ impl Enrolments {
         tracing::warn!(%phone, ending = ending.as_str(), "an enrolment was not completed");
         Ok(())
     }
+}
+
+/// True if the phone registered as its user's line, as its configuration has it: it has its account.
+fn has_its_account(phone: &Phone, target: Target<'_>) -> bool {
+    let is_its_line = phone.lines.iter().any(|line| line.number.as_str() == target.aor);
+    is_its_line && target.binding.flow.transport == phone.transport
 }

@@ -22,7 +22,7 @@ pub use identify::{Asked, Basis, Suspicion, identify};
 pub use line_format::LineFormat;
 pub use oui::vendor_of;
 pub use render::{Rendered, render};
-pub use resync::{Reboot, Resync, resync};
+pub use resync::{Change, Reboot, Resync, resync};
 pub use settings::{
     Account, AgentState, AutomaticCallDistribution, Clock, Codec, Host, PhoneSettings, RawParameters, Redundancy,
     Secondary, Server, Transport,

@@ -13,8 +13,32 @@ pub struct Resync {
     pub body: Option<(&'static str, &'static str)>,
     /// Whether the phone reboots.
     pub reboot: Reboot,
-    /// Whether the phone challenges the NOTIFY with a digest of its line's credentials from the box.
+    /// Whether the phone may challenge the NOTIFY and is then answered with its line's credentials: it does so from the box,
+    /// can be set to, or no source says that it doesn't.
     pub challenges: bool,
+}
+
+/// What is different in a phone's configuration from the one it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing of its SIP account.
+    Settings,
+    /// Its SIP account: number, name, password, server or transport.
+    Account,
+}
+
+impl Change {
+    /// Whether a phone of this vendor has to be given leave to reboot, or be told to, so that the change is taken on.
+    pub fn needs_reboot(self, vendor: &Vendor) -> bool {
+        match (self, *vendor) {
+            // `reboot=false` could keep it from a reboot it needs; without, it reboots only if it does (420HD guide, table 4).
+            (Self::Account, Vendor::AudioCodes) => true,
+            // Vendors.md §13: in the field always with a reboot.
+            (Self::Account, Vendor::Other(Brand::Panasonic)) => true,
+            // These take on a new account at once, or see for themselves that they must reboot.
+            (Self::Account | Self::Settings, _) => false,
+        }
+    }
 }
 
 /// Whether a phone reboots when it obeys.
@@ -34,10 +58,12 @@ pub enum Reboot {
 /// as their configurations from here have set them; others as they come. A phone of an unknown make is told what most obey.
 pub fn resync(vendor: &Vendor, model: Option<&str>, reboot: bool) -> Resync {
     let plain = |event, reboot| Resync { event, body: None, reboot, challenges: false };
+    let asking = |event, reboot| Resync { event, body: None, reboot, challenges: true };
     match (*vendor, reboot) {
-        (Vendor::AudioCodes, false) => plain("check-sync;reboot=false", Reboot::AsConfigured),
-        // Only force_reboot_enabled makes it reboot (420HD guide, table 4).
-        (Vendor::AudioCodes, true) => plain("check-sync", Reboot::AsConfigured),
+        // Nothing is known of its check (vendors.md §2.5).
+        (Vendor::AudioCodes, false) => asking("check-sync;reboot=false", Reboot::AsConfigured),
+        // Only force_reboot_enabled makes it reboot for certain (420HD guide, table 4).
+        (Vendor::AudioCodes, true) => asking("check-sync", Reboot::AsConfigured),
         // With sip.notify_reboot_enable = 0, which every file from here sets unless asked otherwise.
         (Vendor::Yealink, false) => plain("check-sync;reboot=false", Reboot::AsConfigured),
         (Vendor::Yealink, true) => plain("check-sync;reboot=true", Reboot::Yes),
@@ -47,19 +73,20 @@ pub fn resync(vendor: &Vendor, model: Option<&str>, reboot: bool) -> Resync {
 
 fn other(brand: Brand, model: Option<&str>, reboot: bool) -> Resync {
     let plain = |event, reboot| Resync { event, body: None, reboot, challenges: false };
+    let asking = |event, reboot| Resync { event, body: None, reboot, challenges: true };
     let reset =
         "action=reset\nRegisterCallId={}\nConfigVersionStamp={}\nDialplanVersionStamp={}\nSoftkeyVersionStamp={}\n";
     let restart =
         "action=restart\nRegisterCallId={}\nConfigVersionStamp={}\nDialplanVersionStamp={}\nSoftkeyVersionStamp={}\n";
     match (brand, reboot) {
-        (Brand::Snom, false) => plain("check-sync;reboot=false", Reboot::No),
-        (Brand::Poly, false) => plain("check-sync", Reboot::IfNeeded),
+        (Brand::Snom, false) => asking("check-sync;reboot=false", Reboot::No),
+        (Brand::Poly, false) => asking("check-sync", Reboot::IfNeeded),
         // Only voIpProt.SIP.specialEvent.checkSync.alwaysReboot makes it reboot for certain.
-        (Brand::Poly, true) => plain("check-sync", Reboot::AsConfigured),
-        (Brand::Panasonic, true) => plain("check-sync;reboot=true", Reboot::AsConfigured),
-        (Brand::Grandstream, false) => plain("resync", Reboot::No),
-        (Brand::CiscoMpp, false) => Resync { challenges: true, ..plain("resync", Reboot::IfNeeded) },
-        (Brand::CiscoMpp, true) => Resync { challenges: true, ..plain("reboot_now", Reboot::Yes) },
+        (Brand::Poly, true) => asking("check-sync", Reboot::AsConfigured),
+        (Brand::Panasonic, true) => asking("check-sync;reboot=true", Reboot::AsConfigured),
+        (Brand::Grandstream, false) => asking("resync", Reboot::No),
+        (Brand::CiscoMpp, false) => asking("resync", Reboot::IfNeeded),
+        (Brand::CiscoMpp, true) => asking("reboot_now", Reboot::Yes),
         (Brand::CiscoEnterprise, false) => {
             Resync { body: Some(("text/plain", restart)), ..plain("service-control", Reboot::IfNeeded) }
         }
@@ -74,10 +101,12 @@ fn other(brand: Brand, model: Option<&str>, reboot: bool) -> Resync {
         (Brand::Gigaset, false) => plain("check-sync;reboot=false", Reboot::No),
         (Brand::Gigaset, true) => plain("check-sync;reboot=true", Reboot::AsConfigured),
         (Brand::Mitel, false) => plain("check-sync", Reboot::IfNeeded),
-        (Brand::Panasonic, false) => plain("check-sync", Reboot::IfNeeded),
-        (Brand::Unknown, false) => plain("check-sync;reboot=false", Reboot::IfNeeded),
-        (Brand::Snom | Brand::Grandstream | Brand::Mitel, true) => plain("check-sync;reboot=true", Reboot::Yes),
-        (Brand::Fanvil | Brand::Unknown, true) => plain("check-sync;reboot=true", Reboot::AsConfigured),
+        (Brand::Panasonic, false) => asking("check-sync", Reboot::IfNeeded),
+        (Brand::Unknown, false) => asking("check-sync;reboot=false", Reboot::IfNeeded),
+        (Brand::Snom | Brand::Grandstream, true) => asking("check-sync;reboot=true", Reboot::Yes),
+        (Brand::Mitel, true) => plain("check-sync;reboot=true", Reboot::Yes),
+        (Brand::Fanvil, true) => plain("check-sync;reboot=true", Reboot::AsConfigured),
+        (Brand::Unknown, true) => asking("check-sync;reboot=true", Reboot::AsConfigured),
     }
 }
 
@@ -121,6 +150,24 @@ mod tests {
         let (_, body) = resync(&Vendor::Other(Brand::CiscoEnterprise), None, true).body.unwrap();
         assert!(body.starts_with("action=reset\n"));
         assert!(resync(&Vendor::Other(Brand::CiscoMpp), None, false).challenges);
+    }
+
+    #[test]
+    fn only_makes_that_check_otherwise_than_by_digest_are_not_answered() {
+        let quiet = Vendor::ALL.into_iter().filter(|vendor| !resync(vendor, None, false).challenges);
+        let brands = [Brand::CiscoEnterprise, Brand::Fanvil, Brand::Mitel, Brand::Gigaset].map(Vendor::Other);
+        assert!(quiet.eq([Vendor::Yealink].into_iter().chain(brands)));
+        for vendor in Vendor::ALL {
+            let [gently, with_reboot] = [false, true].map(|reboot| resync(&vendor, None, reboot).challenges);
+            assert_eq!(gently, with_reboot, "{vendor}");
+        }
+    }
+
+    #[test]
+    fn a_new_account_may_cost_a_reboot_and_nothing_else_does() {
+        let may_reboot = |change: Change| Vendor::ALL.into_iter().filter(move |vendor| change.needs_reboot(vendor));
+        assert!(may_reboot(Change::Account).eq([Vendor::AudioCodes, Vendor::Other(Brand::Panasonic)]));
+        assert_eq!(may_reboot(Change::Settings).count(), 0);
     }
 
     #[test]
