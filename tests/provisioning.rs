@@ -133,6 +133,8 @@ fn cases() -> Vec<(&'static str, Vendor, Option<&'static str>, FileRole, PhoneSe
             PhoneSettings { transport: Transport::Tls, registrar: server("pbx.example.com", 5061), ..enrolled() }),
         ("audiocodes-unknown-model-quarantine.cfg", AudioCodes, None, Configuration, quarantine()),
         ("audiocodes-440hd-everything.cfg", AudioCodes, Some("440HDG-Rev0"), Configuration, everything()),
+        ("audiocodes-420hd-common.cfg", AudioCodes, Some("420HD"), Common, enrolled()),
+        ("audiocodes-unknown-model-common.cfg", AudioCodes, None, Common, quarantine()),
         ("yealink-t46s-boot.boot", Yealink, Some("T46S"), Boot, quarantine()),
         ("yealink-unknown-model-boot.boot", Yealink, None, Boot, PhoneSettings { mac: None, ..quarantine() }),
         ("yealink-t46s-common.cfg", Yealink, Some("T46S"), Common, enrolled()),
@@ -238,8 +240,9 @@ fn secrets_not_given_leave_their_lines_out_and_nothing_else() {
 
 #[test]
 fn files_anybody_can_have_hold_no_secret() {
-    for role in [FileRole::Boot, FileRole::Common] {
-        let text = written(Vendor::Yealink, Some("T46S"), role, &everything());
+    use Vendor::{AudioCodes, Yealink};
+    for (vendor, role) in [(Yealink, FileRole::Boot), (Yealink, FileRole::Common), (AudioCodes, FileRole::Common)] {
+        let text = written(vendor, Some("T46S"), role, &everything());
         assert!(!text.contains("golden") && !text.contains("2001") && !text.contains("p-01jd"), "{text}");
     }
 }

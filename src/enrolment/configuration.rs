@@ -8,10 +8,10 @@ use super::EnrolmentError;
 use super::fetch::FetchRequest;
 use super::service::Enrolments;
 use crate::directory::{DeviceTemplate, Directory, Phone};
-use crate::provisioning::{self, FileRole, PhoneSettings, Rendered, Vendor};
+use crate::provisioning::{self, Asked, FileRole, PhoneSettings, Rendered, Vendor};
 use crate::sip::Transport;
 use crate::sip::digest::Algorithm;
-use crate::vocab::{DirectoryNumber, Secret};
+use crate::vocab::{DirectoryNumber, MacAddress, Secret};
 
 /// What a configuration says about its phone, beside its record.
 pub(super) struct Content<'a> {
@@ -62,17 +62,12 @@ impl Enrolments {
         };
         let (transport, port) = self.way(phone.transport);
         let registrar = provisioning::Server { host: request.host.clone(), port };
-        let mut settings = PhoneSettings::new(account, registrar);
+        let mut settings = self.defaults(account, registrar, phone.mac)?;
         let defaults = &self.settings.phones;
-        settings.mac = phone.mac;
         settings.transport = match transport {
             Transport::Udp => provisioning::Transport::Udp,
             Transport::Tcp => provisioning::Transport::Tcp,
         };
-        settings.registration_expiry = defaults.registration_seconds;
-        settings.language = defaults.language.clone();
-        settings.clock.ntp = Some(&defaults.ntp).filter(|ntp| !ntp.is_empty()).map(|ntp| ntp.parse()).transpose()?;
-        settings.clock.utc_offset = Some(defaults.utc_offset_minutes);
         settings.web_ui = !content.is_claimed || defaults.web_pages;
         settings.discovery = !content.is_claimed;
         settings.admin_password = admin_password;
@@ -85,6 +80,29 @@ impl Enrolments {
         }
         let model = phone.model.as_deref();
         Ok(provisioning::render(&vendor, model, FileRole::Configuration, &settings, &self.templates)?)
+    }
+
+    /// A file that phones share. It knows of the phone that asks no more than that said itself.
+    pub(super) fn render_shared(&self, asked: &Asked, mac: Option<MacAddress>) -> Result<Rendered, EnrolmentError> {
+        let settings = self.defaults(nobody()?, nowhere()?, mac)?;
+        Ok(provisioning::render(&asked.vendor, asked.model.as_deref(), asked.role, &settings, &self.templates)?)
+    }
+
+    /// What every phone is told.
+    fn defaults(
+        &self,
+        account: provisioning::Account,
+        registrar: provisioning::Server,
+        mac: Option<MacAddress>,
+    ) -> Result<PhoneSettings, EnrolmentError> {
+        let mut settings = PhoneSettings::new(account, registrar);
+        let defaults = &self.settings.phones;
+        settings.mac = mac;
+        settings.registration_expiry = defaults.registration_seconds;
+        settings.language = defaults.language.clone();
+        settings.clock.ntp = Some(&defaults.ntp).filter(|ntp| !ntp.is_empty()).map(|ntp| ntp.parse()).transpose()?;
+        settings.clock.utc_offset = Some(defaults.utc_offset_minutes);
+        Ok(settings)
     }
 
     /// The transport and port phones are to use; where the one that is wanted is not served, another.
@@ -152,13 +170,20 @@ pub(super) fn algorithms(
 
 /// Checks the settings of a device template before it is kept: a phone can't be served by one that has a fault.
 pub fn check_template(template: &serde_json::Map<String, serde_json::Value>) -> Result<(), EnrolmentError> {
-    let account = provisioning::Account {
+    apply(template, &mut PhoneSettings::new(nobody()?, nowhere()?))
+}
+
+/// An account for settings that are nobody's.
+fn nobody() -> Result<provisioning::Account, EnrolmentError> {
+    Ok(provisioning::Account {
         number: "0".parse().map_err(|_| EnrolmentError::Stopped)?,
         auth_name: String::new(),
         password: None,
         display: String::new(),
         label: String::new(),
-    };
-    let registrar = provisioning::Server { host: "localhost".parse()?, port: 5060 };
-    apply(template, &mut PhoneSettings::new(account, registrar))
+    })
+}
+
+fn nowhere() -> Result<provisioning::Server, EnrolmentError> {
+    Ok(provisioning::Server { host: "localhost".parse()?, port: 5060 })
 }

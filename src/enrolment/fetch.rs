@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::configuration::{Content, Secrets};
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::{PhoneState, TokenHash};
+use crate::directory::{PhoneState, TokenHash, load_phone};
 use crate::provisioning::{self, Asked, FileRole, Rendered};
 use crate::registrar::{Candidate, Refusal};
 use crate::vocab::{MacAddress, Secret, UnixMillis};
@@ -42,14 +42,40 @@ pub enum Fetch {
 impl Enrolments {
     /// Serves a phone's request for a configuration file.
     pub async fn fetch(&self, request: &FetchRequest, now: UnixMillis) -> Result<Fetch, EnrolmentError> {
-        if request.asked.role != FileRole::Configuration || !request.asked.vendor.is_managed() {
+        if !request.asked.vendor.is_managed() {
             return Ok(Fetch::NotFound);
         }
-        match (&request.token, request.asked.mac) {
-            (Some(token), _) => self.fetch_own(request, token, now).await,
-            (None, Some(mac)) => self.fetch_first(request, mac, now).await,
-            (None, None) => Ok(Fetch::NotFound),
+        match (request.asked.role, &request.token, request.asked.mac) {
+            (FileRole::Configuration, Some(token), _) => self.fetch_own(request, token, now).await,
+            (FileRole::Configuration, None, Some(mac)) => self.fetch_first(request, mac, now).await,
+            (FileRole::Boot | FileRole::Common, ..) => self.fetch_shared(request).await,
+            _ => Ok(Fetch::NotFound),
         }
+    }
+
+    /// Boot and common files: what is in them is in no way a phone's own, so they are the same for whoever may ask at all,
+    /// and whose hardware address is asked with makes no difference.
+    async fn fetch_shared(&self, request: &FetchRequest) -> Result<Fetch, EnrolmentError> {
+        let asked = &request.asked;
+        let mac = match &request.token {
+            None if self.registrar.auto_registration().allows(request.source).is_err() => return Ok(Fetch::NotFound),
+            None => asked.mac,
+            Some(token) => {
+                let mut reader = self.directory.db().reader().acquire().await?;
+                let Some(held) = store::phone_by_token(&mut reader, TokenHash::of(token).as_str()).await? else {
+                    return Ok(Fetch::NotFound);
+                };
+                match load_phone(&mut reader, held.phone).await?.and_then(|phone| phone.mac) {
+                    mac if asked.mac.is_none() || asked.mac == mac => mac,
+                    _ => return Ok(Fetch::NotFound),
+                }
+            }
+        };
+        // A boot file that names no file of the phone's own would leave it without one.
+        if asked.role == FileRole::Boot && mac.is_none() {
+            return Ok(Fetch::NotFound);
+        }
+        Ok(Fetch::File(self.render_shared(asked, mac)?))
     }
 
     /// By hardware address: a quarantine line of its own for whoever asks, so that two who ask never share a secret.
@@ -128,7 +154,7 @@ impl Enrolments {
             return Ok(Fetch::NotFound);
         };
         let id = held.phone;
-        let Some(phone) = crate::directory::load_phone(&mut transaction, id).await? else { return Ok(Fetch::NotFound) };
+        let Some(phone) = load_phone(&mut transaction, id).await? else { return Ok(Fetch::NotFound) };
         let is_same_phone = request.asked.mac.is_none() || request.asked.mac == phone.mac;
         let Some(number) = phone.number().filter(|_| is_same_phone) else { return Ok(Fetch::NotFound) };
         let is_claimed = phone.state == PhoneState::Enrolled;

@@ -32,6 +32,8 @@ pub struct Agent {
     pub transport: Arc<Transport>,
     /// Its tasks.
     pub tasks: Tasks,
+    /// What it challenges with.
+    pub nonce: String,
     /// How many calls there are.
     pub calls: watch::Sender<usize>,
     started: Instant,
@@ -58,6 +60,7 @@ impl Agent {
             options,
             transport,
             tasks,
+            nonce: token(),
             calls: watch::Sender::new(0),
             started: Instant::now(),
             waiting: Mutex::default(),

@@ -13,6 +13,9 @@ use crate::vocab::{MacAddress, Secret};
 /// Parameters read from one file at the most.
 const MOST_PARAMETERS: usize = 10_000;
 
+/// Files of one round at the most.
+const MOST_FILES: usize = 8;
+
 /// Which address a configuration was fetched from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,6 +50,12 @@ impl Configuration {
             .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
             .collect();
         Self { make: Some(make), parameters }
+    }
+
+    /// Takes a further file's parameters on: what is in both is as that one says.
+    pub fn add(&mut self, later: Self) {
+        self.make = later.make;
+        self.parameters.extend(later.parameters);
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -177,6 +186,19 @@ const YEALINK: Names = Names {
     port: "account.1.sip_server.1.port",
 };
 
+/// The files a Yealink's boot file names, in order.
+pub fn included(boot: &str) -> Vec<String> {
+    let names = boot.lines().filter_map(|line| line.trim().strip_prefix("include:config")).map(str::trim);
+    let names = names.map(|name| name.trim_matches(['"', '<', '>']).to_owned());
+    names.filter(|name| !name.is_empty() && !name.contains('/')).take(MOST_FILES).collect()
+}
+
+/// The common file a Yealink with this firmware asks for; nothing where the version doesn't begin with a number.
+pub fn common_file(firmware: &str) -> Option<String> {
+    let family: u32 = firmware.split('.').next()?.parse().ok()?;
+    Some(format!("y{family:012}.cfg"))
+}
+
 /// The file a phone asks for at `url`: a URL that names a file is used as it is, else the phone's own file name is appended.
 /// `<MAC>` stands for the MAC.
 pub fn file_url(url: &str, mac: MacAddress, case: MacCase) -> String {
@@ -251,6 +273,19 @@ mod tests {
         assert_eq!(configuration.expires(), Some(120));
         assert_eq!(configuration.next_url(), Some("http://h/t"));
         assert_eq!(configuration.reboots_at_check_sync(), Some(false));
+    }
+
+    #[test]
+    fn a_yealinks_boot_file_names_its_files_and_later_ones_win() {
+        let boot = "#!version:1.0.0.1\ninclude:config \"y000000000066.cfg\"\ninclude:config <805ec0aabbcc.cfg>\n\
+            #include:config \"x.cfg\"\ninclude:config \"../x.cfg\"\noverwrite_mode = 0\n";
+        assert_eq!(included(boot), ["y000000000066.cfg", "805ec0aabbcc.cfg"]);
+        assert_eq!(common_file("66.86.0.15").as_deref(), Some("y000000000066.cfg"));
+        assert_eq!(common_file("x"), None);
+        let mut both =
+            Configuration::parse(Make::Yealink, "sip.notify_reboot_enable = 0\naccount.1.sip_server.1.expires = 60\n");
+        both.add(Configuration::parse(Make::Yealink, "account.1.sip_server.1.expires = 90\n"));
+        assert_eq!((both.expires(), both.reboots_at_check_sync()), (Some(90), Some(false)));
     }
 
     #[test]

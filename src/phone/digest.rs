@@ -110,6 +110,24 @@ pub struct Signature<'a> {
 }
 
 impl Challenge {
+    /// The value of a WWW-Authenticate header.
+    pub fn write(&self) -> String {
+        let (realm, nonce) = (quote(&self.realm), quote(&self.nonce));
+        format!("Digest realm={realm}, nonce={nonce}, algorithm={}, qop=\"auth\"", self.algorithm.token())
+    }
+
+    /// Whether an Authorization value answers this challenge as `signature` would with that value's own client nonce.
+    pub fn is_answered(&self, value: &str, signature: Signature<'_>) -> bool {
+        let is_ours = Self::parse(value).is_some_and(|read| {
+            (&read.realm, &read.nonce, read.algorithm) == (&self.realm, &self.nonce, self.algorithm)
+        });
+        let (Some(cnonce), Some(count)) = (field(value, "cnonce"), field(value, "nc")) else { return false };
+        let Ok(nonce_count) = u32::from_str_radix(&count, 16) else { return false };
+        let expected = self.answer(&Signature { cnonce: &cnonce, nonce_count, ..signature });
+        let same = |name| field(value, name).is_some_and(|it| Some(it) == field(&expected, name));
+        is_ours && ["username", "uri", "response", "qop"].into_iter().all(same)
+    }
+
     /// The value of the Authorization or Proxy-Authorization header.
     pub fn answer(&self, signature: &Signature<'_>) -> String {
         let Signature { username, password, method, uri, cnonce, nonce_count } = signature;
@@ -136,6 +154,14 @@ impl Challenge {
         }
         value
     }
+}
+
+fn field(value: &str, name: &str) -> Option<String> {
+    let (_, rest) = value.trim().split_once(' ')?;
+    split_outside(rest, ',').into_iter().find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| unquote(value.trim()))
+    })
 }
 
 fn quote(text: &str) -> String {
@@ -173,6 +199,30 @@ mod tests {
         let sha256 = answer("SHA-256");
         assert!(sha256.contains("response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\""));
         assert!(sha256.contains("algorithm=SHA-256, qop=auth, nc=00000001") && sha256.contains(OPAQUE));
+    }
+
+    #[test]
+    fn only_the_right_answer_to_this_very_challenge_is_taken() {
+        let challenge =
+            Challenge::parse(&format!("Digest realm=\"{REALM}\", nonce=\"{NONCE}\", qop=\"auth\"")).unwrap();
+        let signature = |password, method| Signature {
+            username: "Mufasa",
+            password,
+            method,
+            uri: "/dir/index.html",
+            cnonce: "",
+            nonce_count: 0,
+        };
+        let (right, wrong) = (Secret::from("Circle of Life".to_owned()), Secret::from("x".to_owned()));
+        let value = answer("MD5");
+        assert!(challenge.is_answered(&value, signature(&right, "GET")));
+        assert!(!challenge.is_answered(&value, signature(&wrong, "GET")));
+        assert!(!challenge.is_answered(&value, signature(&right, "PUT")));
+        for (from, to) in [("nc=00000001", "nc=00000002"), (NONCE, "another"), ("Mufasa", "Scar"), ("response=", "x=")]
+        {
+            assert!(!challenge.is_answered(&value.replacen(from, to, 1), signature(&right, "GET")), "{from}");
+        }
+        assert_eq!(Challenge::parse(&challenge.write()), Some(challenge));
     }
 
     #[test]

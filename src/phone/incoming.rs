@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::agent::Agent;
 use super::answering::ring;
+use super::challenge;
 use super::device::Command;
 use super::event::{Direction, PhoneEvent};
 use super::fields::{param, split_outside};
@@ -95,6 +96,11 @@ async fn notified(agent: &Agent, arrived: Arrived, commands: &mpsc::Sender<Comma
     if !matches!(package.as_str(), "check-sync" | "resync") {
         let response = agent.response(&arrived.message, 489, "Bad Event");
         return agent.answer(&arrived, response).await;
+    }
+    if agent.options.challenges_notify
+        && let Some(refusal) = challenge::refusal(agent, &arrived.message)
+    {
+        return agent.answer(&arrived, refusal).await;
     }
     let response = agent.response(&arrived.message, 200, "OK");
     agent.answer(&arrived, response).await;

@@ -10,6 +10,7 @@
 mod agent;
 mod answering;
 mod call;
+mod challenge;
 mod client;
 mod configuration;
 mod conversation;

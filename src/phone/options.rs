@@ -165,6 +165,8 @@ pub struct PhoneOptions {
     pub ring_time: Duration,
     /// How long a simulated restart takes.
     pub boot_time: Duration,
+    /// Whether it obeys a NOTIFY only from who shows the line's password.
+    pub challenges_notify: bool,
     /// What the prompts sound like; without them nothing is reported heard.
     pub prints: Option<Arc<PromptPrints>>,
     /// Where events go. An event is dropped where this is full: the phone waits for nobody.
@@ -189,6 +191,7 @@ impl PhoneOptions {
             event_payload_type: 101,
             ring_time: Duration::from_secs(1),
             boot_time: Duration::from_secs(1),
+            challenges_notify: false,
             prints: None,
             events,
         }

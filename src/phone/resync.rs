@@ -3,10 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::agent::Agent;
-use super::configuration::{Configuration, ConfigurationUrl, file_url};
+use super::configuration::{Configuration, ConfigurationUrl, common_file, file_url, included};
 use super::error::PhoneError;
 use super::event::PhoneEvent;
 use super::fetch::fetch;
+use super::options::Make;
 
 /// What a configuration changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,22 +20,54 @@ pub struct Changes {
 pub async fn fetch_configuration(agent: &Agent) -> Result<Changes, PhoneError> {
     let (kind, url) = agent.line().url.clone().ok_or(PhoneError::NoConfigurationUrl)?;
     let options = &agent.options;
-    let fetched = fetch(file_url(&url, options.mac, options.mac_case), options.user_agent.clone()).await;
-    let file = fetched.inspect_err(|error| {
-        let status = if let PhoneError::FetchRefused(status) = error { *status } else { 0 };
-        agent.tell(PhoneEvent::FetchFailed { url_kind: kind, status });
-    })?;
-    agent.tell(PhoneEvent::Fetched {
-        url_kind: kind,
-        bytes: file.body.len(),
-        sha256: hex::encode(Sha256::digest(&file.body)),
-        took_ms: u64::try_from(file.took.as_millis()).unwrap_or(u64::MAX),
-    });
-    let configuration = Configuration::parse(options.model.make, &String::from_utf8_lossy(&file.body));
+    let own = file_url(&url, options.mac, options.mac_case);
+    let files = match options.model.make {
+        // The URL names a folder.
+        Make::Yealink if own != url => round(agent, &own).await,
+        Make::Yealink | Make::AudioCodes => vec![own.clone()],
+    };
+    let mut configuration = Configuration::default();
+    for file in files {
+        let fetched = fetch(file.clone(), options.user_agent.clone()).await;
+        let fetched = match fetched {
+            // A phone does without what is shared.
+            Err(PhoneError::FetchRefused(_)) if file != own => continue,
+            Err(error) => {
+                let status = if let PhoneError::FetchRefused(status) = error { status } else { 0 };
+                agent.tell(PhoneEvent::FetchFailed { url_kind: kind, status });
+                return Err(error);
+            }
+            Ok(fetched) => fetched,
+        };
+        if file == own {
+            agent.tell(PhoneEvent::Fetched {
+                url_kind: kind,
+                bytes: fetched.body.len(),
+                sha256: hex::encode(Sha256::digest(&fetched.body)),
+                took_ms: u64::try_from(fetched.took.as_millis()).unwrap_or(u64::MAX),
+            });
+        }
+        configuration.add(Configuration::parse(options.model.make, &String::from_utf8_lossy(&fetched.body)));
+    }
     if configuration.is_empty() {
         return Err(PhoneError::Fetch("the file has no parameters".to_owned()));
     }
     Ok(take_on(agent, &configuration))
+}
+
+/// The files a Yealink fetches one after the other: those its boot file names, or everybody's boot file; where there is
+/// neither, its model's and its own.
+async fn round(agent: &Agent, own: &str) -> Vec<String> {
+    let options = &agent.options;
+    let folder = own.rsplit_once('/').map_or(own, |(folder, _)| folder);
+    for boot in [format!("{}.boot", options.mac), "y000000000000.boot".to_owned()] {
+        if let Ok(boot) = fetch(format!("{folder}/{boot}"), options.user_agent.clone()).await {
+            let names = included(&String::from_utf8_lossy(&boot.body));
+            return names.into_iter().map(|name| format!("{folder}/{name}")).collect();
+        }
+    }
+    let common = common_file(&options.model.firmware).map(|name| format!("{folder}/{name}"));
+    common.into_iter().chain([own.to_owned()]).collect()
 }
 
 fn take_on(agent: &Agent, configuration: &Configuration) -> Changes {

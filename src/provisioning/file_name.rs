@@ -3,6 +3,7 @@
 //! Only the shape of names, and nothing of who may have the file. A path that no phone would send is nobody's.
 
 use super::vendor::{Brand, Vendor};
+use super::vendors::audiocodes;
 use super::vendors::yealink::families;
 use crate::vocab::MacAddress;
 
@@ -147,6 +148,7 @@ fn others_pattern(name: &str) -> Option<Named> {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let (role, vendor) = match ending {
         "img" => (FileRole::Firmware, Vendor::AudioCodes),
+        "cfg" if audiocodes::is_model(stem) => (FileRole::Common, Vendor::AudioCodes),
         "htm" | "html" if stem.starts_with("snom") => {
             let mac = stem.rsplit_once('-').filter(|(_, mac)| mac.len() == 12).and_then(|(_, mac)| mac.parse().ok());
             let role = if mac.is_some() { FileRole::Configuration } else { FileRole::Common };
@@ -216,6 +218,10 @@ mod tests {
     #[test]
     fn audiocodes_firmware_and_speed_dials_are_known() {
         assert_eq!(read("/440HD.img"), Some(named(FileRole::Firmware, None, Some(Vendor::AudioCodes))));
+        for path in ["/420HD.cfg", "/c450hd.cfg", "/440HDG-Rev0.cfg"] {
+            assert_eq!(read(path), Some(named(FileRole::Common, None, Some(Vendor::AudioCodes))), "{path}");
+        }
+        assert_eq!(read("/421HD.cfg"), None);
         assert_eq!(read("/00908F112233-speeddial.txt").unwrap().role, FileRole::Phonebook);
     }
 

@@ -11,15 +11,24 @@ use crate::provisioning::vendor::Vendor;
 /// Models by their names on the label (vendors.md §2). A User-Agent may add a variant, as in `440HDG-Rev0`.
 const MODELS: &[&str] = &["C450HD", "405HD", "420HD", "425HD", "430HD", "440HD", "445HD", "450HD", "RX50", "405"];
 
+/// Whether a model's name, in any case, is one of those or a variant of one.
+pub fn is_model(name: &str) -> bool {
+    let starts = |model: &&&str| name.get(..model.len()).is_some_and(|start| start.eq_ignore_ascii_case(model));
+    MODELS.iter().any(|model| starts(&model))
+}
+
 /// AudioCodes' table.
 pub static DESCRIPTION: Description = Description {
     vendor: Vendor::AudioCodes,
     oui: &["00908f"],
-    files: &[TemplateFile {
-        role: FileRole::Configuration,
-        name: "audiocodes/configuration.cfg.j2",
-        text: include_str!("configuration.cfg.j2"),
-    }],
+    files: &[
+        TemplateFile { role: FileRole::Common, name: "audiocodes/common.cfg.j2", text: include_str!("common.cfg.j2") },
+        TemplateFile {
+            role: FileRole::Configuration,
+            name: "audiocodes/configuration.cfg.j2",
+            text: include_str!("configuration.cfg.j2"),
+        },
+    ],
     format: LineFormat {
         separator: "=",
         comment: ';',
