@@ -5,10 +5,14 @@
 mod api;
 #[path = "loopback/caller.rs"]
 mod caller;
+#[path = "http/connections.rs"]
+mod connections;
 #[path = "http/handset.rs"]
 mod handset;
 #[path = "faults/house.rs"]
 mod house;
 #[path = "http/raw.rs"]
 mod raw;
+#[path = "http/shared_files.rs"]
+mod shared_files;
 mod support;

@@ -17,6 +17,8 @@ mod proof;
 mod records;
 #[path = "loopback/refusals.rs"]
 mod refusals;
+#[path = "loopback/resync.rs"]
+mod resync;
 mod support;
 #[path = "loopback/tones.rs"]
 mod tones;

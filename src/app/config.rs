@@ -74,13 +74,27 @@ pub struct LimitSettings {
     pub connections: usize,
     /// TCP connections from one address.
     pub connections_per_address: usize,
+    /// Connections to the phones' door.
+    pub handset_connections: usize,
+    /// Connections to the phones' door from one address.
+    pub handset_connections_per_address: usize,
+    /// Seconds a request at the phones' door may take to come.
+    pub handset_request_seconds: u64,
     /// Seconds running conversations may take when the server stops.
     pub drain_seconds: u64,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self { transactions: 200_000, connections: 20_000, connections_per_address: 200, drain_seconds: 60 }
+        Self {
+            transactions: 200_000,
+            connections: 20_000,
+            connections_per_address: 200,
+            handset_connections: 1000,
+            handset_connections_per_address: 100,
+            handset_request_seconds: 10,
+            drain_seconds: 60,
+        }
     }
 }
 

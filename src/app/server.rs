@@ -17,7 +17,7 @@ use super::{descriptors, doors, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Switchboard, Voice};
 use crate::directory::Directory;
 use crate::enrolment::{self, AuthenticationMode, EnrolmentError, Enrolments};
-use crate::http::{AdminDoor, HandsetDoor, admin_router, handset_router};
+use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
 use crate::ivr::{Authentication, DialogueDraft, DialogueError, DialogueSettings};
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
@@ -178,7 +178,12 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     let caller = RingBack { config: config.clone(), registrar, switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
-    tasks.spawn(doors::serve(handset_listener, handset_router(handset_door), stop.subscribe()));
+    let limits = ConnectionLimits {
+        connections: config.limits.handset_connections,
+        per_address: config.limits.handset_connections_per_address,
+        head: Duration::from_secs(config.limits.handset_request_seconds),
+    };
+    tasks.spawn(serve_handsets(handset_listener, handset_router(handset_door), limits, stop.subscribe()));
     tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));
     Ok(Running {
         sip: endpoint.bound().to_vec(),

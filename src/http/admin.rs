@@ -20,6 +20,7 @@ pub fn router(door: AdminDoor) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(figures))
         .nest("/api/v1", api::router(door.clone()))
+        .fallback_service(api::elsewhere(door.clone()))
         .with_state(door)
 }
 

@@ -10,4 +10,4 @@ mod problem;
 
 pub use admin::router as admin_router;
 pub use door::AdminDoor;
-pub use handset::{HandsetDoor, router as handset_router};
+pub use handset::{ConnectionLimits, HandsetDoor, router as handset_router, serve as serve_handsets};

@@ -55,7 +55,8 @@ fn the_api_opens_to_a_token_and_to_nothing_else() {
         format!("Bearer {token} {token}"),
         token.clone(),
     ];
-    for path in PATHS.iter().chain(&["/phones/0", "/enrolments/0"]) {
+    // What isn't there looks to strangers as what is.
+    for path in PATHS.iter().chain(&["/phones/0", "/enrolments/0", "/nothing", "/users/", "/", ""]) {
         for credential in &credentials {
             let answer = get(&url(path), &[("Authorization", credential)]).unwrap();
             problem(&answer, 401);
@@ -134,7 +135,8 @@ fn what_can_not_be_taken_is_refused_by_name_and_changes_nothing() {
     refused("/line-templates", &json!({ "name": "Line", "label": "x", "display": "x" }), &[409], "name");
     assert_eq!(server.api_get("/users"), before);
     // Nothing at that address.
-    for path in ["/phones/0", "/enrolments/01a201b9c6d67b5a8a2f3f2f6a1f8b2c"] {
+    let unknown = "/enrolments/01a201b9c6d67b5a8a2f3f2f6a1f8b2c";
+    for path in ["/phones/0", unknown, "/nothing", "/users/", "/", "", "/phones/0/nothing"] {
         problem(&server.admin_get(&format!("/api/v1{path}")), 404);
     }
 }

@@ -10,26 +10,26 @@ use crate::house::{House, PIN, agent, mac, parameter};
 use crate::raw::{Raw, ask};
 use crate::support::http;
 
-const OPEN: &str = "[auto_registration]\nenabled = true\nper_address_per_minute = 30\n";
-const SHUT: &str = "[auto_registration]\nenabled = false\n";
+pub const OPEN: &str = "[auto_registration]\nenabled = true\nper_address_per_minute = 30\n";
+pub const SHUT: &str = "[auto_registration]\nenabled = false\n";
 const PASSWORD: &str = "voip/line/0/auth_password";
 const URL: &str = "provisioning/configuration/url";
 const ADMIN_PASSWORD: &str = "system/password";
 
 /// The phone the scan is after, in the middle of the scan.
-const REAL: u16 = 0x0800;
+pub const REAL: u16 = 0x0800;
 /// How many hardware addresses are tried.
 const SCANNED: u16 = 4096;
 
 /// A phone that was enrolled for user 1001 and came back, and every secret it ever had.
-struct Enrolled {
-    passwords: [String; 3],
-    urls: [String; 2],
+pub struct Enrolled {
+    pub passwords: [String; 3],
+    pub urls: [String; 2],
     last_file: String,
 }
 
 /// Lives a phone's whole way but for the call.
-async fn enrol(house: &House) -> Enrolled {
+pub async fn enrol(house: &House) -> Enrolled {
     let first = house.first_file(REAL);
     let secret = |file: &str, name: &str| parameter(file, name).unwrap_or_else(|| panic!("no {name}"));
     let (auth_name, quarantine_password) = (secret(&first, "voip/line/0/auth_name"), secret(&first, PASSWORD));
@@ -56,11 +56,11 @@ async fn enrol(house: &House) -> Enrolled {
 }
 
 impl Enrolled {
-    fn tokens(&self) -> [&str; 2] {
+    pub fn tokens(&self) -> [&str; 2] {
         [0, 1].map(|at| self.urls[at].split('/').rev().nth(1).unwrap())
     }
 
-    fn is_in(&self, text: &str) -> bool {
+    pub fn is_in(&self, text: &str) -> bool {
         self.passwords.iter().any(|password| text.contains(password))
             || self.tokens().iter().any(|it| text.contains(it))
     }

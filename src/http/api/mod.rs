@@ -37,6 +37,12 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .layer(middleware::from_fn_with_state(door, authorize))
 }
 
+/// Every other path: there is nothing, and only the bearer of a token is told so.
+pub fn elsewhere(door: AdminDoor) -> Router {
+    let nothing = async || Problem::not_found("path");
+    Router::new().fallback(nothing).layer(middleware::from_fn_with_state(door, authorize))
+}
+
 /// Lets the bearer of a token through.
 async fn authorize(State(door): State<AdminDoor>, request: Request, next: Next) -> Response {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());

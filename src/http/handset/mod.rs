@@ -1,8 +1,13 @@
 //! The door phones fetch their files through. A stranger, a phone that is somebody's and a wrong address all get the same 404.
 
+mod connections;
+
+pub use connections::{ConnectionLimits, serve};
+
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -36,6 +41,10 @@ async fn fetch(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
+    // Nothing is taken here, so nothing is read: the connection ends with the answer.
+    if !request.body().is_end_stream() {
+        return (StatusCode::PAYLOAD_TOO_LARGE, [(header::CONNECTION, "close")]).into_response();
+    }
     if request.method() != Method::GET {
         return not_found();
     }

@@ -1,0 +1,146 @@
+//! Connections to the phones' door: so many in all and from one address, none of them for long.
+//!
+//! Knows no path and no answer. The only file that names hyper.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// The largest head of a request, in octets.
+const LARGEST_HEAD: usize = 16 * 1024;
+/// The longest a connection lasts, whatever goes over it: a phone's whole round takes a moment.
+const LIFETIME: Duration = Duration::from_secs(60);
+/// What a connection may take beyond that for the answer it is in.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
+/// The pause after a connection could not be taken, as when no descriptor is left.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What bounds the connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// All of them. Those beyond wait to be taken.
+    pub connections: usize,
+    /// Those from one address. Those beyond are closed.
+    pub per_address: usize,
+    /// How long the head of a request may take, from the connection's beginning or from the answer before.
+    pub head: Duration,
+}
+
+/// How many connections each address has.
+type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// A connection's place in all and among those of its address, given back when dropped.
+struct Place {
+    address: IpAddr,
+    counts: Counts,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// None if the address has as many as it may.
+    fn take(address: IpAddr, most: usize, counts: &Counts, permit: OwnedSemaphorePermit) -> Option<Self> {
+        let mut table = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = table.entry(address).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Self { address, counts: counts.clone(), _permit: permit })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut table = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = table.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                table.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Serves `router` until `stop`, then finishes the answers it is in.
+pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, mut stop: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let counts = Counts::default();
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Some((stream, peer, permit)) = accepted else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        match Place::take(peer.ip().to_canonical(), limits.per_address, &counts, permit) {
+            Some(place) => {
+                connections.spawn(connection(stream, peer, router.clone(), limits, stop.clone(), place));
+            }
+            None => {
+                metrics::counter!("handset_connections_refused_total").increment(1);
+                tracing::debug!(%peer, "too many connections from one address");
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = places.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Err(error) => {
+            tracing::warn!(%error, "a connection to the phones' door could not be taken");
+            None
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: ConnectionLimits,
+    mut stop: watch::Receiver<bool>,
+    _place: Place,
+) {
+    let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(peer))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => {
+            if let Err(error) = ended {
+                tracing::debug!(%peer, %error, "a connection to the phones' door was cut");
+            }
+            return;
+        }
+        () = tokio::time::sleep(LIFETIME) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(LAST_ANSWER, connection).await;
+}
