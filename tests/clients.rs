@@ -12,6 +12,10 @@ mod generic;
 mod keys;
 #[path = "clients/managed.rs"]
 mod managed;
+#[path = "clients/renegotiation.rs"]
+mod renegotiation;
+#[path = "clients/ring_back.rs"]
+mod ring_back;
 #[path = "clients/signalling.rs"]
 mod signalling;
 #[path = "clients/sipp.rs"]

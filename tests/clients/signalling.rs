@@ -5,7 +5,7 @@ use super::story::{assert_enrolled, call_ending, claim_keys, steps};
 use crate::support::server::{Server, USERS};
 
 /// A server, and a phone it has let in.
-fn admitted(settings: &str) -> (Server, Phone) {
+pub fn admitted(settings: &str) -> (Server, Phone) {
     let server = Server::start(settings);
     let phone = Phone::new(&server, "desk");
     assert_eq!(phone.register().received("SIP/2.0 200").len(), 1);

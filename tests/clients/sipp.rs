@@ -28,6 +28,8 @@ pub struct Phone {
     pub transport: &'static str,
     /// The RTP payload type it offers: 0 is PCMU, 8 is PCMA.
     pub codec: u8,
+    /// The scenario of what reaches it outside its own calls.
+    pub waiting: &'static str,
     server: std::net::SocketAddr,
     port: u16,
     media_port: u16,
@@ -46,6 +48,7 @@ impl Phone {
             agent: "Generic phone".to_owned(),
             transport: "u1",
             codec: 0,
+            waiting: "waiting",
             server: server.sip,
             port: server.ports.some(2),
             media_port: server.ports.some(4),
@@ -72,7 +75,7 @@ impl Phone {
             .arg("-sf")
             .arg(place.join(format!("{scenario}.xml")))
             .arg("-oocsf")
-            .arg(place.join("waiting.xml"))
+            .arg(place.join(format!("{}.xml", self.waiting)))
             .args(["-t", self.transport, "-i", "127.0.0.1", "-p", &self.port.to_string()])
             .args(["-mi", "127.0.0.1", "-mp", &self.media_port.to_string()])
             .args(["-m", "1", "-nostdin", "-timeout", "150s", "-timeout_error"])
@@ -95,8 +98,13 @@ impl Phone {
 
     /// Plays a scenario that keys `digits` in with a capture.
     pub fn play_keying(&self, scenario: &str, digits: &str) -> Playing {
-        keys::write_capture(&self.folder.join("digits.pcap"), digits);
+        self.write_keys(digits);
         self.play(scenario, &[])
+    }
+
+    /// Writes the capture that a scenario may key in `digits` with.
+    pub fn write_keys(&self, digits: &str) {
+        keys::write_capture(&self.folder.join("digits.pcap"), digits);
     }
 }
 
