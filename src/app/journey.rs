@@ -21,8 +21,8 @@ const RUNG_BACK: Duration = Duration::from_secs(30);
 /// Every recording that says a digit.
 const DIGITS: [&str; 10] =
     ["digit-0", "digit-1", "digit-2", "digit-3", "digit-4", "digit-5", "digit-6", "digit-7", "digit-8", "digit-9"];
-/// What the voice says instead of the extension.
-const REFUSALS: [&str; 11] = [
+/// The recordings of what the voice says instead of the extension.
+pub const REFUSALS: [&str; 11] = [
     "wrong-credentials",
     "too-many-tries",
     "locked-out",

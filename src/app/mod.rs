@@ -21,4 +21,5 @@ mod upkeep;
 
 pub use command::main;
 pub use config::{Config, ConfigError};
+pub use journey::REFUSALS;
 pub use server::{Running, StartError, start};

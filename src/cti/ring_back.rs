@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::METHODS;
-use super::call::{Call, CallSettings, Input, Output};
+use super::call::{Call, Input, Output};
 use super::dialogs::{Dialogs, ForCall};
 use super::ending::CallEnding;
 use super::leg::Surroundings;
@@ -20,8 +20,8 @@ use crate::media::negotiation::make_offer;
 use crate::media::{Codec, CodecOrder, LocalMedia, MediaEvent};
 use crate::registrar::Binding;
 use crate::sip::endpoint::Exchange;
-use crate::sip::message::{Fault, Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
-use crate::sip::{SipError, new_tag};
+use crate::sip::message::{Fault, Method, Request, Response};
+use crate::sip::{SipError, opening_request};
 use crate::vocab::{DirectoryNumber, Language};
 
 /// The longest a phone is spoken to.
@@ -69,15 +69,14 @@ pub(super) async fn ring_back(
     };
     let offer = make_offer(&local).map_err(unusable)?;
     local.previous = Some(offer.clone());
-    let (contact, tag, invite) = invite(ring_back, offer)?;
-    let settings = CallSettings { contact, tag, session_seconds };
+    let invite = invite(ring_back, offer)?;
     let exchange = endpoint.send(invite.clone(), flow).await?;
     let mut ringing = Ringing { exchange, phase: phase.clone(), is_heard: false, is_called_off: false };
     let Some(answer) = ringing.answer(patience).await? else { return Ok(CallEnding::NotAnswered(408)) };
     if answer.status >= 300 {
         return Ok(CallEnding::NotAnswered(if ringing.is_called_off { 408 } else { answer.status }));
     }
-    let (call, outputs) = Call::placed(invite, &answer, local, settings)?;
+    let (call, outputs) = Call::placed(invite, &answer, local, session_seconds)?;
     let (_entry, inbox) = dialogs.enter(call.id().clone());
     let (wire, answers) = Wire::new(endpoint, flow, None);
     let (events, media) = mpsc::channel(MEDIA_EVENTS);
@@ -213,28 +212,13 @@ impl Talk {
     }
 }
 
-/// This end's Contact and tag, and the INVITE that says so.
-fn invite(call: RingBackCall<'_>, offer: String) -> Result<(String, String, Request), SipError> {
+fn invite(call: RingBackCall<'_>, offer: String) -> Result<Request, SipError> {
     let RingBackCall { binding, extension, caller, .. } = call;
-    let target: RequestUri = binding.contact.parse().map_err(|fault: Fault| unusable(fault))?;
-    let host = Host::from(binding.flow.local.ip());
-    let us = SipUri::new(Some(caller.as_str()), host.clone(), Some(binding.flow.local.port()));
-    let tag = new_tag();
-    let mut from = NameAddr::new(us.clone());
-    from.params.set("tag", Some(tag.clone()));
-    let mut contact = us;
-    contact.params.set("transport", Some(binding.flow.transport.as_param().to_owned()));
-    let contact = NameAddr::new(contact).to_string();
-    let to = NameAddr::new(SipUri::new(Some(extension.as_str()), host, None));
-    let mut request = Request::new(Method::Invite, target);
-    request.headers.set("From", &from.to_string());
-    request.headers.set("To", &to.to_string());
-    request.headers.set("Call-ID", &format!("{:032x}", rand::random::<u128>()));
-    request.headers.set("CSeq", "1 INVITE");
-    request.headers.set("Max-Forwards", "70");
-    request.headers.set("Contact", &contact);
-    request.headers.set("Allow", &METHODS.each_ref().map(Method::as_str).join(", "));
-    Ok((contact, tag, request.with_body("application/sdp", offer)))
+    let target = binding.contact.parse().map_err(|fault: Fault| unusable(fault))?;
+    let (from, to) = (Some(caller.as_str()), Some(extension.as_str()));
+    let mut invite = opening_request(Method::Invite, target, binding.flow, from, to);
+    invite.headers.set("Allow", &METHODS.each_ref().map(Method::as_str).join(", "));
+    Ok(invite.with_body("application/sdp", offer))
 }
 
 fn unusable(fault: impl std::fmt::Display) -> SipError {

@@ -10,8 +10,8 @@ use crate::directory::Account;
 use crate::provisioning::Resync;
 use crate::registrar::Binding;
 use crate::sip::digest::authorize;
-use crate::sip::message::{Fault, Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
-use crate::sip::{Endpoint, SipError};
+use crate::sip::message::{Fault, Method, Request, Response};
+use crate::sip::{Endpoint, SipError, opening_request};
 use crate::vocab::{Secret, UnixMillis};
 
 /// How long a phone may take to answer before the next thing is tried.
@@ -107,23 +107,8 @@ fn sign(request: &Request, response: &Response, user: &str, password: &Secret) -
 }
 
 fn request(method: Method, target: Target<'_>) -> Result<Request, EnrolmentError> {
-    let unusable = |fault: Fault| EnrolmentError::Template(fault.to_string());
-    let flow = target.binding.flow;
-    let uri: RequestUri = target.binding.contact.parse().map_err(unusable)?;
-    let host = Host::from(flow.local.ip());
-    let server = SipUri::new(None, host.clone(), Some(flow.local.port()));
-    let mut from = NameAddr::new(server.clone());
-    from.params.set("tag", Some(format!("{:016x}", rand::random::<u64>())));
-    let to = NameAddr::new(SipUri::new(Some(target.aor), host, None));
-    let mut request = Request::new(method.clone(), uri);
-    request.headers.set("From", &from.to_string());
-    request.headers.set("To", &to.to_string());
-    request.headers.set("Call-ID", &format!("{:032x}", rand::random::<u128>()));
-    request.headers.set("CSeq", &format!("1 {method}"));
-    request.headers.set("Max-Forwards", "70");
-    request.headers.set("Contact", &NameAddr::new(server).to_string());
-    request.headers.set("User-Agent", concat!("Tsunagu/", env!("CARGO_PKG_VERSION")));
-    Ok(request)
+    let contact = target.binding.contact.parse().map_err(|fault: Fault| EnrolmentError::Template(fault.to_string()))?;
+    Ok(opening_request(method, contact, target.binding.flow, None, Some(target.aor)))
 }
 
 async fn send(endpoint: &Endpoint, request: Request, target: Target<'_>) -> Result<Response, SipError> {

@@ -11,17 +11,14 @@ pub mod flow;
 pub mod message;
 pub mod transaction;
 
+mod opening;
 mod tcp;
 mod udp;
 
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
 pub use flow::{Flow, Transport};
+pub use opening::{new_tag, opening_request};
 pub use udp::address_towards;
-
-/// A tag for a From or To of ours: 64 random bits (RFC 3261 section 19.3 asks for 32).
-pub fn new_tag() -> String {
-    format!("{:016x}", rand::random::<u64>())
-}
 
 /// What can go wrong between this server and the wire.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OnceCell, mpsc};
+use tsunagu::app::REFUSALS;
 use tsunagu::cti::Voice;
 use tsunagu::phone::{
     Account, Call, KeyPresses, Make, Model, Phone, PhoneError, PhoneEvent, PhoneOptions, PromptPrints, SipTransport,
@@ -21,21 +22,6 @@ pub const SOON: Duration = Duration::from_secs(30);
 const LONGEST_DOUBT: Duration = Duration::from_millis(1200);
 /// The number that reaches the voice.
 pub const ROUTE_POINT: &str = "2000";
-
-/// Recordings that say no.
-const REFUSALS: [&str; 11] = [
-    "wrong-credentials",
-    "too-many-tries",
-    "locked-out",
-    "not-enabled",
-    "no-primary-extension",
-    "no-device-template",
-    "device-limit",
-    "already-provisioned",
-    "phone-unknown",
-    "not-now",
-    "service-closing",
-];
 
 /// Where a server is reached.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use tsunagu::phone::{ConfigurationUrl, KeyPresses, Make, PhoneEvent, PhoneOption
 
 use crate::caller::{Handset, Place, SOON, factory_new, generic, key_in};
 use crate::records::{detail, ended_call_of, ended_enrolment_of, phone_named, phone_of_mac, steps};
-use crate::support::server::{Server, USERS, User};
+use crate::support::server::{Server, USERS, User, WHOLE_WAY};
 use crate::{place, server, server_on_ipv6};
 
 /// From the box to the user: fetched, registered, called, bound, told, fetched again, registered again, rung back.
@@ -26,21 +26,7 @@ async fn whole_job(server: &Server, options: PhoneOptions, user: &User) {
     assert_eq!(call["number"], "2000");
     let enrolment = ended_enrolment_of(server, &phone).await;
     assert_eq!(enrolment["ending"], "complete");
-    assert_eq!(
-        steps(&enrolment),
-        [
-            "fetched",
-            "registered",
-            "called",
-            "identified",
-            "authenticated",
-            "bound",
-            "notified",
-            "fetched-again",
-            "registered-again",
-            "complete"
-        ]
-    );
+    assert_eq!(steps(&enrolment), WHOLE_WAY);
     // The hash on record is of the bytes the phone got.
     let fetched = |kind| {
         move |event: &PhoneEvent| match event {

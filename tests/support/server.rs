@@ -41,6 +41,20 @@ pub const USERS: [User; 3] = [
     User { user_id: "tanaka", name: "田中 健", extension: "1003", pin: "415087" },
 ];
 
+/// The steps of a phone that takes configurations, from its box to its user.
+pub const WHOLE_WAY: [&str; 10] = [
+    "fetched",
+    "registered",
+    "called",
+    "identified",
+    "authenticated",
+    "bound",
+    "notified",
+    "fetched-again",
+    "registered-again",
+    "complete",
+];
+
 /// A running server with a small directory. Killed when dropped; if the test has failed, the end of its log is shown.
 #[derive(Debug)]
 pub struct Server {

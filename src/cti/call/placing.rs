@@ -14,14 +14,16 @@ use crate::sip::message::{Method, Request, Response};
 
 impl Call {
     /// Takes the first 2xx to an INVITE of ours, whose offer was what `local` describes last. A call whose answer can't be used
-    /// is over at once.
+    /// is over at once. `session_seconds` is the longest session interval.
     pub fn placed(
         invite: Request,
         answer: &Response,
         local: LocalMedia,
-        settings: CallSettings,
+        session_seconds: u32,
     ) -> Result<(Self, Vec<Output>), SipError> {
         let dialog = Dialog::answered(&invite, answer)?;
+        let contact = invite.headers.get("Contact").unwrap_or_default().to_owned();
+        let settings = CallSettings { contact, tag: dialog.id().local_tag.clone(), session_seconds };
         let mut call = Self::new(invite, dialog, Session::offered(local), settings);
         call.state = State::Established;
         call.allows_update = allows_update(&answer.headers);

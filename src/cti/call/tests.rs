@@ -253,7 +253,7 @@ fn a_call_of_ours_is_acknowledged_each_time_and_ends_by_either_side() {
         invite.headers.set("To", "<sip:a@127.0.0.1>");
         let ok = invite.respond(200).with_to_tag("phone").with_header("Contact", "<sip:a@127.0.0.2>");
         let ok = ok.with_body(SDP, body.to_owned());
-        let (call, outputs) = Call::placed(invite, &ok, local, settings()).unwrap();
+        let (call, outputs) = Call::placed(invite, &ok, local, 1800).unwrap();
         (call, outputs, ok)
     };
     let (mut call, outputs, ok) = placed(OFFER);
