@@ -1,10 +1,11 @@
 //! PINs, passwords and codes as they are kept: hashed with Argon2id.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Params, Version, password_hash};
 use secrecy::ExposeSecret;
 
 use super::DirectoryError;
+use super::hashing;
 use crate::vocab::Secret;
 
 /// An Argon2id hash in PHC text form. Safe to store, not to show.
@@ -12,11 +13,10 @@ use crate::vocab::Secret;
 pub struct CredentialHash(String);
 
 impl CredentialHash {
-    /// Hashes `secret` (19 MiB, two passes: about 20 ms of one core). `salt` must be random.
+    /// Hashes `secret` (19 MiB, two passes: about 20 ms of one core, and a wait where two others hash). `salt` must be random.
     pub fn of(secret: &Secret, salt: &[u8; 16]) -> Result<Self, DirectoryError> {
-        Argon2::default()
-            .hash_password_with_salt(secret.expose_secret().as_bytes(), salt)
-            .map(|hash| Self(hash.to_string()))
+        let hash = describe(secret, salt);
+        hash.map(|hash| Self(hash.to_string()))
             .map_err(|error| DirectoryError::Unreadable { what: "credential", fault: error.to_string() })
     }
 
@@ -32,19 +32,39 @@ impl CredentialHash {
 
     /// True if `secret` is what was hashed. As slow as hashing; a hash that can't be read matches nothing, as slowly.
     pub fn matches(&self, secret: &Secret) -> bool {
-        match PasswordHash::new(&self.0) {
-            Ok(hash) => Argon2::default().verify_password(secret.expose_secret().as_bytes(), &hash).is_ok(),
-            Err(_) => {
-                Self::waste_as_much(secret);
-                false
-            }
-        }
+        is_match(&self.0, secret).unwrap_or_else(|_| {
+            Self::waste_as_much(secret);
+            false
+        })
     }
 
     /// The same work for somebody who has no hash, so that time doesn't tell who exists.
     pub fn waste_as_much(secret: &Secret) {
         let _ = Self::of(secret, &[0; 16]);
     }
+}
+
+fn describe(secret: &Secret, salt: &[u8; 16]) -> password_hash::Result<PasswordHash> {
+    let octets = secret.expose_secret().as_bytes();
+    let hash = hashing::hash(&Argon2::default(), octets, salt, Params::DEFAULT_OUTPUT_LEN)?;
+    Ok(PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(&Params::default())?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(hash),
+    })
+}
+
+/// Compares in constant time, with the settings the hash was made with.
+fn is_match(stored: &str, secret: &Secret) -> password_hash::Result<bool> {
+    let stored = PasswordHash::new(stored)?;
+    let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
+        return Err(password_hash::Error::EncodingInvalid);
+    };
+    let version = stored.version.map(Version::try_from).transpose()?.unwrap_or_default();
+    let argon2 = Argon2::new(stored.algorithm.as_str().try_into()?, version, Params::try_from(&stored)?);
+    Ok(hashing::hash(&argon2, secret.expose_secret().as_bytes(), salt, expected.len())? == *expected)
 }
 
 impl std::fmt::Debug for CredentialHash {
@@ -55,6 +75,8 @@ impl std::fmt::Debug for CredentialHash {
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher;
+
     use super::*;
 
     #[test]
@@ -63,6 +85,8 @@ mod tests {
         assert!(hash.as_stored().starts_with("$argon2id$"));
         assert!(hash.matches(&Secret::from("4711".to_owned())));
         assert!(!hash.matches(&Secret::from("4712".to_owned())));
+        let same = Argon2::default().hash_password_with_salt(b"4711", &[7; 16]).unwrap();
+        assert_eq!(hash.as_stored(), same.to_string(), "as anything else that knows Argon2id writes it");
         assert!(!CredentialHash::from_stored("nonsense".to_owned()).matches(&Secret::from("4711".to_owned())));
     }
 }

@@ -5,6 +5,7 @@
 mod account;
 mod credential;
 mod event;
+mod hashing;
 mod phone;
 mod profile;
 mod seal;

@@ -2,7 +2,9 @@
 
 use secrecy::ExposeSecret;
 use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Semaphore;
 
+use super::hashing;
 use super::store::{self, UserColumn};
 use super::{
     Accounts, CredentialHash, DeviceTemplate, DirectoryError, Event, LineTemplate, NewProfile, NewUser, Phone, Role,
@@ -241,8 +243,10 @@ fn check_name(field: &'static str, name: &str) -> Result<(), DirectoryError> {
     Err(DirectoryError::Refused { field, fault, remedy: "give 1 to 128 printable characters" })
 }
 
-/// Hashing takes 20 ms of a core: not on the threads that serve calls.
+/// Hashing takes 20 ms of a core: not on the threads that serve calls, and no thread waits for memory to hash in.
 async fn hash(secret: Secret) -> Result<CredentialHash, DirectoryError> {
+    static TURNS: Semaphore = Semaphore::const_new(hashing::AT_ONCE);
+    let _turn = TURNS.acquire().await;
     let salt = rand::random();
     match tokio::task::spawn_blocking(move || CredentialHash::of(&secret, &salt)).await {
         Ok(hash) => hash,
