@@ -13,6 +13,8 @@ mod handset;
 mod house;
 #[path = "http/raw.rs"]
 mod raw;
+#[path = "http/records.rs"]
+mod records;
 #[path = "http/shared_files.rs"]
 mod shared_files;
 mod support;

@@ -17,8 +17,8 @@ use super::journey::{self, Journey, JourneyError};
 use super::output;
 use super::phone_command::{Story, environment_language};
 use super::server::{self, Running, StartError};
-use crate::directory::DirectoryError;
-use crate::enrolment::Enrolment;
+use crate::directory::{DirectoryError, Kind, Listing, Phones};
+use crate::enrolment::{Enrolment, EnrolmentRows};
 use crate::locale::{LocaleError, Locales, Words};
 use crate::phone::{Model, PhoneOptions};
 use crate::sip::address_towards;
@@ -181,10 +181,14 @@ async fn tell(
 
 /// The demo's enrolment, if the server saw it complete.
 async fn enrolled(running: &Running) -> Option<Enrolment> {
-    let enrolments = running.enrolments.list(100).await.ok()?;
-    let phones = running.directory.phones().await.ok()?;
-    let phone = phones.iter().find(|phone| phone.mac == Some(MacAddress::from(MAC)))?;
+    let query = [("mac".to_owned(), MacAddress::from(MAC).to_string())];
+    let phones = Listing::parse(Phones::TABLE, &query).ok()?;
+    let phone = running.directory.phones(&phones).await.ok()?.items.pop()?;
+    let query = [("phone".to_owned(), phone.id.to_string())];
+    let enrolments = Listing::parse(EnrolmentRows::TABLE, &query).ok()?;
+    let enrolments = running.enrolments.list(&enrolments).await.ok()?;
     enrolments
+        .items
         .into_iter()
         .find(|enrolment| enrolment.phone == phone.id && enrolment.ending.as_deref() == Some("complete"))
 }

@@ -1,12 +1,13 @@
 //! The small directory of the demo: users, a profile, templates.
 
 use rand::RngExt;
-use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::json;
 
-use crate::directory::{DeviceTemplate, Directory, DirectoryError, LineTemplate, NewProfile, NewUser};
-use crate::sip::Transport;
-use crate::vocab::{Secret, UnixMillis};
+use crate::directory::{
+    Actor, CredentialPolicy, DeviceTemplates, Directory, DirectoryError, LineTemplates, UserProfiles, Users, read_draft,
+};
+use crate::vocab::UnixMillis;
 
 const USERS: [(&str, &str, &str); 8] = [
     ("sato", "佐藤 花子", "1001"),
@@ -36,55 +37,42 @@ pub struct DemoUser {
 
 /// Fills the directory; the last user is the demo's own.
 pub async fn fill(directory: &Directory) -> Result<Vec<DemoUser>, DirectoryError> {
-    directory
-        .add_device_template(&DeviceTemplate {
-            name: "Desk phone".to_owned(),
-            description: String::new(),
-            phone_name: "{model} {user_name}".to_owned(),
-            transport: Transport::default(),
-            settings: serde_json::Map::from_iter([("talk_event".to_owned(), true.into())]),
-        })
-        .await?;
-    directory
-        .add_line_template(&LineTemplate {
-            name: "Line".to_owned(),
-            description: String::new(),
-            label: "{extension} {user_name}".to_owned(),
-            display: "{user_name}".to_owned(),
-        })
-        .await?;
-    directory
-        .add_profile(&NewProfile {
-            name: "Everybody".to_owned(),
-            description: String::new(),
-            is_default: true,
-            desk_template: Some("Desk phone".to_owned()),
-            line_template: Some("Line".to_owned()),
-            allow_provisioning: true,
-            device_limit: 10,
-        })
-        .await?;
+    let (actor, now) = (Actor::system("demo"), UnixMillis::now());
+    let template =
+        json!({ "name": "Desk phone", "phone_name": "{model} {user_name}", "settings": { "talk_event": true } });
+    directory.create::<DeviceTemplates>(read_draft(template)?, &actor, now).await?;
+    let line = json!({ "name": "Line", "label": "{extension} {user_name}", "display": "{user_name}" });
+    directory.create::<LineTemplates>(read_draft(line)?, &actor, now).await?;
+    let profile = json!({
+        "name": "Everybody",
+        "is_default": true,
+        "desk_template": "Desk phone",
+        "line_template": "Line",
+        "allow_provisioning": true,
+    });
+    directory.create::<UserProfiles>(read_draft(profile)?, &actor, now).await?;
     let mut users = Vec::with_capacity(USERS.len());
     for (user_id, name, extension) in USERS {
-        let pin = Secret::from(format!("{:04}", rand::rng().random_range(0..10_000)));
-        let user = DemoUser {
+        let pin = new_pin();
+        let new = json!({ "user_id": user_id, "name": name, "pin": pin, "primary_extension": extension });
+        directory.create::<Users>(read_draft(new)?, &actor, now).await?;
+        users.push(DemoUser {
             user_id: user_id.to_owned(),
             name: name.to_owned(),
             self_service_id: extension.to_owned(),
-            pin: pin.expose_secret().to_owned(),
+            pin,
             extension: extension.to_owned(),
-        };
-        let new = NewUser {
-            user_id: user.user_id.clone(),
-            self_service_id: None,
-            name: Some(user.name.clone()),
-            locale: None,
-            pin: Some(pin),
-            primary_extension: extension.parse().ok(),
-            profile: None,
-        };
-        directory.add_user(new, UnixMillis::now()).await?;
-        users.push(user);
+        });
     }
     Ok(users)
+}
+
+/// Four digits that are not trivial.
+fn new_pin() -> String {
+    loop {
+        let pin = format!("{:04}", rand::rng().random_range(0..10_000));
+        if CredentialPolicy::default().check_pin(&pin.clone().into(), &[]).is_ok() {
+            return pin;
+        }
+    }
 }

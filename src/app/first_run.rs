@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::db::{Db, DbError};
-use crate::directory::{Directory, DirectoryError, Sealer};
+use crate::directory::{Actor, Directory, DirectoryError, Sealer, read_draft};
 use crate::vocab::{Secret, UnixMillis};
 
 /// Why the data folder can't be used.
@@ -39,6 +41,10 @@ pub async fn open(folder: &Path) -> Result<Directory, DataError> {
 pub async fn token(directory: &Directory) -> Result<Option<Secret>, DataError> {
     match directory.has_tokens().await? {
         true => Ok(None),
-        false => Ok(Some(directory.make_token("first administrator", UnixMillis::now()).await?)),
+        false => {
+            let draft = read_draft(json!({ "name": "first administrator", "role": "administer" }))?;
+            let (token, _) = directory.make_token(draft, &Actor::system("first start"), UnixMillis::now()).await?;
+            Ok(Some(token))
+        }
     }
 }

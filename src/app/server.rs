@@ -168,6 +168,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         switchboard: switchboard.clone(),
         locales,
         metrics,
+        rates: Arc::default(),
         is_ready: is_ready.clone(),
     };
     let (stop, _) = watch::channel(false);

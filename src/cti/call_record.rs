@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ending::{CallEnding, EndedBy};
@@ -11,7 +12,7 @@ use crate::vocab::{CallId, DirectoryNumber, PhoneId, UnixMillis};
 const REMEMBERED: usize = 1000;
 
 /// A call as it is shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CallRecord {
     /// Names it.
     pub id: CallId,

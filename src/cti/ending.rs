@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Who ended a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EndedBy {
     /// The other side.

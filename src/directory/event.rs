@@ -1,12 +1,15 @@
 //! What an operator should know of.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::vocab::UnixMillis;
 
 /// An alarm, or a notable happening.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Event {
+    /// Names it; grows.
+    pub id: i64,
     /// When.
     pub at: UnixMillis,
     /// `info`, `warning` or `alarm`.

@@ -3,27 +3,49 @@
 //! It says who and what exists. It does not know how a phone registers, what it is sent, or how its user proves who they are at the phone.
 
 mod account;
+mod audit;
 mod credential;
+mod credential_policy;
 mod event;
 mod hashing;
+mod idempotency;
+mod kind;
+mod kinds;
+mod listing;
 mod phone;
 mod profile;
+mod records;
 mod seal;
 mod service;
 mod store;
+mod table;
+mod template_variables;
 mod token;
 mod user;
 
 pub use account::{Account, Accounts};
+pub use audit::{Action, Actor, Audit, AuditRecord, Change};
 pub use credential::CredentialHash;
+pub use credential_policy::CredentialPolicy;
 pub use event::Event;
+pub use idempotency::{Repetition, StoredAnswer};
+pub use kind::{Kept, Kind, Page, read_draft};
+pub use kinds::{
+    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, DeviceLimit, DeviceTemplate,
+    DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate, FeatureGroupTemplates, LineTemplate,
+    LineTemplates, NumberPool, NumberPools, PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens,
+    UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,
+};
+pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
-pub use profile::{DeviceTemplate, LineTemplate, NewProfile, TemplateVariables, UserProfile};
+pub use profile::UserProfile;
 pub use seal::Sealer;
 pub use service::Directory;
 pub use store::{insert_line, load_phone, next_phone_secret, record_event};
-pub use token::{Role, TokenHash};
-pub use user::{NewUser, User};
+pub use table::{Column, ColumnKind, Table};
+pub use template_variables::TemplateVariables;
+pub use token::{Bearer, Role, TokenHash};
+pub use user::User;
 
 use crate::db::DbError;
 
@@ -45,12 +67,39 @@ pub enum DirectoryError {
     #[error("{field}: {fault}; {remedy}")]
     Refused {
         /// The field's name in the API.
-        field: &'static str,
+        field: String,
+        /// Names the fault for the words of other languages.
+        code: &'static str,
         /// What is wrong with it.
         fault: String,
         /// What to do instead.
         remedy: &'static str,
     },
+    /// There is no such record.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// The kind of record.
+        what: &'static str,
+    },
+    /// It has changed since it was read.
+    #[error("the {what} has changed since it was read; read it again")]
+    Outdated {
+        /// The kind of record.
+        what: &'static str,
+    },
+    /// Something refers to it.
+    #[error("the {what} is in use by the {by} {}; take it away there first", names.join(", "))]
+    InUse {
+        /// The kind of record.
+        what: &'static str,
+        /// What kind of thing refers to it.
+        by: &'static str,
+        /// The names of a few of them.
+        names: Vec<String>,
+    },
+    /// A parameter of a list can't be taken.
+    #[error(transparent)]
+    Listing(#[from] ListingError),
     /// A stored value can't be read: the database was changed by hand, or the key is another one.
     #[error("stored {what} cannot be read: {fault}")]
     Unreadable {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::DirectoryError;
@@ -10,7 +11,7 @@ use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, MacAddress, PhoneId, UnixMillis, UserId};
 
 /// Where a phone stands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhoneState {
     /// It has a temporary number and reaches the route point only.
@@ -46,7 +47,7 @@ impl FromStr for PhoneState {
 }
 
 /// One phone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Phone {
     /// Names the record.
     pub id: PhoneId,
@@ -62,6 +63,8 @@ pub struct Phone {
     pub name: String,
     /// Whose it is.
     pub user: Option<UserId>,
+    /// The name its user logs in with.
+    pub user_id: Option<String>,
     /// What it authenticates as.
     pub auth_name: String,
     /// True if it fetches its configuration from here.
@@ -84,7 +87,7 @@ pub struct Phone {
 }
 
 /// One line of a phone.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Line {
     /// The number that rings it.
     pub number: DirectoryNumber,

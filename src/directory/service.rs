@@ -1,22 +1,17 @@
 //! The directory as other rooms ask it.
 
-use secrecy::ExposeSecret;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Semaphore;
 
 use super::hashing;
 use super::store::{self, UserColumn};
+use super::token::{Bearer, new_token};
 use super::{
-    Accounts, CredentialHash, DeviceTemplate, DirectoryError, Event, LineTemplate, NewProfile, NewUser, Phone, Role,
-    Sealer, TokenHash, User, UserProfile,
+    Accounts, Actor, CredentialHash, DeviceTemplate, DirectoryError, Event, Kept, LineTemplate, Listing, Page, Phone,
+    Phones, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
-
-/// Fewest and most digits of a PIN.
-const PIN_DIGITS: std::ops::RangeInclusive<usize> = 4..=20;
-/// Longest name of anything, in characters.
-const LONGEST_NAME: usize = 128;
 
 /// The directory.
 #[derive(Clone, Debug)]
@@ -60,33 +55,17 @@ impl Directory {
         Ok(())
     }
 
-    /// Every phone, newest first.
-    pub async fn phones(&self) -> Result<Vec<Phone>, DirectoryError> {
-        store::phones(self.db.reader()).await
+    /// A page of phones.
+    pub async fn phones(&self, listing: &Listing) -> Result<Page<Phone>, DirectoryError> {
+        let Page { items, next, total } = self.list::<Phones>(listing).await?;
+        let ids: Vec<PhoneId> = items.into_iter().map(|row| row.id).collect();
+        Ok(Page { items: store::phones(self.db.reader(), &ids).await?, next, total })
     }
 
     /// One phone.
     pub async fn phone(&self, id: PhoneId) -> Result<Option<Phone>, DirectoryError> {
         let mut connection = self.db.reader().acquire().await?;
         store::load_phone(&mut connection, id).await
-    }
-
-    /// Every user, by user ID.
-    pub async fn users(&self) -> Result<Vec<User>, DirectoryError> {
-        store::users(self.db.reader()).await
-    }
-
-    /// Adds a user; the PIN is hashed and forgotten.
-    pub async fn add_user(&self, new: NewUser, now: UnixMillis) -> Result<User, DirectoryError> {
-        let (user, pin) = checked_user(new, now)?;
-        let hash = match pin {
-            Some(pin) => Some(hash(pin).await?),
-            None => None,
-        };
-        let mut transaction = self.db.write().await?;
-        store::insert_user(&mut transaction, &user, hash.as_ref(), now).await?;
-        transaction.commit().await?;
-        Ok(user)
     }
 
     /// The user with this self-service ID, and the hash of their PIN.
@@ -98,54 +77,21 @@ impl Directory {
         store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await
     }
 
-    /// Every profile, by name.
-    pub async fn profiles(&self) -> Result<Vec<UserProfile>, DirectoryError> {
-        store::profiles(self.db.reader()).await
-    }
-
     /// What operators should know of, the newest first, at most `most`.
     pub async fn events(&self, most: u32) -> Result<Vec<Event>, DirectoryError> {
         store::events(self.db.reader(), most).await
     }
 
-    /// Adds a profile.
-    pub async fn add_profile(&self, profile: &NewProfile) -> Result<(), DirectoryError> {
-        check_name("name", &profile.name)?;
-        if profile.device_limit > 20 {
-            return Err(DirectoryError::Refused {
-                field: "device_limit",
-                fault: format!("{} is more than 20", profile.device_limit),
-                remedy: "give a number from 0 to 20",
-            });
-        }
-        let mut transaction = self.db.write().await?;
-        store::insert_profile(&mut transaction, &record(), profile).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Adds a universal device template.
-    pub async fn add_device_template(&self, template: &DeviceTemplate) -> Result<(), DirectoryError> {
-        check_name("name", &template.name)?;
-        let mut transaction = self.db.write().await?;
-        store::insert_device_template(&mut transaction, &record(), template).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Adds a universal line template.
-    pub async fn add_line_template(&self, template: &LineTemplate) -> Result<(), DirectoryError> {
-        check_name("name", &template.name)?;
-        let mut transaction = self.db.write().await?;
-        store::insert_line_template(&mut transaction, &record(), template).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Makes a token that may do everything and returns it: it is not shown again.
-    pub async fn make_token(&self, name: &str, now: UnixMillis) -> Result<Secret, DirectoryError> {
-        let token = Secret::from(format!("tsu_{}", hex::encode(rand::random::<[u8; 32]>())));
-        let mut transaction = self.db.write().await?;
-        store::insert_token(&mut transaction, &TokenHash::of(&token), name, now).await?;
-        transaction.commit().await?;
-        Ok(token)
+    /// Makes a token and returns it with its record: it is not shown again.
+    pub async fn make_token(
+        &self,
+        draft: TokenDraft,
+        actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<(Secret, Kept<Recorded<TokenDraft>>), DirectoryError> {
+        let token = new_token();
+        let kept = self.create::<Tokens>(TokenDraft { secret: Some(token.clone()), ..draft }, actor, now).await?;
+        Ok((token, kept))
     }
 
     /// True if a token was ever made.
@@ -153,9 +99,20 @@ impl Directory {
         Ok(store::tokens(self.db.reader()).await? > 0)
     }
 
-    /// What the bearer of `token` may do.
-    pub async fn role_of(&self, token: &Secret) -> Result<Option<Role>, DirectoryError> {
-        store::token_role(self.db.reader(), &TokenHash::of(token)).await
+    /// Who bears `token`, if it is worth anything.
+    pub async fn bearer_of(&self, token: &Secret, now: UnixMillis) -> Result<Option<Bearer>, DirectoryError> {
+        store::bearer(self.db.reader(), &TokenHash::of(token), now).await
+    }
+
+    /// Hashing takes 20 ms of a core: not on the threads that serve calls, and no thread waits for memory to hash in.
+    pub async fn hash(&self, secret: Secret) -> Result<CredentialHash, DirectoryError> {
+        static TURNS: Semaphore = Semaphore::const_new(hashing::AT_ONCE);
+        let _turn = TURNS.acquire().await;
+        let salt = rand::random();
+        match tokio::task::spawn_blocking(move || CredentialHash::of(&secret, &salt)).await {
+            Ok(hash) => hash,
+            Err(_) => Err(DbError::Statement(sqlx::Error::WorkerCrashed).into()),
+        }
     }
 }
 
@@ -191,69 +148,4 @@ impl Directory {
     pub async fn phones_of_in(db: &mut SqliteConnection, user: UserId) -> Result<usize, DirectoryError> {
         Ok(usize::try_from(store::phones_of(db, user).await?).unwrap_or(usize::MAX))
     }
-}
-
-fn checked_user(new: NewUser, now: UnixMillis) -> Result<(User, Option<Secret>), DirectoryError> {
-    check_name("user_id", &new.user_id)?;
-    if let Some(name) = &new.name {
-        check_name("name", name)?;
-    }
-    if let Some(pin) = &new.pin {
-        let digits = pin.expose_secret();
-        if !PIN_DIGITS.contains(&digits.len()) || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
-            return Err(DirectoryError::Refused {
-                field: "pin",
-                fault: "it is not 4 to 20 digits".to_owned(),
-                remedy: "use the digits 0-9 only",
-            });
-        }
-    }
-    let self_service_id = match (new.self_service_id, &new.primary_extension) {
-        (Some(id), _) => id,
-        (None, Some(extension)) => extension.as_str().parse().map_err(|_| missing_self_service_id())?,
-        (None, None) => return Err(missing_self_service_id()),
-    };
-    let user = User {
-        id: UserId::new(now, rand::random()),
-        name: new.name.unwrap_or_else(|| new.user_id.clone()),
-        user_id: new.user_id,
-        self_service_id,
-        locale: new.locale,
-        primary_extension: new.primary_extension,
-        profile: new.profile,
-    };
-    Ok((user, new.pin))
-}
-
-fn missing_self_service_id() -> DirectoryError {
-    DirectoryError::Refused {
-        field: "self_service_id",
-        fault: "it is missing and can't be made from the primary extension".to_owned(),
-        remedy: "give 1 to 20 digits",
-    }
-}
-
-fn check_name(field: &'static str, name: &str) -> Result<(), DirectoryError> {
-    let fault = match name {
-        name if name.trim().is_empty() => "it is empty".to_owned(),
-        name if name.chars().count() > LONGEST_NAME => format!("it is longer than {LONGEST_NAME} characters"),
-        name if name.chars().any(char::is_control) => "it has control characters".to_owned(),
-        _ => return Ok(()),
-    };
-    Err(DirectoryError::Refused { field, fault, remedy: "give 1 to 128 printable characters" })
-}
-
-/// Hashing takes 20 ms of a core: not on the threads that serve calls, and no thread waits for memory to hash in.
-async fn hash(secret: Secret) -> Result<CredentialHash, DirectoryError> {
-    static TURNS: Semaphore = Semaphore::const_new(hashing::AT_ONCE);
-    let _turn = TURNS.acquire().await;
-    let salt = rand::random();
-    match tokio::task::spawn_blocking(move || CredentialHash::of(&secret, &salt)).await {
-        Ok(hash) => hash,
-        Err(_) => Err(DbError::Statement(sqlx::Error::WorkerCrashed).into()),
-    }
-}
-
-fn record() -> String {
-    hex::encode(rand::random::<[u8; 16]>())
 }

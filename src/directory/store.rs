@@ -1,13 +1,14 @@
 //! The directory's SQL.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, NewProfile, Phone, Role,
-    Sealer, TokenHash, User, UserProfile,
+    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Sealer,
+    TokenHash, User, UserProfile,
 };
 use crate::sip::Transport;
 use crate::vocab::{PhoneId, UnixMillis, UserId};
@@ -32,15 +33,8 @@ fn transport(row: &SqliteRow) -> Result<Transport, DirectoryError> {
     Transport::from_param(&text).ok_or(DirectoryError::Unreadable { what: "transport", fault: text })
 }
 
-/// A unique column that is taken, as the API names it.
-fn taken(error: sqlx::Error, field: &'static str, value: &str) -> DirectoryError {
-    match error.as_database_error() {
-        Some(database) if database.is_unique_violation() => DirectoryError::Taken { field, value: value.to_owned() },
-        _ => error.into(),
-    }
-}
-
-const PHONE: &str = "SELECT phones.*, leases.number AS temporary_number FROM phones \
+const PHONE: &str = "SELECT phones.*, leases.number AS temporary_number, users.user_id AS user_name FROM phones \
+    LEFT JOIN users ON users.id = phones.user \
     LEFT JOIN leases ON leases.phone = phones.id AND leases.cooling_until IS NULL";
 
 fn phone(row: &SqliteRow, lines: Vec<Line>) -> Result<Phone, DirectoryError> {
@@ -52,6 +46,7 @@ fn phone(row: &SqliteRow, lines: Vec<Line>) -> Result<Phone, DirectoryError> {
         model: row.try_get("model")?,
         name: row.try_get("name")?,
         user: optional("user", row.try_get("user")?)?,
+        user_id: row.try_get("user_name")?,
         auth_name: row.try_get("auth_name")?,
         is_managed: row.try_get::<Option<String>, _>("sealed_secret")?.is_some(),
         transport: transport(row)?,
@@ -69,15 +64,15 @@ async fn lines(db: impl SqliteExecutor<'_>, phone: PhoneId) -> Result<Vec<Line>,
         .bind(phone.to_string())
         .fetch_all(db)
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Line {
-                number: word("line number", row.try_get("number")?)?,
-                label: row.try_get("label")?,
-                display: row.try_get("display")?,
-            })
-        })
-        .collect()
+    rows.iter().map(line).collect()
+}
+
+fn line(row: &SqliteRow) -> Result<Line, DirectoryError> {
+    Ok(Line {
+        number: word("line number", row.try_get("number")?)?,
+        label: row.try_get("label")?,
+        display: row.try_get("display")?,
+    })
 }
 
 /// One phone with its lines.
@@ -92,16 +87,27 @@ pub async fn load_phone(db: &mut SqliteConnection, id: PhoneId) -> Result<Option
     }
 }
 
-/// Every phone, newest first.
-pub(super) async fn phones(db: &SqlitePool) -> Result<Vec<Phone>, DirectoryError> {
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(format!("{PHONE} ORDER BY phones.created_at DESC"))).fetch_all(db).await?;
-    let mut phones = Vec::with_capacity(rows.len());
+/// These phones, in this order.
+pub(super) async fn phones(db: &SqlitePool, ids: &[PhoneId]) -> Result<Vec<Phone>, DirectoryError> {
+    let wanted = serde_json::json!(ids).to_string();
+    let mut lines: HashMap<String, Vec<Line>> = HashMap::new();
+    let rows = sqlx::query(
+        "SELECT phone, number, label, display FROM lines WHERE phone IN (SELECT value FROM json_each($1)) ORDER BY position",
+    )
+    .bind(&wanted)
+    .fetch_all(db)
+    .await?;
     for row in &rows {
-        let id = word("phone", row.try_get("id")?)?;
-        phones.push(phone(row, lines(db, id).await?)?);
+        lines.entry(row.try_get("phone")?).or_default().push(line(row)?);
     }
-    Ok(phones)
+    let statement = format!("{PHONE} JOIN json_each($1) AS wanted ON wanted.value = phones.id ORDER BY wanted.key");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(&wanted).fetch_all(db).await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            phone(row, lines.remove(&id).unwrap_or_default())
+        })
+        .collect()
 }
 
 /// Puts a number on a key of a phone.
@@ -187,12 +193,6 @@ fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
     })
 }
 
-/// Every user, by user ID.
-pub(super) async fn users(db: &SqlitePool) -> Result<Vec<User>, DirectoryError> {
-    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{USER} ORDER BY user_id"))).fetch_all(db).await?;
-    rows.iter().map(user).collect()
-}
-
 /// One user and the hash of their PIN, found by one of the columns that name a user.
 pub(super) async fn user_by(
     db: &mut SqliteConnection,
@@ -224,79 +224,18 @@ impl UserColumn {
     }
 }
 
-/// Adds a user.
-pub(super) async fn insert_user(
-    db: &mut SqliteConnection,
-    user: &User,
-    pin: Option<&CredentialHash>,
-    now: UnixMillis,
-) -> Result<(), DirectoryError> {
-    let profile = match &user.profile {
-        Some(name) => Some(named(db, "user_profiles", "profile", name).await?),
-        None => None,
-    };
-    sqlx::query(
-        "INSERT INTO users (id, user_id, self_service_id, name, locale, pin_hash, primary_extension, profile, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(user.id.to_string())
-    .bind(&user.user_id)
-    .bind(user.self_service_id.as_str())
-    .bind(&user.name)
-    .bind(user.locale.as_ref().map(ToString::to_string))
-    .bind(pin.map(CredentialHash::as_stored))
-    .bind(user.primary_extension.as_ref().map(|number| number.as_str()))
-    .bind(profile)
-    .bind(now.get())
-    .execute(db)
-    .await
-    .map_err(|error| {
-        let is_id = error.as_database_error().is_some_and(|error| error.message().contains("self_service_id"));
-        match is_id {
-            true => taken(error, "self_service_id", user.self_service_id.as_str()),
-            false => taken(error, "user_id", &user.user_id),
-        }
-    })?;
-    Ok(())
-}
-
-/// The record of something known by its name.
-async fn named(
-    db: &mut SqliteConnection,
-    table: &'static str,
-    field: &'static str,
-    name: &str,
-) -> Result<String, DirectoryError> {
-    let statement = format!("SELECT id FROM {table} WHERE name = $1");
-    let id = sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).bind(name).fetch_optional(db).await?;
-    id.ok_or_else(|| DirectoryError::Refused {
-        field,
-        fault: format!("there is none named \"{name}\""),
-        remedy: "create it first, or name one that exists",
-    })
-}
-
 const PROFILE: &str = "SELECT user_profiles.*, device_templates.name AS desk_name, line_templates.name AS line_name \
     FROM user_profiles LEFT JOIN device_templates ON device_templates.id = desk_template \
     LEFT JOIN line_templates ON line_templates.id = line_template";
 
 fn profile(row: &SqliteRow) -> Result<UserProfile, DirectoryError> {
     Ok(UserProfile {
-        id: row.try_get("id")?,
         name: row.try_get("name")?,
-        description: row.try_get("description")?,
-        is_default: row.try_get("is_default")?,
         desk_template: row.try_get("desk_name")?,
         line_template: row.try_get("line_name")?,
         allow_provisioning: row.try_get("allow_provisioning")?,
         device_limit: u8::try_from(row.try_get::<i64, _>("device_limit")?).unwrap_or(0),
     })
-}
-
-/// Every profile, by name.
-pub(super) async fn profiles(db: &SqlitePool) -> Result<Vec<UserProfile>, DirectoryError> {
-    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{PROFILE} ORDER BY user_profiles.name"))).fetch_all(db).await?;
-    rows.iter().map(profile).collect()
 }
 
 /// The profile that applies to a user: their own, or the system's default.
@@ -307,82 +246,6 @@ pub(super) async fn profile_of(db: &mut SqliteConnection, user: UserId) -> Resul
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(user.to_string()).fetch_optional(db).await?;
     row.as_ref().map(profile).transpose()
-}
-
-/// Adds a profile; a new system default takes the place of the old one.
-pub(super) async fn insert_profile(
-    db: &mut SqliteConnection,
-    id: &str,
-    profile: &NewProfile,
-) -> Result<(), DirectoryError> {
-    let desk = match &profile.desk_template {
-        Some(name) => Some(named(db, "device_templates", "desk_template", name).await?),
-        None => None,
-    };
-    let line = match &profile.line_template {
-        Some(name) => Some(named(db, "line_templates", "line_template", name).await?),
-        None => None,
-    };
-    if profile.is_default {
-        sqlx::query("UPDATE user_profiles SET is_default = 0").execute(&mut *db).await?;
-    }
-    sqlx::query(
-        "INSERT INTO user_profiles \
-         (id, name, description, is_default, desk_template, line_template, allow_provisioning, device_limit) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(id)
-    .bind(&profile.name)
-    .bind(&profile.description)
-    .bind(profile.is_default)
-    .bind(desk)
-    .bind(line)
-    .bind(profile.allow_provisioning)
-    .bind(i64::from(profile.device_limit))
-    .execute(db)
-    .await
-    .map_err(|error| taken(error, "name", &profile.name))?;
-    Ok(())
-}
-
-/// Adds a universal device template.
-pub(super) async fn insert_device_template(
-    db: &mut SqliteConnection,
-    id: &str,
-    template: &DeviceTemplate,
-) -> Result<(), DirectoryError> {
-    sqlx::query(
-        "INSERT INTO device_templates (id, name, description, phone_name, transport, settings) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(id)
-    .bind(&template.name)
-    .bind(&template.description)
-    .bind(&template.phone_name)
-    .bind(template.transport.as_param())
-    .bind(serde_json::Value::Object(template.settings.clone()).to_string())
-    .execute(db)
-    .await
-    .map_err(|error| taken(error, "name", &template.name))?;
-    Ok(())
-}
-
-/// Adds a universal line template.
-pub(super) async fn insert_line_template(
-    db: &mut SqliteConnection,
-    id: &str,
-    template: &LineTemplate,
-) -> Result<(), DirectoryError> {
-    sqlx::query("INSERT INTO line_templates (id, name, description, label, display) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id)
-        .bind(&template.name)
-        .bind(&template.description)
-        .bind(&template.label)
-        .bind(&template.display)
-        .execute(db)
-        .await
-        .map_err(|error| taken(error, "name", &template.name))?;
-    Ok(())
 }
 
 /// A device template and its record, by name or by record.
@@ -399,7 +262,7 @@ pub(super) async fn device_template(
         let settings = serde_json::from_str(&settings)
             .map_err(|fault| DirectoryError::Unreadable { what: "device template", fault: fault.to_string() })?;
         let template = DeviceTemplate {
-            name: row.try_get("name")?,
+            name: word("template name", row.try_get("name")?)?,
             description: row.try_get("description")?,
             phone_name: row.try_get("phone_name")?,
             transport: transport(&row)?,
@@ -418,7 +281,7 @@ pub(super) async fn line_template(
     let row = sqlx::query("SELECT * FROM line_templates WHERE name = $1").bind(name).fetch_optional(db).await?;
     row.map(|row| {
         Ok(LineTemplate {
-            name: row.try_get("name")?,
+            name: word("template name", row.try_get("name")?)?,
             description: row.try_get("description")?,
             label: row.try_get("label")?,
             display: row.try_get("display")?,
@@ -435,27 +298,22 @@ pub(super) async fn phones_of(db: &mut SqliteConnection, user: UserId) -> Result
         .await?)
 }
 
-/// Adds a token.
-pub(super) async fn insert_token(
-    db: &mut SqliteConnection,
+/// Who bears a token; `None` if it is none, or no longer.
+pub(super) async fn bearer(
+    db: &SqlitePool,
     hash: &TokenHash,
-    name: &str,
     now: UnixMillis,
-) -> Result<(), DirectoryError> {
-    sqlx::query("INSERT INTO tokens (hash, name, role, created_at) VALUES ($1, $2, 'administer', $3)")
-        .bind(hash.as_str())
-        .bind(name)
-        .bind(now.get())
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// What a token may do; `None` if there is no such token.
-pub(super) async fn token_role(db: &SqlitePool, hash: &TokenHash) -> Result<Option<Role>, DirectoryError> {
-    let role: Option<String> =
-        sqlx::query_scalar("SELECT role FROM tokens WHERE hash = $1").bind(hash.as_str()).fetch_optional(db).await?;
-    Ok(role.and_then(|role| role.parse().ok()))
+) -> Result<Option<Bearer>, DirectoryError> {
+    let row =
+        sqlx::query("SELECT id, name, role FROM tokens WHERE hash = $1 AND (expires_at IS NULL OR expires_at > $2)")
+            .bind(hash.as_str())
+            .bind(now.get())
+            .fetch_optional(db)
+            .await?;
+    let Some(row) = row else { return Ok(None) };
+    let role = row.try_get::<String, _>("role")?.parse().ok();
+    let (token, name) = (row.try_get("id")?, row.try_get("name")?);
+    Ok(role.map(|role| Bearer { token, name, role }))
 }
 
 /// How many tokens there are.
@@ -483,13 +341,14 @@ pub async fn record_event(
 
 /// What operators should know of, the newest first, at most `most`.
 pub(super) async fn events(db: &SqlitePool, most: u32) -> Result<Vec<Event>, DirectoryError> {
-    let rows = sqlx::query("SELECT at, severity, kind, detail FROM events ORDER BY id DESC LIMIT $1")
+    let rows = sqlx::query("SELECT id, at, severity, kind, detail FROM events ORDER BY id DESC LIMIT $1")
         .bind(i64::from(most))
         .fetch_all(db)
         .await?;
     rows.iter()
         .map(|row| {
             Ok(Event {
+                id: row.try_get("id")?,
                 at: UnixMillis::new(row.try_get("at")?),
                 severity: row.try_get("severity")?,
                 kind: row.try_get("kind")?,

@@ -23,7 +23,7 @@ pub use claim::{Claim, ClaimVerdict, Next};
 pub use configuration::check_template;
 pub use ending::{EnrolmentEnding, Step};
 pub use fetch::{Fetch, FetchRequest};
-pub use record::{Enrolment, TimelineStep};
+pub use record::{Enrolment, EnrolmentRows, TimelineStep};
 pub use rules::Refusal;
 pub use service::{Completed, Enrolments, Foundations};
 pub use settings::{AuthenticationMode, EnrolmentSettings, LockoutSettings, PhoneDefaults};

@@ -1,12 +1,14 @@
 //! An enrolment as it is kept and shown.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Step;
+use crate::directory::{Column, ColumnKind, Kind, Table};
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis, UserId};
 
 /// A phone's way from its box to its user.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Enrolment {
     /// Names it.
     pub id: EnrolmentId,
@@ -29,7 +31,7 @@ pub struct Enrolment {
 }
 
 /// One thing that happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TimelineStep {
     /// When.
     pub at: UnixMillis,
@@ -39,6 +41,39 @@ pub struct TimelineStep {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
+
+/// An enrolment of a list.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EnrolmentRow {
+    /// Names the record.
+    pub id: EnrolmentId,
+}
+
+/// Enrolments as lists know them.
+#[derive(Debug)]
+pub struct EnrolmentRows;
+
+impl Kind for EnrolmentRows {
+    const TABLE: &'static Table = &ENROLMENTS;
+    type Draft = EnrolmentRow;
+    type View = EnrolmentRow;
+}
+
+static ENROLMENTS: Table = Table {
+    name: "enrolments",
+    what: "enrolment",
+    key: "id",
+    sort: "-created_at",
+    columns: &[
+        Column::read_only("phone", ColumnKind::Text),
+        Column::read_only("user", ColumnKind::Text),
+        Column::read_only("language", ColumnKind::Text),
+        Column::read_only("ending", ColumnKind::Text),
+        Column::read_only("started_at", ColumnKind::Instant),
+        Column::read_only("ended_at", ColumnKind::Instant),
+    ],
+    usages: &[],
+};
 
 /// Puts steps in the order they happened, given in the order of (when they happened, when they were noted): within one
 /// millisecond, what can only follow another follows it.

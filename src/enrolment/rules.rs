@@ -88,10 +88,7 @@ mod tests {
 
     fn profile() -> UserProfile {
         UserProfile {
-            id: "p".to_owned(),
             name: "Standard".to_owned(),
-            description: String::new(),
-            is_default: true,
             desk_template: Some("Desk".to_owned()),
             line_template: None,
             allow_provisioning: true,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::record::Enrolment;
+use super::record::{Enrolment, EnrolmentRows};
 use super::settings::EnrolmentSettings;
 use super::turns::Turns;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::{Account, CredentialHash, Directory, Phone, PhoneState};
+use crate::directory::{Account, CredentialHash, Directory, Listing, Page, Phone, PhoneState};
 use crate::locale::Words;
 use crate::provisioning::Templates;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
@@ -97,9 +97,14 @@ impl Enrolments {
         self.directory.accounts().of(phone)
     }
 
-    /// The newest enrolments, at most `most`.
-    pub async fn list(&self, most: u32) -> Result<Vec<Enrolment>, EnrolmentError> {
-        store::enrolments(self.directory.db().reader(), most).await
+    /// A page of enrolments.
+    pub async fn list(&self, listing: &Listing) -> Result<Page<Enrolment>, EnrolmentError> {
+        let Page { items, next, total } = self.directory.list::<EnrolmentRows>(listing).await?;
+        let mut found = Vec::with_capacity(items.len());
+        for row in items {
+            found.extend(self.get(row.id).await?);
+        }
+        Ok(Page { items: found, next, total })
     }
 
     /// One enrolment.

@@ -19,8 +19,7 @@ pub fn router(door: AdminDoor) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(figures))
-        .nest("/api/v1", api::router(door.clone()))
-        .fallback_service(api::elsewhere(door.clone()))
+        .merge(api::router(door.clone()))
         .with_state(door)
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::rates::Rates;
 use crate::cti::Switchboard;
 use crate::directory::Directory;
 use crate::enrolment::Enrolments;
@@ -26,6 +27,8 @@ pub struct AdminDoor {
     pub locales: Locales,
     /// The figures.
     pub metrics: PrometheusHandle,
+    /// How often everybody has asked of late.
+    pub rates: Arc<Rates>,
     /// False while the server starts or drains.
     pub is_ready: Arc<AtomicBool>,
 }

@@ -6,8 +6,11 @@ mod admin;
 mod api;
 mod door;
 mod handset;
+mod language;
 mod problem;
+mod rates;
 
 pub use admin::router as admin_router;
 pub use door::AdminDoor;
 pub use handset::{ConnectionLimits, HandsetDoor, router as handset_router, serve as serve_handsets};
+pub use rates::Rates;

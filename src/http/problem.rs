@@ -1,84 +1,233 @@
 //! Errors as RFC 9457 problems.
 
+use aide::OperationOutput;
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::language::Reader;
 use crate::directory::DirectoryError;
 use crate::enrolment::EnrolmentError;
+use crate::locale::{Value, Words};
+
+/// The media type of a problem.
+pub const PROBLEM: &str = "application/problem+json";
 
 /// An error to be shown: what it is, which field, what is wrong with it and what to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
+    /// Names it in `type`, and in the words of the reader's language.
+    code: &'static str,
     title: &'static str,
     detail: String,
-    field: Option<&'static str>,
+    field: Option<String>,
+    retry_after: Option<u32>,
+    /// What the words of other languages need.
+    arguments: Vec<(&'static str, String)>,
+}
+
+/// A problem as it is sent (RFC 9457).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemDocument {
+    /// What kind of problem it is: `urn:tsunagu:problem:` and a code.
+    r#type: String,
+    /// The kind in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong, and what to do.
+    detail: String,
+    /// The field or parameter that is wrong.
+    field: Option<String>,
 }
 
 impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), field: None, retry_after: None, arguments: Vec::new() }
+    }
+
+    fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.arguments.push((name, value.into()));
+        self
+    }
+
     /// 401: no token, or one that is worth nothing.
     pub fn unauthorized() -> Self {
-        let detail = "give a valid token in the header Authorization: Bearer …".to_owned();
-        Self { status: StatusCode::UNAUTHORIZED, title: "Not authorized", detail, field: None }
+        let detail = "give a valid token in the header Authorization: Bearer …";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorized", detail)
+    }
+
+    /// 403: the token's role does not reach so far.
+    pub fn forbidden(needed: &'static str) -> Self {
+        let detail = format!("this takes a token that may {needed}; ask an administrator for one");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail).with("needed", needed)
     }
 
     /// 404.
     pub fn not_found(what: &'static str) -> Self {
         let detail = format!("there is no such {what}");
-        Self { status: StatusCode::NOT_FOUND, title: "Not found", detail, field: None }
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail).with("what", what)
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        let detail = "this can't be done here; the header Allow says what can";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not possible here", detail)
     }
 
     /// 400: the request can't be read.
-    pub fn unreadable(detail: String) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, title: "Unreadable request", detail, field: None }
+    pub fn unreadable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable", "Unreadable request", detail)
     }
 
-    /// 422: a field's value can't be taken.
-    pub fn refused(field: &'static str, detail: String) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, title: "Not acceptable", detail, field: Some(field) }
+    /// 400: a header or parameter can't be taken.
+    pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "parameter", "Parameter not acceptable", detail).at(name)
+    }
+
+    /// 415: the body is of a kind that is not taken.
+    pub fn unsupported(detail: &'static str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", "Unsupported body", detail)
+    }
+
+    /// 413.
+    pub fn too_large() -> Self {
+        let detail = "the body is larger than 2 MiB; send less at once";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
+    }
+
+    /// 409: the idempotency key belongs to another request, or to one whose outcome is not known yet.
+    pub fn key_in_use(detail: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, "idempotency-key", "Idempotency key in use", detail).at("Idempotency-Key")
+    }
+
+    /// 429.
+    pub fn too_many(seconds: u32) -> Self {
+        let detail = format!("too many requests; try again in {seconds} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many requests", detail);
+        Self { retry_after: Some(seconds), ..problem.with("seconds", seconds.to_string()) }
     }
 
     fn failed(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "a request failed");
-        let detail = "the server could not do this now; its log says why".to_owned();
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, title: "Not now", detail, field: None }
+        let detail = "the server could not do this now; its log says why";
+        Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "failed", "Not now", detail) }
+    }
+
+    /// What a value that has the wrong form was meant to be: a fault starts with it, as in "directory number: …".
+    fn kind_of_value(&self) -> Option<String> {
+        let (_, fault) = self.arguments.iter().find(|(name, _)| *name == "fault")?;
+        let (kind, _) = fault.split_once(": ")?;
+        let is_word = kind.bytes().all(|octet| octet.is_ascii_alphabetic() || matches!(octet, b' ' | b'-'));
+        is_word.then(|| kind.to_ascii_lowercase().replace(' ', "-"))
+    }
+
+    /// In the words of a reader's language; English is what stands in the code.
+    fn document(&self, words: Option<&Words>) -> ProblemDocument {
+        let mut arguments: Vec<(&str, Value<'_>)> =
+            self.arguments.iter().map(|(name, value)| (*name, value.as_str().into())).collect();
+        if let Some(field) = &self.field {
+            arguments.push(("field", field.as_str().into()));
+        }
+        let say = |what: &str, english: &str| {
+            let exactly = self.kind_of_value().map(|kind| format!("problem-{what}-{}-{kind}", self.code));
+            let ids = exactly.into_iter().chain([format!("problem-{what}-{}", self.code)]);
+            let said = words.and_then(|words| ids.into_iter().find_map(|id| words.find(&id, &arguments)));
+            said.unwrap_or_else(|| english.to_owned())
+        };
+        ProblemDocument {
+            r#type: format!("urn:tsunagu:problem:{}", self.code),
+            title: say("title", self.title),
+            status: self.status.as_u16(),
+            detail: say("detail", &self.detail),
+            field: self.field.clone(),
+        }
     }
 }
 
 impl From<DirectoryError> for Problem {
     fn from(error: DirectoryError) -> Self {
-        let (status, title, field) = match &error {
-            DirectoryError::Taken { field, .. } => (StatusCode::CONFLICT, "Already used", *field),
-            DirectoryError::Refused { field, .. } => (StatusCode::UNPROCESSABLE_ENTITY, "Not acceptable", *field),
-            DirectoryError::Db(_) | DirectoryError::Unreadable { .. } => return Self::failed(&error),
-        };
-        Self { status, title, detail: error.to_string(), field: Some(field) }
+        let detail = error.to_string();
+        match error {
+            DirectoryError::Taken { field, value } => {
+                Self::new(StatusCode::CONFLICT, "taken", "Already used", detail).at(field).with("value", value)
+            }
+            DirectoryError::Refused { field, code, fault, .. } => {
+                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, "Not acceptable", detail);
+                problem.at(field).with("fault", fault)
+            }
+            DirectoryError::NotFound { what } => Self::not_found(what),
+            DirectoryError::Outdated { what } => {
+                let problem = Self::new(StatusCode::PRECONDITION_FAILED, "outdated", "Changed meanwhile", detail);
+                problem.with("what", what)
+            }
+            DirectoryError::InUse { what, by, names } => Self::new(StatusCode::CONFLICT, "in-use", "In use", detail)
+                .with("what", what)
+                .with("by", by)
+                .with("names", names.join(", ")),
+            DirectoryError::Listing(error) => Self::parameter(&error.parameter, detail),
+            DirectoryError::Db(_) | DirectoryError::Unreadable { .. } => Self::failed(&error),
+        }
     }
 }
 
 impl From<EnrolmentError> for Problem {
     fn from(error: EnrolmentError) -> Self {
-        Self::failed(&error)
+        match error {
+            EnrolmentError::Directory(error) => error.into(),
+            error => Self::failed(&error),
+        }
     }
+}
+
+/// What refusals a path may give, the document says path by path.
+impl OperationOutput for Problem {
+    type Inner = ProblemDocument;
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "field": self.field,
-        });
-        let mut response = (self.status, Json(body)).into_response();
-        let kind = header::HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        let mut response = answer(self.status, &self.document(None));
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(self);
         response
     }
+}
+
+fn answer(status: StatusCode, document: &ProblemDocument) -> Response {
+    let mut response = (status, Json(document)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+    response
+}
+
+/// Says problems in the reader's language.
+pub async fn in_words(Reader(words): Reader, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let Some(problem) = response.extensions().get::<Problem>() else { return response };
+    let mut said = answer(problem.status, &problem.document(Some(&words)));
+    for name in [header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
+        if let Some(value) = response.headers().get(&name) {
+            said.headers_mut().insert(name, value.clone());
+        }
+    }
+    if let Ok(language) = HeaderValue::from_str(&words.language().to_string()) {
+        said.headers_mut().insert(header::CONTENT_LANGUAGE, language);
+    }
+    said
 }

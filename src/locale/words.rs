@@ -77,6 +77,11 @@ impl Words {
         text
     }
 
+    /// Message `id` in words, if a language of the chain has it.
+    pub fn find(&self, id: &str, args: &[(&str, Value<'_>)]) -> Option<String> {
+        self.knows(id).then(|| self.say(id, args))
+    }
+
     /// Whether a language of the chain has message `id`.
     pub fn knows(&self, id: &str) -> bool {
         self.chain.iter().any(|bundle| bundle.messages().contains(id))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RegistrarError, store};
@@ -65,7 +66,7 @@ impl NumberRange {
 }
 
 /// Settings of auto-registration.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AutoRegistrationSettings {
     /// On or off.
@@ -77,6 +78,7 @@ pub struct AutoRegistrationSettings {
     /// The universal device template of phones nobody has claimed; empty for none.
     pub device_template: String,
     /// Networks unknown phones may come from.
+    #[schemars(with = "Vec<String>")]
     pub networks: Vec<IpNet>,
     /// Seconds a phone may stay unseen before its number goes back.
     pub lease_seconds: u64,
@@ -183,7 +185,7 @@ impl Refusal {
 }
 
 /// How many temporary numbers are left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct PoolLevel {
     /// All of them.
     pub total: u64,

@@ -76,6 +76,11 @@ identifier!(
     "enrolment"
 );
 identifier!(
+    /// One record of the directory: a profile, a template, a route point and their like.
+    RecordId,
+    "record"
+);
+identifier!(
     /// One call this server answered or placed (not the SIP Call-ID).
     CallId,
     "call"

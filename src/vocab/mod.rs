@@ -6,14 +6,17 @@
 mod id;
 mod language;
 mod mac;
+mod name;
 mod number;
 mod prompt;
+mod schema;
 mod secret;
 mod time;
 
-pub use id::{CallId, EnrolmentId, PhoneId, UserId};
+pub use id::{CallId, EnrolmentId, PhoneId, RecordId, UserId};
 pub use language::Language;
 pub use mac::MacAddress;
+pub use name::Name;
 pub use number::{AuthenticationCode, DirectoryNumber, SelfServiceId};
 pub use prompt::PromptId;
 pub use secret::Secret;

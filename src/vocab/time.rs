@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::VocabError;
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct UnixMillis(i64);
@@ -53,6 +55,24 @@ impl fmt::Display for UnixMillis {
 impl serde::Serialize for UnixMillis {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl std::str::FromStr for UnixMillis {
+    type Err = VocabError;
+
+    fn from_str(text: &str) -> Result<Self, VocabError> {
+        text.parse::<jiff::Timestamp>().map(|instant| Self(instant.as_millisecond())).map_err(|_| VocabError {
+            what: "instant",
+            fault: "not an instant",
+            remedy: "write it as RFC 3339 has it, such as 2026-11-01T08:30:00Z",
+        })
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for UnixMillis {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
+use serde_json::json;
 use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
-use tsunagu::directory::{DeviceTemplate, NewProfile, NewUser};
+use tsunagu::directory::{Actor, DeviceTemplates, Kind, Listing, Phones, UserProfiles, Users, read_draft};
 use tsunagu::enrolment::{Claim, ClaimVerdict};
-use tsunagu::sip::Transport;
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
 
 use crate::support::http;
@@ -48,36 +48,21 @@ impl House {
     }
 
     async fn fill(&self) {
-        let directory = &self.running.directory;
-        let template = DeviceTemplate {
-            name: "Desk phone".to_owned(),
-            description: String::new(),
-            phone_name: "{model} {user_name}".to_owned(),
-            transport: Transport::default(),
-            settings: serde_json::Map::new(),
-        };
-        directory.add_device_template(&template).await.unwrap();
-        let profile = NewProfile {
-            name: "Everybody".to_owned(),
-            description: String::new(),
-            is_default: true,
-            desk_template: Some("Desk phone".to_owned()),
-            line_template: None,
-            allow_provisioning: true,
-            device_limit: 3,
-        };
-        directory.add_profile(&profile).await.unwrap();
+        let (directory, actor, now) = (&self.running.directory, Actor::system("test"), UnixMillis::now());
+        let template = json!({ "name": "Desk phone", "phone_name": "{model} {user_name}" });
+        directory.create::<DeviceTemplates>(read_draft(template).unwrap(), &actor, now).await.unwrap();
+        let profile = json!({
+            "name": "Everybody",
+            "is_default": true,
+            "desk_template": "Desk phone",
+            "allow_provisioning": true,
+            "device_limit": 3,
+        });
+        directory.create::<UserProfiles>(read_draft(profile).unwrap(), &actor, now).await.unwrap();
         for number in 1001..=1000 + USERS {
-            let user = NewUser {
-                user_id: format!("user{number}"),
-                self_service_id: None,
-                name: None,
-                locale: None,
-                pin: Some(Secret::from(PIN.to_owned())),
-                primary_extension: number.to_string().parse().ok(),
-                profile: None,
-            };
-            directory.add_user(user, UnixMillis::now()).await.unwrap();
+            let extension = number.to_string();
+            let user = json!({ "user_id": format!("user{number}"), "pin": PIN, "primary_extension": extension });
+            directory.create::<Users>(read_draft(user).unwrap(), &actor, now).await.unwrap();
         }
     }
 
@@ -96,8 +81,9 @@ impl House {
 
     /// The phone that authenticates as this.
     pub async fn phone_named(&self, auth_name: &str) -> PhoneId {
-        let phones = self.running.directory.phones().await.unwrap();
-        phones.iter().find(|phone| phone.auth_name == auth_name).unwrap().id
+        let query = [("auth_name".to_owned(), auth_name.to_owned())];
+        let listing = Listing::parse(Phones::TABLE, &query).unwrap();
+        self.running.directory.phones(&listing).await.unwrap().items[0].id
     }
 
     /// A new phone in quarantine.

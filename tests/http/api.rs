@@ -5,9 +5,26 @@ use serde_json::json;
 use crate::support::http::{Answer, get, post};
 use crate::support::server::{Server, USERS};
 
-/// Every path of the API that can be read.
-const PATHS: [&str; 7] =
-    ["/users", "/user-profiles", "/phones", "/auto-registration", "/enrolments", "/calls", "/events"];
+/// Paths of the API that can be read.
+const PATHS: [&str; 17] = [
+    "/users",
+    "/user-profiles",
+    "/device-templates",
+    "/line-templates",
+    "/feature-group-templates",
+    "/directory-numbers",
+    "/number-pools",
+    "/route-points",
+    "/application-users",
+    "/tokens",
+    "/audit",
+    "/phones",
+    "/auto-registration",
+    "/enrolments",
+    "/calls",
+    "/events",
+    "/users/sato",
+];
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("", |value| value.to_str().unwrap())
@@ -56,7 +73,7 @@ fn the_api_opens_to_a_token_and_to_nothing_else() {
         token.clone(),
     ];
     // What isn't there looks to strangers as what is.
-    for path in PATHS.iter().chain(&["/phones/0", "/enrolments/0", "/nothing", "/users/", "/", ""]) {
+    for path in ["/users", "/phones/0", "/audit", "/nothing", "/users/", "/", ""] {
         for credential in &credentials {
             let answer = get(&url(path), &[("Authorization", credential)]).unwrap();
             problem(&answer, 401);
@@ -64,38 +81,51 @@ fn the_api_opens_to_a_token_and_to_nothing_else() {
         }
         problem(&get(&url(path), &[]).unwrap(), 401);
     }
+    problem(&server.admin_get("/api/v1/nowhere"), 404);
     let user = json!({ "user_id": "intruder", "primary_extension": "1999" });
     problem(&post(&url("/users"), &[], &user).unwrap(), 401);
     for path in PATHS {
         assert_eq!(server.admin_get(&format!("/api/v1{path}")).status, 200);
     }
     assert!(!server.admin_get("/api/v1/users").body.contains("intruder"));
+    // Who goes on without a good token has to wait, and nobody else does.
+    let refused = (0..1000).find(|_| get(&url("/users"), &[]).unwrap().status == 429);
+    assert!(refused.is_some());
+    assert_eq!(server.admin_get("/api/v1/users").status, 200);
     // The token is kept as a hash, and shown once.
     let database = std::fs::read(server.data_dir().join("tsunagu.db")).unwrap();
     assert!(!database.windows(token.len()).any(|window| window == token.as_bytes()));
     assert_eq!(server.output().matches(token.as_str()).count(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_a_role_nobody_knows_opens_nothing() {
+#[test]
+fn a_role_reaches_as_far_as_it_says() {
     let server = Server::start("");
-    let token = tsunagu::vocab::Secret::from("of-another-role".to_owned());
-    let file = format!("sqlite://{}", server.data_dir().join("tsunagu.db").display());
-    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-    sqlx::query("INSERT INTO tokens (hash, name, role, created_at) VALUES ($1, 'other', 'something-else', 0)")
-        .bind(tsunagu::directory::TokenHash::of(&token).as_str())
-        .execute(&pool)
-        .await
-        .unwrap();
-    pool.close().await;
+    let bearer = |role: &str| {
+        let made = server.api_post("/tokens", &json!({ "name": role, "role": role }));
+        assert_eq!(made.status, 201, "{made:?}");
+        format!("Bearer {}", made.json()["token"].as_str().unwrap())
+    };
+    let user = json!({ "user_id": "intruder", "primary_extension": "1999" });
     let url = |path: &str| format!("http://{}/api/v1{path}", server.admin);
-    let header = [("Authorization", "Bearer of-another-role")];
-    for path in PATHS {
-        let answer = get(&url(path), &header).unwrap();
-        assert!(answer.status >= 400, "{path}: {answer:?}");
+    // Role, and the answers to looking, to running the service and to changing the directory.
+    for (role, looks, runs, changes) in
+        [("view", 200, 403, 403), ("operate", 200, 404, 403), ("administer", 200, 404, 422), ("cti", 403, 403, 403)]
+    {
+        let bearer = bearer(role);
+        let header = [("Authorization", bearer.as_str())];
+        for path in PATHS {
+            assert_eq!(get(&url(path), &header).unwrap().status, looks, "{role} {path}");
+        }
+        let pushed = post(&url("/phones/0/push"), &header, &json!({})).unwrap();
+        assert_eq!(pushed.status, runs, "{role}: {pushed:?}");
+        let unnamed = json!({ "primary_extension": "1999" });
+        assert_eq!(post(&url("/users"), &header, &unnamed).unwrap().status, changes, "{role}");
+        if changes == 403 {
+            problem(&post(&url("/users"), &header, &user).unwrap(), 403);
+        }
     }
-    let answer = post(&url("/users"), &header, &json!({ "user_id": "intruder", "primary_extension": "1999" })).unwrap();
-    assert!(answer.status >= 400 && !server.admin_get("/api/v1/users").body.contains("intruder"), "{answer:?}");
+    assert!(!server.admin_get("/api/v1/users").body.contains("intruder"));
 }
 
 #[test]

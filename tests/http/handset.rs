@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use tsunagu::directory::{Kind, Listing};
+use tsunagu::enrolment::EnrolmentRows;
 use tsunagu::phone::SipTransport;
 use tsunagu::vocab::UnixMillis;
 
@@ -45,8 +47,8 @@ pub async fn enrol(house: &House) -> Enrolled {
     handset.phone.register().await.unwrap();
     // What the registrar knows reaches the enrolment a moment later.
     for _ in 0..100 {
-        let enrolments = house.running.enrolments.list(10).await.unwrap();
-        if enrolments[0].ending.as_deref() == Some("complete") {
+        let enrolments = house.running.enrolments.list(&Listing::all(EnrolmentRows::TABLE)).await.unwrap();
+        if enrolments.items[0].ending.as_deref() == Some("complete") {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

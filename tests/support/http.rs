@@ -48,3 +48,16 @@ pub fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer,
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     answer(request.send(body.to_string()))
 }
+
+/// PATCH with a JSON merge patch and these headers. `Err` if nobody answers.
+pub fn patch(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer, ureq::Error> {
+    let request = agent().patch(url).header("Content-Type", "application/merge-patch+json");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    answer(request.send(body.to_string()))
+}
+
+/// DELETE with these headers. `Err` if nobody answers.
+pub fn delete(url: &str, headers: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
+    let request = headers.iter().fold(agent().delete(url), |request, (name, value)| request.header(*name, *value));
+    answer(request.call())
+}

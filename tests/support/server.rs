@@ -158,11 +158,21 @@ impl Server {
         std::fs::read_to_string(self.output_file()).unwrap_or_default()
     }
 
-    /// GET of the API's `/api/v1{path}`, which must succeed.
+    /// GET of the API's `/api/v1{path}`, which must succeed. Of a list, what is on all of its pages.
     pub fn api_get(&self, path: &str) -> Value {
-        let answer = self.admin_get(&format!("/api/v1{path}"));
-        assert_eq!(answer.status, 200, "GET {path}: {answer:?}");
-        answer.json()
+        let mut items = Vec::new();
+        let mut place = path.to_owned();
+        loop {
+            let answer = self.admin_get(&format!("/api/v1{place}"));
+            assert_eq!(answer.status, 200, "GET {place}: {answer:?}");
+            let body = answer.json();
+            let Some(page) = body["items"].as_array() else { return body };
+            items.extend(page.iter().cloned());
+            match body["next"].as_str() {
+                Some(cursor) => place = format!("{path}?cursor={cursor}"),
+                None => return Value::Array(items),
+            }
+        }
     }
 
     /// POST to the API's `/api/v1{path}`, whatever comes of it.

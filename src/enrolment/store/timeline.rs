@@ -168,20 +168,6 @@ async fn steps_of(db: &SqlitePool, enrolment: &str) -> Result<Vec<TimelineStep>,
     Ok(steps)
 }
 
-/// Enrolments, the newest first, at most `most`.
-pub(in crate::enrolment) async fn enrolments(db: &SqlitePool, most: u32) -> Result<Vec<Enrolment>, EnrolmentError> {
-    let rows = sqlx::query("SELECT * FROM enrolments ORDER BY started_at DESC, id DESC LIMIT $1")
-        .bind(i64::from(most))
-        .fetch_all(db)
-        .await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let id: String = row.try_get("id")?;
-        found.push(enrolment(row, steps_of(db, &id).await?)?);
-    }
-    Ok(found)
-}
-
 /// One enrolment.
 pub(in crate::enrolment) async fn enrolment_by_id(
     db: &SqlitePool,
@@ -234,6 +220,5 @@ mod tests {
         transaction.commit().await.unwrap();
         let expected = ["bound", "not-notified", "notified", "fetched-again", "registered-again", "complete"];
         assert_eq!(names(&db, enrolment).await, expected);
-        assert_eq!(enrolments(db.reader(), 9).await.unwrap().len(), 1);
     }
 }

@@ -1,25 +1,29 @@
 //! `/enrolments`
 
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::enrolment::Enrolment;
+use super::document::{Named, documented};
+use super::listing::Asked;
+use crate::directory::Page;
+use crate::enrolment::{Enrolment, EnrolmentRows};
 use crate::http::door::AdminDoor;
+use crate::http::language::Reader;
 use crate::http::problem::Problem;
-use crate::locale::{Words, negotiate};
-use crate::vocab::Language;
-
-/// Most enrolments in one list.
-const MOST: u32 = 500;
+use crate::locale::Words;
 
 /// An enrolment, and in the reader's language how it ended and what to do.
-#[derive(Serialize)]
-pub struct EnrolmentView {
+#[derive(Serialize, JsonSchema)]
+struct EnrolmentView {
     #[serde(flatten)]
     enrolment: Enrolment,
+    /// How it ended, in words.
     ending_text: Option<String>,
+    /// What to do.
     remedy: Option<String>,
 }
 
@@ -31,27 +35,34 @@ impl EnrolmentView {
     }
 }
 
-/// The newest enrolments with their timelines.
-pub async fn list(State(door): State<AdminDoor>, headers: HeaderMap) -> Result<Json<Vec<EnrolmentView>>, Problem> {
-    let words = words(&door, &headers);
-    let enrolments = door.enrolments.list(MOST).await?;
-    Ok(Json(enrolments.into_iter().map(|enrolment| EnrolmentView::of(enrolment, &words)).collect()))
+/// The paths of enrolments.
+pub fn router() -> ApiRouter<AdminDoor> {
+    ApiRouter::new()
+        .api_route("/enrolments", get_with(list, |op| documented(op, "enrolments", "List enrolments", &[400])))
+        .api_route(
+            "/enrolments/{name}",
+            get_with(show, |op| documented(op, "enrolments", "Show an enrolment", &[400, 404])),
+        )
+}
+
+/// Enrolments with their timelines.
+async fn list(
+    State(door): State<AdminDoor>,
+    Reader(words): Reader,
+    asked: Asked<EnrolmentRows>,
+) -> Result<Json<Page<EnrolmentView>>, Problem> {
+    let Page { items, next, total } = door.enrolments.list(&asked.0).await?;
+    let items = items.into_iter().map(|enrolment| EnrolmentView::of(enrolment, &words)).collect();
+    Ok(Json(Page { items, next, total }))
 }
 
 /// One enrolment.
-pub async fn show(
+async fn show(
     State(door): State<AdminDoor>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    Reader(words): Reader,
+    Named(id): Named,
 ) -> Result<Json<EnrolmentView>, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found("enrolment"))?;
     let enrolment = door.enrolments.get(id).await?.ok_or_else(|| Problem::not_found("enrolment"))?;
-    Ok(Json(EnrolmentView::of(enrolment, &words(&door, &headers))))
-}
-
-/// The words of the language the reader prefers, as Accept-Language has them in order.
-fn words(door: &AdminDoor, headers: &HeaderMap) -> Words {
-    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wanted: Vec<&str> = wanted.split(',').filter_map(|tag| tag.split(';').next()).map(str::trim).collect();
-    door.locales.words(&negotiate(&wanted, &door.locales.languages(), &Language::ENGLISH))
+    Ok(Json(EnrolmentView::of(enrolment, &words)))
 }

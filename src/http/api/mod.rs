@@ -1,59 +1,66 @@
-//! The API under `/api/v1`.
+//! The API under `/api/v1/`. Every path needs a token but those of its document.
 
+mod caller;
 mod calls;
+mod collection;
+mod directory;
+mod document;
 mod enrolments;
 mod events;
+mod exchange;
+mod idempotency;
+mod listing;
 mod phones;
-mod profiles;
-mod users;
+mod tokens;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header;
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use aide::axum::ApiRouter;
+use axum::response::Html;
 use axum::routing::get;
+use axum::{Router, middleware};
 
+use self::caller::{Needs, authorize, require};
+use self::collection::{collection, read_only};
 use super::door::AdminDoor;
-use super::problem::Problem;
-use crate::vocab::Secret;
+use super::problem::{self, Problem};
+use crate::directory::{
+    ApplicationUsers, Audit, DeviceTemplates, DirectoryNumbers, FeatureGroupTemplates, LineTemplates, NumberPools,
+    RoutePoints, UserProfiles, Users,
+};
 
-/// Every path of the API; each needs a token.
+/// Every path of the API.
 pub fn router(door: AdminDoor) -> Router<AdminDoor> {
+    let kept = ApiRouter::new()
+        .merge(collection::<Users>())
+        .merge(collection::<UserProfiles>())
+        .merge(collection::<DeviceTemplates>())
+        .merge(collection::<LineTemplates>())
+        .merge(collection::<FeatureGroupTemplates>())
+        .merge(collection::<DirectoryNumbers>())
+        .merge(collection::<NumberPools>())
+        .merge(collection::<RoutePoints>())
+        .merge(collection::<ApplicationUsers>())
+        .merge(read_only::<Audit>())
+        .merge(tokens::router())
+        .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
+    let operated = ApiRouter::new()
+        .merge(phones::router())
+        .merge(enrolments::router())
+        .merge(calls::router())
+        .merge(events::router())
+        .route_layer(middleware::from_fn_with_state(Needs::Operate, require));
+    let mut document = document::blank();
+    let paths: Router<AdminDoor> =
+        ApiRouter::new().nest("/api/v1", kept.merge(operated)).finish_api_with(&mut document, document::describe);
+    let document = axum::body::Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+    let page = document::page();
+    let guarded = paths
+        .fallback(async || Problem::not_found("path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::from_fn_with_state(door.clone(), idempotency::once))
+        .layer(middleware::from_fn_with_state(door.clone(), authorize));
     Router::new()
-        .route("/users", get(users::list).post(users::add))
-        .route("/user-profiles", get(profiles::list).post(profiles::add))
-        .route("/device-templates", axum::routing::post(profiles::add_device_template))
-        .route("/line-templates", axum::routing::post(profiles::add_line_template))
-        .route("/phones", get(phones::list))
-        .route("/phones/{id}", get(phones::show))
-        .route("/phones/{id}/release", axum::routing::post(phones::release))
-        .route("/phones/{id}/push", axum::routing::post(phones::push))
-        .route("/auto-registration", get(phones::pool))
-        .route("/enrolments", get(enrolments::list))
-        .route("/enrolments/{id}", get(enrolments::show))
-        .route("/calls", get(calls::list))
-        .route("/events", get(events::list))
-        .layer(middleware::from_fn_with_state(door, authorize))
-}
-
-/// Every other path: there is nothing, and only the bearer of a token is told so.
-pub fn elsewhere(door: AdminDoor) -> Router {
-    let nothing = async || Problem::not_found("path");
-    Router::new().fallback(nothing).layer(middleware::from_fn_with_state(door, authorize))
-}
-
-/// Lets the bearer of a token through.
-async fn authorize(State(door): State<AdminDoor>, request: Request, next: Next) -> Response {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| Secret::from(token.trim().to_owned()))
-    });
-    let Some(token) = token else { return Problem::unauthorized().into_response() };
-    match door.directory.role_of(&token).await {
-        Ok(Some(_)) => next.run(request).await,
-        Ok(None) => Problem::unauthorized().into_response(),
-        Err(error) => Problem::from(error).into_response(),
-    }
+        .route("/api/v1/openapi.json", get(async move || ([("Content-Type", "application/json")], document)))
+        .route("/api/v1/docs", get(async move || Html(page)))
+        .merge(guarded)
+        .layer(middleware::from_fn_with_state(door, problem::in_words))
 }

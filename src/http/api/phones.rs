@@ -2,62 +2,114 @@
 
 use std::time::Instant;
 
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::NoContent;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::directory::Phone;
+use super::caller::Caller;
+use super::document::{Named, documented};
+use super::listing::Asked;
+use crate::directory::{Action, Change, Page, Phone, Phones};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::registrar::PoolLevel;
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// A phone and where it is registered.
-#[derive(Serialize)]
-pub struct PhoneView {
+#[derive(Serialize, JsonSchema)]
+struct PhoneView {
     #[serde(flatten)]
     phone: Phone,
+    /// Where it is registered at this moment.
     registrations: Vec<Registration>,
 }
 
-#[derive(Serialize)]
+/// Where a phone is registered.
+#[derive(Serialize, JsonSchema)]
 struct Registration {
+    /// As which number.
     number: String,
+    /// The URI it is reached by.
     contact: String,
+    /// The address it registered from.
     from: String,
+    /// `udp` or `tcp`.
     transport: String,
+    /// As the phone says.
     user_agent: String,
+    /// Until the registration ends.
     seconds_left: u64,
 }
 
-/// Every phone, newest first.
-pub async fn list(State(door): State<AdminDoor>) -> Result<Json<Vec<PhoneView>>, Problem> {
-    let phones = door.directory.phones().await?;
-    Ok(Json(phones.into_iter().map(|phone| view(&door, phone)).collect()))
+/// The paths of phones and of auto-registration.
+pub fn router() -> ApiRouter<AdminDoor> {
+    ApiRouter::new()
+        .api_route("/phones", get_with(list, |op| documented(op, "phones", "List phones", &[400])))
+        .api_route("/phones/{name}", get_with(show, |op| documented(op, "phones", "Show a phone", &[400, 404])))
+        .api_route(
+            "/phones/{name}/release",
+            post_with(release, |op| documented(op, "phones", "Release a phone", &[400, 404, 409])),
+        )
+        .api_route(
+            "/phones/{name}/push",
+            post_with(push, |op| {
+                documented(op, "phones", "Push a phone's configuration", &[400, 404, 409])
+                    .response_with::<202, (), _>(|answer| answer.description("The phone is being notified."))
+            }),
+        )
+        .api_route(
+            "/auto-registration",
+            get_with(pool, |op| documented(op, "auto-registration", "Show auto-registration", &[])),
+        )
+}
+
+/// Phones and where they are registered.
+async fn list(State(door): State<AdminDoor>, asked: Asked<Phones>) -> Result<Json<Page<PhoneView>>, Problem> {
+    let Page { items, next, total } = door.directory.phones(&asked.0).await?;
+    Ok(Json(Page { items: items.into_iter().map(|phone| view(&door, phone)).collect(), next, total }))
 }
 
 /// One phone.
-pub async fn show(State(door): State<AdminDoor>, Path(id): Path<String>) -> Result<Json<PhoneView>, Problem> {
-    let id: PhoneId = id.parse().map_err(|_| Problem::not_found("phone"))?;
-    let phone = door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))?;
-    Ok(Json(view(&door, phone)))
+async fn show(State(door): State<AdminDoor>, Named(id): Named) -> Result<Json<PhoneView>, Problem> {
+    Ok(Json(view(&door, phone(&door, &id).await?)))
 }
 
 /// Has an enrolled phone fetch its configuration with its secrets once more.
-pub async fn push(State(door): State<AdminDoor>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let id: PhoneId = id.parse().map_err(|_| Problem::not_found("phone"))?;
-    door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))?;
-    door.enrolments.push_again(id, UnixMillis::now()).await?;
+async fn push(State(door): State<AdminDoor>, Named(id): Named, caller: Caller) -> Result<StatusCode, Problem> {
+    let phone = phone(&door, &id).await?;
+    note(&door, &caller, &phone, "push").await?;
+    door.enrolments.push_again(phone.id, UnixMillis::now()).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 /// Takes a phone from whoever has it: it is a stranger from now on, and can be enrolled anew.
-pub async fn release(State(door): State<AdminDoor>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+async fn release(State(door): State<AdminDoor>, Named(id): Named, caller: Caller) -> Result<NoContent, Problem> {
+    let phone = phone(&door, &id).await?;
+    note(&door, &caller, &phone, "release").await?;
+    door.enrolments.release(phone.id, UnixMillis::now()).await?;
+    Ok(NoContent)
+}
+
+async fn phone(door: &AdminDoor, id: &str) -> Result<Phone, Problem> {
     let id: PhoneId = id.parse().map_err(|_| Problem::not_found("phone"))?;
-    door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))?;
-    door.enrolments.release(id, UnixMillis::now()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))
+}
+
+async fn note(door: &AdminDoor, caller: &Caller, phone: &Phone, done: &'static str) -> Result<(), Problem> {
+    let change = Change {
+        action: Action::Act,
+        kind: "phone",
+        record: phone.id.to_string(),
+        name: phone.name.clone(),
+        before: None,
+        after: Some(done.into()),
+    };
+    Ok(door.directory.note(&caller.actor(), &change, UnixMillis::now()).await?)
 }
 
 fn view(door: &AdminDoor, phone: Phone) -> PhoneView {
@@ -75,15 +127,15 @@ fn view(door: &AdminDoor, phone: Phone) -> PhoneView {
 }
 
 /// How many temporary numbers are left, and the settings.
-#[derive(Serialize)]
-pub struct Pool {
+#[derive(Serialize, JsonSchema)]
+struct Pool {
     #[serde(flatten)]
     level: PoolLevel,
     settings: crate::registrar::AutoRegistrationSettings,
 }
 
 /// Auto-registration as it stands.
-pub async fn pool(State(door): State<AdminDoor>) -> Result<Json<Pool>, Problem> {
+async fn pool(State(door): State<AdminDoor>) -> Result<Json<Pool>, Problem> {
     let auto_registration = door.registrar.auto_registration();
     let level = auto_registration.level(UnixMillis::now()).await.map_err(crate::enrolment::EnrolmentError::from)?;
     Ok(Json(Pool { level, settings: auto_registration.settings().clone() }))

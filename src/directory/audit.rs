@@ -1,0 +1,192 @@
+//! Who changed what. Written in the transaction of the change itself: neither is there without the other.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::sqlite::SqliteConnection;
+
+use super::records::{self, Record};
+use super::table::{Access, Column, ColumnKind, Table};
+use super::{Directory, DirectoryError, Kind};
+use crate::vocab::{RecordId, UnixMillis};
+
+/// Who makes a change.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The name of their token, or the part of the program.
+    pub name: String,
+    /// Where they are; empty for the program itself.
+    pub source: String,
+}
+
+impl Actor {
+    /// The program itself.
+    pub fn system(part: &str) -> Self {
+        Self { name: part.to_owned(), source: String::new() }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// A record was added.
+    Create,
+    /// It was changed.
+    Change,
+    /// It was deleted.
+    Delete,
+    /// Something was done that changes no record: a restart, a push.
+    Act,
+}
+
+impl Action {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Change => "change",
+            Self::Delete => "delete",
+            Self::Act => "act",
+        }
+    }
+}
+
+/// One change.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AuditRecord {
+    /// Names it.
+    pub id: RecordId,
+    /// When.
+    pub created_at: UnixMillis,
+    /// Who: the name of a token, or a part of the program.
+    pub actor: String,
+    /// The address it came from.
+    pub source: String,
+    /// What was done.
+    pub action: Action,
+    /// The kind of record.
+    pub kind: String,
+    /// The record's identifier.
+    pub record: String,
+    /// The record's name.
+    pub name: String,
+    /// The record before, its secrets masked.
+    pub before: Option<Value>,
+    /// The record after, its secrets masked.
+    pub after: Option<Value>,
+}
+
+static AUDIT: Table = Table {
+    name: "audit",
+    what: "audit record",
+    key: "id",
+    sort: "-created_at",
+    columns: &[
+        Column::read_only("actor", ColumnKind::Text),
+        Column::read_only("source", ColumnKind::Text),
+        Column::read_only("action", ColumnKind::Text),
+        Column::read_only("kind", ColumnKind::Text),
+        Column::read_only("record", ColumnKind::Text),
+        Column::read_only("name", ColumnKind::Text),
+        Column::read_only("before", ColumnKind::Json),
+        Column::read_only("after", ColumnKind::Json),
+    ],
+    usages: &[],
+};
+
+/// The audit as a list.
+#[derive(Debug)]
+pub struct Audit;
+
+impl Kind for Audit {
+    const TABLE: &'static Table = &AUDIT;
+    type Draft = AuditRecord;
+    type View = AuditRecord;
+}
+
+/// Notes a change of a record.
+pub(super) async fn note(
+    db: &mut SqliteConnection,
+    table: &Table,
+    actor: &Actor,
+    action: Action,
+    before: Option<&Record>,
+    after: Option<&Record>,
+    now: UnixMillis,
+) -> Result<(), DirectoryError> {
+    let subject = after.or(before);
+    let change = Change {
+        action,
+        kind: table.what,
+        record: subject.map(|record| records::text(record, "id")).unwrap_or_default(),
+        name: subject.map(|record| records::text(record, table.key)).unwrap_or_default(),
+        before: before.map(|record| masked(table, record)),
+        after: after.map(|record| masked(table, record)),
+    };
+    write(db, actor, &change, now).await
+}
+
+/// A change to be noted. Secrets are masked already.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What was done.
+    pub action: Action,
+    /// The kind of record.
+    pub kind: &'static str,
+    /// The record's identifier.
+    pub record: String,
+    /// The record's name.
+    pub name: String,
+    /// The record before.
+    pub before: Option<Value>,
+    /// The record after.
+    pub after: Option<Value>,
+}
+
+/// Notes a change inside the transaction that makes it.
+pub async fn write(
+    db: &mut SqliteConnection,
+    actor: &Actor,
+    change: &Change,
+    now: UnixMillis,
+) -> Result<(), DirectoryError> {
+    sqlx::query(
+        "INSERT INTO audit (id, created_at, updated_at, actor, source, action, kind, record, name, before, after) \
+         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(RecordId::new(now, rand::random()).to_string())
+    .bind(now.get())
+    .bind(&actor.name)
+    .bind(&actor.source)
+    .bind(change.action.as_str())
+    .bind(change.kind)
+    .bind(&change.record)
+    .bind(&change.name)
+    .bind(change.before.as_ref().unwrap_or(&Value::Null).to_string())
+    .bind(change.after.as_ref().unwrap_or(&Value::Null).to_string())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+impl Directory {
+    /// Notes something that was done and changed no record.
+    pub async fn note(&self, actor: &Actor, change: &Change, now: UnixMillis) -> Result<(), DirectoryError> {
+        let mut transaction = self.db().write().await?;
+        write(&mut transaction, actor, change, now).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// A record as the audit keeps it: of a secret, only whether there is one.
+fn masked(table: &Table, record: &Record) -> Value {
+    let mut shown = record.clone();
+    for column in table.columns.iter().filter(|column| column.access == Access::Hidden) {
+        if let Some(value) = shown.get_mut(column.name)
+            && !value.is_null()
+        {
+            *value = "•••".into();
+        }
+    }
+    Value::Object(shown)
+}

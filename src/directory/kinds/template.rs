@@ -1,0 +1,103 @@
+//! Universal device and line templates: what new phones and lines are made from.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Recorded;
+use crate::directory::Kind;
+use crate::directory::table::{Column, ColumnKind, Table, Usage};
+use crate::sip::Transport;
+use crate::vocab::Name;
+
+/// A universal device template: what a new phone is made from.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceTemplate {
+    /// Unique.
+    pub name: Name,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// The phone's name: text with the variables `{user_id}`, `{user_name}`, `{extension}`, `{model}` and `{mac}`.
+    pub phone_name: String,
+    /// How SIP travels.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Phone settings that differ from the system's, as the provisioning room names them.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+}
+
+/// A universal line template: what a new line is made from.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineTemplate {
+    /// Unique.
+    pub name: Name,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// What the phone shows beside the line key, with variables as in a phone's name.
+    pub label: String,
+    /// The name callers see, with variables.
+    pub display: String,
+}
+
+/// Universal device templates.
+#[derive(Debug)]
+pub struct DeviceTemplates;
+
+/// Universal line templates.
+#[derive(Debug)]
+pub struct LineTemplates;
+
+impl Kind for DeviceTemplates {
+    const TABLE: &'static Table = &DEVICE_TEMPLATES;
+    type Draft = DeviceTemplate;
+    type View = Recorded<DeviceTemplate>;
+}
+
+impl Kind for LineTemplates {
+    const TABLE: &'static Table = &LINE_TEMPLATES;
+    type Draft = LineTemplate;
+    type View = Recorded<LineTemplate>;
+}
+
+pub(super) static DEVICE_TEMPLATES: Table = Table {
+    name: "device_templates",
+    what: "device template",
+    key: "name",
+    sort: "name",
+    columns: &[
+        Column::new("name", ColumnKind::Text),
+        Column::new("description", ColumnKind::Text),
+        Column::new("phone_name", ColumnKind::Text),
+        Column::new("transport", ColumnKind::Text),
+        Column::new("settings", ColumnKind::Json),
+    ],
+    usages: &[
+        Usage {
+            what: "user profile",
+            statement: "SELECT name FROM user_profiles WHERE $1 IN (desk_template, mobile_template, remote_template)",
+        },
+        Usage {
+            what: "phone",
+            statement: "SELECT name FROM phones WHERE device_template = $1 AND state <> 'released'",
+        },
+    ],
+};
+
+pub(super) static LINE_TEMPLATES: Table = Table {
+    name: "line_templates",
+    what: "line template",
+    key: "name",
+    sort: "name",
+    columns: &[
+        Column::new("name", ColumnKind::Text),
+        Column::new("description", ColumnKind::Text),
+        Column::new("label", ColumnKind::Text),
+        Column::new("display", ColumnKind::Text),
+    ],
+    usages: &[Usage { what: "user profile", statement: "SELECT name FROM user_profiles WHERE line_template = $1" }],
+};
