@@ -19,6 +19,8 @@ mod records;
 mod refusals;
 #[path = "loopback/resync.rs"]
 mod resync;
+#[path = "loopback/service.rs"]
+mod service;
 mod support;
 #[path = "loopback/tones.rs"]
 mod tones;

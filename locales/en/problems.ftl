@@ -46,3 +46,16 @@ problem-title-unknown-record = Not acceptable
 problem-detail-unknown-record = { $field }: there is none of this name. Create it first, or name one that exists.
 problem-title-number-taken = Number already used
 problem-detail-number-taken = { $field }: { $fault }. Choose another number, or take it away there first.
+
+problem-title-service = The service can't run
+problem-detail-service = The service goes on as it was: { $reason ->
+    [no-route-point] no route point is selected
+    [no-number] no number is assigned to the route point “{ $name }”
+    [no-application-user] no application user is selected
+    [no-cti-role] the application user “{ $name }” lacks the role “Standard CTI Enabled”
+    [no-credentials] the application user “{ $name }” has no password
+   *[unspoken] there are no recordings in { $name }
+  }. Mend that and try again.
+problem-title-code-missing = Authentication code missing
+problem-detail-code-missing = The authentication mode needs an authentication code: give 1 to 20 digits.
+problem-detail-form-languages = Selected Language should contain at least one language, and at most nine, each once.

@@ -46,3 +46,16 @@ problem-title-unknown-record = 値が正しくありません
 problem-detail-unknown-record = { $field }：この名前のものはありません。先に作成するか、あるものを指定してください。
 problem-title-number-taken = 番号はすでに使われています
 problem-detail-number-taken = { $field }：{ $fault }。別の番号を指定するか、先にそちらから外してください。
+
+problem-title-service = サービスを開始できません
+problem-detail-service = サービスは以前のまま動いています。{ $reason ->
+    [no-route-point] ルートポイントが選択されていません。
+    [no-number] ルートポイント「{ $name }」に番号が割り当てられていません。
+    [no-application-user] アプリケーションユーザが選択されていません。
+    [no-cti-role] アプリケーションユーザ「{ $name }」に"標準CTIを有効にする"権限がありません。
+    [no-credentials] アプリケーションユーザ「{ $name }」にパスワードが設定されていません。
+   *[unspoken] { $name }の音声がありません。
+  }修正してからもう一度お試しください。
+problem-title-code-missing = 認証コードがありません
+problem-detail-code-missing = この認証モードには認証コードが必要です。1～20桁の数字を指定してください。
+problem-detail-form-languages = [選択した言語] には、少なくとも1つの言語を指定する必要があります（最大9つ、重複なし）。

@@ -87,14 +87,6 @@ CREATE TABLE directory_numbers (
     pool         TEXT REFERENCES number_pools (id)
 ) STRICT;
 
--- Settings an administrator changes while the server runs: one JSON document a name.
-CREATE TABLE settings (
-    name        TEXT PRIMARY KEY,
-    version     INTEGER NOT NULL DEFAULT 1,
-    updated_at  INTEGER NOT NULL,
-    document    TEXT NOT NULL
-) STRICT;
-
 -- Who changed what: the record before and after, its secrets masked.
 CREATE TABLE audit (
     id          TEXT PRIMARY KEY,

@@ -269,6 +269,7 @@ fn config(is_open: bool, first: &Language) -> Config {
     let door = |ip, usual| SocketAddr::new(ip, if is_open { free_port(ip, usual) } else { 0 });
     config.listen.handset = door(ip, 8081);
     config.listen.admin = door(Ipv4Addr::LOCALHOST.into(), 8080);
+    config.self_provisioning.active = true;
     config.auto_registration.enabled = true;
     config.auto_registration.per_address_per_minute = 600;
     let mut dialogue: crate::ivr::DialogueDraft = config.dialogue.clone().into();

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::config::Config;
+use crate::cti::{SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind};
 use crate::db::{Db, DbError};
-use crate::directory::{Actor, Directory, DirectoryError, Sealer, read_draft};
+use crate::directory::{Actor, ApplicationUsers, Directory, DirectoryError, RoutePoints, Sealer, read_draft};
 use crate::vocab::{Secret, UnixMillis};
 
 /// Why the data folder can't be used.
@@ -34,6 +36,38 @@ pub async fn open(folder: &Path) -> Result<Directory, DataError> {
     let sealer = Sealer::from_file(&folder.join("secret.key"), rand::random()).map_err(unusable)?;
     let db = Db::open(&folder.join("tsunagu.db")).await?;
     Ok(Directory::open(db, sealer).await?)
+}
+
+/// On the first start: the settings of self-provisioning, with a route point and an application user it can run with.
+pub async fn self_provisioning(directory: &Directory, config: &Config) -> Result<(), DataError> {
+    if directory.find::<SelfProvisioningKind>(SELF_PROVISIONING).await?.is_some() {
+        return Ok(());
+    }
+    let (actor, now) = (Actor::system("first start"), UnixMillis::now());
+    let (given, route_point) = (&config.self_provisioning, &config.route_point);
+    let password = hex::encode(rand::random::<[u8; 16]>());
+    let user = json!({ "name": SELF_PROVISIONING, "cti_enabled": true, "password": password });
+    directory.create::<ApplicationUsers>(read_draft(user)?, &actor, now).await?;
+    let point = json!({
+        "name": SELF_PROVISIONING,
+        "numbers": route_point.numbers,
+        "codecs": route_point.codecs,
+        "calls": route_point.calls,
+        "application_user": SELF_PROVISIONING,
+    });
+    directory.create::<RoutePoints>(read_draft(point)?, &actor, now).await?;
+    let settings = json!({
+        "active": given.active,
+        "authentication": given.authentication,
+        "route_point": SELF_PROVISIONING,
+        "application_user": SELF_PROVISIONING,
+        "ports": route_point.ports,
+        "dialogue": config.dialogue,
+    });
+    let settings =
+        SelfProvisioningDraft { authentication_code: given.authentication_code.clone(), ..read_draft(settings)? };
+    directory.create::<SelfProvisioningKind>(settings, &actor, now).await?;
+    Ok(())
 }
 
 /// On the first start: an administrator's token, to be shown once. Asked for when nothing can fail any more, or a start

@@ -31,9 +31,8 @@ impl RingBack {
 
     async fn ring(self: Arc<Self>, completion: Completed) {
         let bindings = self.registrar.location().of_phone(completion.phone, Instant::now());
-        let (Some((_, binding)), Some(caller)) = (bindings.first(), self.config.route_point.numbers.first()) else {
-            return;
-        };
+        let service = self.switchboard.service();
+        let (Some((_, binding)), Some(caller)) = (bindings.first(), service.route.numbers.first()) else { return };
         let language = completion.language.and_then(|language| language.parse().ok()).unwrap_or(Language::JAPANESE);
         let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
         let call = RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };

@@ -14,16 +14,15 @@ use super::config::Config;
 use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, prompts, routing, upkeep};
-use crate::cti::{self, MediaAddresses, Switchboard, Voice};
+use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, VoiceSource};
 use crate::directory::Directory;
-use crate::enrolment::{self, AuthenticationMode, EnrolmentError, Enrolments};
+use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
-use crate::ivr::{Authentication, DialogueDraft, DialogueError, DialogueSettings};
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
 use crate::registrar::{AutoRegistration, Registrar, RegistrarError};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Transport};
-use crate::vocab::{Language, Secret, VocabError};
+use crate::vocab::{Secret, UnixMillis, VocabError};
 
 /// News of the registrar that may wait.
 const NEWS: usize = 4096;
@@ -64,15 +63,12 @@ pub enum StartError {
     /// A setting.
     #[error("{0}")]
     Setting(#[from] VocabError),
-    /// A setting of the conversation.
-    #[error("dialogue.{0}")]
-    Dialogue(#[from] DialogueError),
+    /// The service.
+    #[error(transparent)]
+    Service(#[from] ServiceFault),
     /// A setting that is to be an address and is none.
     #[error("{0}: \"{1}\" is not an IP address; write one, or leave it empty")]
     Address(&'static str, String),
-    /// A language without recordings.
-    #[error("dialogue.languages: there are no recordings in {0}; choose languages that are installed")]
-    Unspoken(Language),
 }
 
 /// A server that runs.
@@ -90,6 +86,8 @@ pub struct Running {
     pub directory: Directory,
     /// What is being enrolled.
     pub enrolments: Enrolments,
+    /// The self-provisioning service.
+    pub service: ServiceControl,
     switchboard: Switchboard,
     is_ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -132,7 +130,9 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         completions,
     };
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
-    let voice = load_voice(&config, &locales).await?;
+    first_run::self_provisioning(&directory, &config).await?;
+    let voices = voice_source(&locales);
+    let service = first_service(&directory, &voices).await?;
     let port_range = PortRange::new(config.calls.rtp_first_port, config.calls.rtp_last_port)?;
     let addresses = MediaAddresses {
         chosen: address("calls.rtp_address", &config.calls.rtp_address)?,
@@ -141,17 +141,16 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let engine = MediaEngine::start(MediaConfig { realtime: config.calls.realtime, port_range, ..Default::default() })?;
     let switchboard = Switchboard::new(
         config.calls.clone(),
-        config.route_point.clone(),
-        dialogue(&config)?,
+        Arc::new(service),
         engine,
         cti::Foundations {
             endpoint: endpoint.clone(),
             registrar: registrar.clone(),
             enrolments: enrolments.clone(),
-            voice,
             addresses,
         },
     );
+    let control = ServiceControl::new(directory.clone(), switchboard.clone(), voices);
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
     let token = first_run::token(&directory).await?;
@@ -166,6 +165,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         registrar: registrar.clone(),
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
+        service: control.clone(),
         locales,
         metrics,
         rates: Arc::default(),
@@ -193,6 +193,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         token,
         directory,
         enrolments,
+        service: control,
         switchboard,
         is_ready,
         stop,
@@ -234,31 +235,26 @@ fn address(setting: &'static str, text: &str) -> Result<Option<IpAddr>, StartErr
     }
 }
 
-fn dialogue(config: &Config) -> Result<DialogueSettings, DialogueError> {
-    let authentication = match config.self_provisioning.authentication {
-        AuthenticationMode::UsersOnly => Authentication::Users,
-        AuthenticationMode::UsersAndAdministrators => Authentication::UsersAndAdministrators,
-        AuthenticationMode::AdministratorsOnly => Authentication::Administrators,
-        AuthenticationMode::None => Authentication::None,
-    };
-    DialogueSettings::try_from(DialogueDraft { authentication, ..config.dialogue.clone().into() })
+/// The recordings and sentences carried in the program, and those of the language packs in the data folder. Decoding takes a
+/// moment of a core.
+fn voice_source(locales: &Locales) -> VoiceSource {
+    let locales = locales.clone();
+    Arc::new(move || Ok(Voice::new(&locales, Voice::library(prompts::files())?)?))
 }
 
-/// Decoding takes a moment of a core.
-async fn load_voice(config: &Config, locales: &Locales) -> Result<Voice, StartError> {
-    let decoded = tokio::task::spawn_blocking(|| Voice::library(prompts::files())).await;
-    let library = decoded.map_err(|_| StartError::Media(MediaError::Stopped))??;
-    let voice = Voice::new(locales, library)?;
-    for language in &config.dialogue.languages {
-        if !voice.speaks(language) {
-            return Err(StartError::Unspoken(language.clone()));
+/// The service on the settings kept; if it can't run on them, the server goes on without it.
+async fn first_service(directory: &Directory, voices: &VoiceSource) -> Result<Service, StartError> {
+    let source = voices.clone();
+    let voice = tokio::task::spawn_blocking(move || source()).await;
+    let voice = voice.map_err(|_| StartError::Media(MediaError::Stopped))??;
+    let now = UnixMillis::now();
+    match Service::prepare(directory, voice.clone(), 1, now).await {
+        Ok(service) => Ok(service),
+        Err(fault) => {
+            tracing::error!(%fault, "the self-provisioning service can't run; it takes no calls until that is mended");
+            Ok(Service::idle(directory, voice, 1, now).await?)
         }
     }
-    if let Some(preferred) = config.route_point.codecs.first() {
-        let (voice, codec) = (voice.clone(), (*preferred).into());
-        tokio::task::spawn_blocking(move || voice.prepare(codec));
-    }
-    Ok(voice)
 }
 
 /// Runs `task` until the server stops.

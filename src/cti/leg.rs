@@ -1,6 +1,7 @@
 //! One call to a route point as it runs: the pure machines of its signalling and its conversation, fed from the wire, the media
 //! and the clock.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
@@ -13,7 +14,7 @@ use super::self_provisioning;
 use super::speaker::Speaker;
 use super::voice::Voice;
 use super::wire::Wire;
-use crate::enrolment::Enrolments;
+use crate::enrolment::{Enrolments, Proof};
 use crate::ivr::{self, Dialogue, DialogueSettings, Key, PlayTag};
 use crate::media::{MediaEngine, MediaEvent, RtpPort};
 use crate::sip::{Endpoint, Flow, Responder};
@@ -29,6 +30,8 @@ pub(super) struct Surroundings {
     pub voice: Voice,
     pub enrolments: Enrolments,
     pub dialogue: DialogueSettings,
+    /// What callers have to prove.
+    pub proof: Arc<Proof>,
     /// The longest session interval.
     pub session_seconds: u32,
     pub phase: watch::Receiver<Phase>,
@@ -52,6 +55,7 @@ struct Running {
     speaker: Speaker,
     enrolments: Enrolments,
     settings: DialogueSettings,
+    proof: Arc<Proof>,
     phone: Option<PhoneId>,
     verdicts: mpsc::Sender<ivr::Verdict>,
     language: Language,
@@ -62,7 +66,8 @@ impl Leg {
     /// Serves the call to its end, and says how it ended.
     pub(super) async fn run(self, outputs: Vec<Output>) -> CallEnding {
         let Self { call, flow, phone, port, responder, mut inbox, surroundings } = self;
-        let Surroundings { endpoint, engine, voice, enrolments, dialogue: settings, mut phase, .. } = surroundings;
+        let Surroundings { endpoint, engine, voice, enrolments, dialogue: settings, proof, mut phase, .. } =
+            surroundings;
         let (verdicts, mut given_verdicts) = mpsc::channel(4);
         let (media, mut media_events) = mpsc::channel(MEDIA_EVENTS);
         let (wire, mut answers) = Wire::new(endpoint, flow, Some(responder));
@@ -76,6 +81,7 @@ impl Leg {
             verdicts,
             language: settings.languages.first().cloned().unwrap_or(Language::JAPANESE),
             settings,
+            proof,
             ending: None,
         };
         running.carry_out(outputs).await;
@@ -187,10 +193,10 @@ impl Running {
     fn ask(&self, question: ivr::Question) {
         let enrolments = self.enrolments.clone();
         let patience = self.settings.answer_within;
-        let (phone, language) = (self.phone, self.language.clone());
+        let (phone, proof, language) = (self.phone, self.proof.clone(), self.language.clone());
         let verdicts = self.verdicts.clone();
         tokio::spawn(async move {
-            let verdict = self_provisioning::answer(enrolments, phone, language, question, patience).await;
+            let verdict = self_provisioning::answer(enrolments, phone, proof, language, question, patience).await;
             let _ = verdicts.send(verdict).await;
         });
     }

@@ -13,6 +13,9 @@ mod phase;
 mod policy;
 mod ring_back;
 mod self_provisioning;
+mod service;
+mod service_control;
+mod service_settings;
 mod session_timer;
 mod settings;
 mod speaker;
@@ -26,6 +29,11 @@ pub use ending::{CallEnding, EndedBy};
 pub use media_addresses::MediaAddresses;
 pub use policy::{Caller, Destination, Permission, permit};
 pub use ring_back::RingBackCall;
+pub use service::{Route, Service, ServiceFault};
+pub use service_control::{RestartMode, ServiceControl, VoiceSource};
+pub use service_settings::{
+    SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind, SelfProvisioningSettings, changed_fields,
+};
 pub use session_timer::SessionTimer;
 pub use settings::{CtiSettings, RoutePointSettings};
 pub use switchboard::{Foundations, Switchboard, is_in_dialog};

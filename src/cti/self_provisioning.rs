@@ -1,8 +1,9 @@
 //! The self-provisioning application: the dialogue's questions put to the enrolments.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::enrolment::{Claim, ClaimVerdict, Enrolments, Next, Refusal};
+use crate::enrolment::{Claim, ClaimVerdict, Enrolments, Next, Proof, Refusal};
 use crate::ivr::{self, NextStep, Question, Verdict};
 use crate::vocab::{Language, PhoneId, UnixMillis};
 
@@ -10,6 +11,7 @@ use crate::vocab::{Language, PhoneId, UnixMillis};
 pub(super) async fn answer(
     enrolments: Enrolments,
     phone: Option<PhoneId>,
+    proof: Arc<Proof>,
     language: Language,
     question: Question,
     patience: Duration,
@@ -22,7 +24,7 @@ pub(super) async fn answer(
         }),
         (Question::Claim { .. }, None) => Ok(Verdict::Refused(ivr::Refusal::PhoneUnknown)),
         (Question::Claim { id, credential }, Some(phone)) => {
-            let claim = Claim { phone, id, credential, language, deadline };
+            let claim = Claim { phone, id, credential, proof, language, deadline };
             enrolments.claim(&claim, UnixMillis::now()).await.map(|verdict| match verdict {
                 ClaimVerdict::Bound { extension, next } => Verdict::Bound {
                     extension,

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::CodecName;
 use crate::media::Codec;
 use crate::vocab::DirectoryNumber;
 
-/// A route point: numbers that reach an application.
+/// The route point of self-provisioning after the first start.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoutePointSettings {
@@ -14,37 +15,15 @@ pub struct RoutePointSettings {
     /// Codecs, the preferred first: `PCMU`, `PCMA`, `G722`, `L16`.
     pub codecs: Vec<CodecName>,
     /// Greatest number of calls at once to this route point.
-    pub calls: usize,
+    pub calls: u32,
     /// Ports of the self-provisioning service: calls in its conversation at once.
-    pub ports: usize,
+    pub ports: u32,
 }
 
 impl Default for RoutePointSettings {
     fn default() -> Self {
-        Self {
-            numbers: "2000".parse().into_iter().collect(),
-            codecs: vec![CodecName::Pcmu, CodecName::Pcma, CodecName::G722, CodecName::L16],
-            calls: 5000,
-            ports: 100,
-        }
+        Self { numbers: "2000".parse().into_iter().collect(), codecs: CodecName::all(), calls: 5000, ports: 100 }
     }
-}
-
-/// A codec as SDP names it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
-pub enum CodecName {
-    /// G.711 µ-law.
-    #[serde(rename = "PCMU")]
-    Pcmu,
-    /// G.711 A-law.
-    #[serde(rename = "PCMA")]
-    Pcma,
-    /// G.722 at 64 kbit/s.
-    #[serde(rename = "G722")]
-    G722,
-    /// 16-bit linear at 16 kHz.
-    #[serde(rename = "L16")]
-    L16,
 }
 
 impl From<CodecName> for Codec {

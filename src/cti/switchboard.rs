@@ -1,8 +1,8 @@
 //! The switchboard: takes requests in, finds the call they belong to, and lets new calls in.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -16,10 +16,9 @@ use super::media_addresses::MediaAddresses;
 use super::phase::Phase;
 use super::policy::{Caller, Destination, Permission, permit};
 use super::ring_back::{self, RingBackCall};
-use super::settings::{CtiSettings, RoutePointSettings};
-use super::voice::Voice;
+use super::service::Service;
+use super::settings::CtiSettings;
 use crate::enrolment::Enrolments;
-use crate::ivr::DialogueSettings;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Identity, Registrar, Verdict};
 use crate::sip::message::{Method, Request, Response};
@@ -37,12 +36,13 @@ pub struct Switchboard {
 
 struct Inner {
     settings: CtiSettings,
-    route_point: RoutePointSettings,
-    dialogue: DialogueSettings,
+    /// The generation that takes new calls.
+    service: RwLock<Arc<Service>>,
+    /// Generations before it that may have conversations.
+    older: Mutex<Vec<Weak<Service>>>,
     endpoint: Endpoint,
     engine: MediaEngine,
     addresses: MediaAddresses,
-    voice: Voice,
     enrolments: Enrolments,
     registrar: Registrar,
     dialogs: Dialogs,
@@ -61,31 +61,22 @@ pub struct Foundations {
     pub registrar: Registrar,
     /// Who may claim what.
     pub enrolments: Enrolments,
-    /// What is said.
-    pub voice: Voice,
     /// Where it is said from.
     pub addresses: MediaAddresses,
 }
 
 impl Switchboard {
-    /// With media of its own.
-    pub fn new(
-        settings: CtiSettings,
-        route_point: RoutePointSettings,
-        dialogue: DialogueSettings,
-        engine: MediaEngine,
-        foundations: Foundations,
-    ) -> Self {
-        let Foundations { endpoint, registrar, enrolments, voice, addresses } = foundations;
+    /// With media of its own and the first generation of the service.
+    pub fn new(settings: CtiSettings, service: Arc<Service>, engine: MediaEngine, foundations: Foundations) -> Self {
+        let Foundations { endpoint, registrar, enrolments, addresses } = foundations;
         Self {
             inner: Arc::new(Inner {
                 settings,
-                route_point,
-                dialogue,
+                service: RwLock::new(service),
+                older: Mutex::default(),
                 endpoint,
                 engine,
                 addresses,
-                voice,
                 enrolments,
                 registrar,
                 dialogs: Dialogs::default(),
@@ -116,8 +107,28 @@ impl Switchboard {
     pub async fn drain(&self, patience: Duration) {
         self.inner.phase.send_replace(Phase::Draining);
         if !self.quiet_within(patience).await {
-            self.inner.phase.send_replace(Phase::Closing);
+            self.inner.close_older();
+            self.service().phase.send_replace(Phase::Closing);
             self.quiet_within(FAREWELL).await;
+        }
+    }
+
+    /// The generation of the service that takes new calls.
+    pub fn service(&self) -> Arc<Service> {
+        self.inner.service()
+    }
+
+    /// Has `service` take new calls from now on. Conversations finish on the generation they began with; with `close_older`
+    /// they are told that the service closes.
+    pub fn put(&self, service: Arc<Service>, close_older: bool) {
+        let before =
+            std::mem::replace(&mut *self.inner.service.write().unwrap_or_else(PoisonError::into_inner), service);
+        let mut older = self.inner.older.lock().unwrap_or_else(PoisonError::into_inner);
+        older.retain(|service| service.strong_count() > 0);
+        older.push(Arc::downgrade(&before));
+        drop(older);
+        if close_older {
+            self.inner.close_older();
         }
     }
 
@@ -149,13 +160,14 @@ impl Switchboard {
     pub async fn ring_back(&self, call: RingBackCall<'_>) -> Result<CallEnding, SipError> {
         let inner = &self.inner;
         let _place = Place::take(&inner.ring_backs, usize::MAX);
-        ring_back::ring_back(inner.surroundings(), inner.addresses, &inner.dialogs, call).await
+        ring_back::ring_back(inner.surroundings(&inner.service()), inner.addresses, &inner.dialogs, call).await
     }
 
     /// An INVITE outside a dialog.
     pub async fn invite(&self, request: Request, flow: Flow, mut responder: Responder) {
-        match self.inner.admit(&request, flow) {
-            Ok((phone, number)) => self.serve(request, flow, responder, phone, number).await,
+        let service = self.inner.service();
+        match self.inner.admit(&request, flow, &service) {
+            Ok((phone, number)) => self.serve(request, flow, responder, phone, number, service).await,
             Err(refusal) => {
                 tracing::info!(peer = %flow.peer, status = refusal.status, reason = %refusal.reason, "a call was not let in");
                 responder.respond(refusal.with_to_tag(&new_tag())).await;
@@ -170,8 +182,9 @@ impl Switchboard {
         mut responder: Responder,
         phone: PhoneId,
         number: DirectoryNumber,
+        service: Arc<Service>,
     ) {
-        let place = match self.inner.take_place(&request) {
+        let place = match self.inner.take_place(&request, &service) {
             Ok(place) => place,
             Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
         };
@@ -186,7 +199,7 @@ impl Switchboard {
         };
         let local = LocalMedia {
             addr: SocketAddr::new(inner.addresses.shown(&flow), port.local_addr().port()),
-            codecs: inner.route_point.codecs.iter().map(|name| (*name).into()).collect(),
+            codecs: service.route.codecs.iter().map(|name| (*name).into()).collect(),
             order: CodecOrder::Ours,
             session_id: rand::random::<u32>().into(),
             version: 1,
@@ -200,11 +213,11 @@ impl Switchboard {
         };
         let (entry, inbox) = inner.dialogs.enter(call.id().clone());
         let record = inner.records.begin(number, phone);
-        let surroundings = inner.surroundings();
+        let surroundings = inner.surroundings(&service);
         let leg = Leg { call, flow, phone: Some(phone), port, responder, inbox, surroundings };
         tokio::spawn(async move {
             let ending = leg.run(outputs).await;
-            drop((entry, place));
+            drop((entry, place, service));
             inner.records.end(record, &ending);
             leg::after(&inner.enrolments, phone).await;
         });
@@ -230,20 +243,32 @@ impl Drop for Place {
 }
 
 impl Inner {
-    fn surroundings(&self) -> Surroundings {
+    fn service(&self) -> Arc<Service> {
+        self.service.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn close_older(&self) {
+        let older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        for service in older.iter().filter_map(Weak::upgrade) {
+            service.phase.send_replace(Phase::Closing);
+        }
+    }
+
+    fn surroundings(&self, service: &Service) -> Surroundings {
         Surroundings {
             endpoint: self.endpoint.clone(),
             engine: self.engine.clone(),
-            voice: self.voice.clone(),
+            voice: service.voice.clone(),
             enrolments: self.enrolments.clone(),
-            dialogue: self.dialogue.clone(),
+            dialogue: service.dialogue.clone(),
+            proof: service.proof.clone(),
             session_seconds: self.settings.session_seconds,
-            phase: self.phase.subscribe(),
+            phase: service.phase.subscribe(),
         }
     }
 
     /// Who calls what, and whether they may.
-    fn admit(&self, request: &Request, flow: Flow) -> Result<(PhoneId, DirectoryNumber), Response> {
+    fn admit(&self, request: &Request, flow: Flow, service: &Service) -> Result<(PhoneId, DirectoryNumber), Response> {
         if *self.phase.borrow() != Phase::Open {
             return Err(request.respond(503).with_header("Retry-After", "30").with_reason("The service is closing"));
         }
@@ -254,11 +279,15 @@ impl Inner {
         };
         let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
         let destination = match &number {
-            Some(number) if self.route_point.numbers.contains(number) => Destination::RoutePoint,
+            Some(number) if service.route.numbers.contains(number) => Destination::RoutePoint,
             _ => Destination::Elsewhere,
         };
         let caller = Caller::of(account.state).ok_or_else(|| request.respond(403))?;
         match (permit(caller, destination), number) {
+            (Permission::Allowed, Some(_)) if !service.is_active => Err(request
+                .respond(480)
+                .with_reason("Self-provisioning is not active")
+                .with_header("Retry-After", "60")),
             (Permission::Allowed, Some(number)) => Ok((account.phone, number)),
             (Permission::Forbidden, _) => {
                 Err(request.respond(403).with_reason("This phone can only call the set-up number until it is assigned"))
@@ -282,8 +311,8 @@ impl Inner {
     }
 
     /// 486 when as many calls are up as may be.
-    fn take_place(&self, request: &Request) -> Result<Place, Response> {
-        let most = self.route_point.calls.min(self.route_point.ports);
+    fn take_place(&self, request: &Request, service: &Service) -> Result<Place, Response> {
+        let most = service.route.most_calls;
         if let Some(place) = Place::take(&self.calls, most) {
             return Ok(place);
         }

@@ -110,6 +110,30 @@ impl Directory {
         actor: &Actor,
         now: UnixMillis,
     ) -> Result<Kept<K::View>, DirectoryError> {
+        self.try_change::<K>(name, patch, expected, check, Some(actor), now).await
+    }
+
+    /// What a record would be after a change. Nothing is kept.
+    pub async fn preview<K: Kind>(
+        &self,
+        name: &str,
+        patch: &Value,
+        expected: Option<i64>,
+        now: UnixMillis,
+    ) -> Result<Kept<K::View>, DirectoryError> {
+        self.try_change::<K>(name, patch, expected, |_| Ok(()), None, now).await
+    }
+
+    /// Keeps the change if there is somebody who makes it.
+    async fn try_change<K: Kind>(
+        &self,
+        name: &str,
+        patch: &Value,
+        expected: Option<i64>,
+        check: fn(&K::Draft) -> Result<(), DirectoryError>,
+        actor: Option<&Actor>,
+        now: UnixMillis,
+    ) -> Result<Kept<K::View>, DirectoryError> {
         for _ in 0..TRIES {
             let before = self.read(K::TABLE, name, expected).await?;
             let draft = drafted::<K>(&before, patch)?;
@@ -122,8 +146,11 @@ impl Directory {
                 continue;
             }
             let after = found(&mut transaction, K::TABLE, &id).await?;
-            audit::note(&mut transaction, K::TABLE, actor, Action::Change, Some(&before), Some(&after), now).await?;
-            transaction.commit().await?;
+            if let Some(actor) = actor {
+                audit::note(&mut transaction, K::TABLE, actor, Action::Change, Some(&before), Some(&after), now)
+                    .await?;
+                transaction.commit().await?;
+            }
             return kept::<K>(after);
         }
         Err(DirectoryError::Outdated { what: K::TABLE.what })
@@ -163,7 +190,7 @@ async fn found(db: &mut SqliteConnection, table: &'static Table, name: &str) -> 
 }
 
 /// What a draft says, column by column; secrets are not in it.
-pub(super) fn as_record(draft: &impl Serialize) -> Result<Record, DirectoryError> {
+pub fn as_record(draft: &impl Serialize) -> Result<Record, DirectoryError> {
     match serde_json::to_value(draft) {
         Ok(Value::Object(record)) => Ok(record),
         _ => Err(DirectoryError::Unreadable { what: "draft", fault: "it is no object".to_owned() }),

@@ -29,7 +29,7 @@ pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
 pub use event::Event;
 pub use idempotency::{Repetition, StoredAnswer};
-pub use kind::{Kept, Kind, Page, read_draft};
+pub use kind::{Kept, Kind, Page, as_record, read_draft};
 pub use kinds::{
     ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, DeviceLimit, DeviceTemplate,
     DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate, FeatureGroupTemplates, LineTemplate,
@@ -39,6 +39,7 @@ pub use kinds::{
 pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
 pub use profile::UserProfile;
+pub use records::Record;
 pub use seal::Sealer;
 pub use service::Directory;
 pub use store::{insert_line, load_phone, next_phone_secret, record_event};

@@ -1,5 +1,6 @@
 //! A claim: somebody at a phone says whose it is to be. Rules and bind.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::configuration::algorithms;
@@ -8,6 +9,7 @@ use super::judgement::{Judgement, device_of};
 use super::lockout::Scope;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
+use super::settings::Proof;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
 use crate::directory::{self, Directory, Line, Phone, TemplateVariables, User};
 use crate::vocab::{DirectoryNumber, Language, PhoneId, Secret, SelfServiceId, UnixMillis};
@@ -21,6 +23,8 @@ pub struct Claim {
     pub id: SelfServiceId,
     /// What they keyed in to prove it.
     pub credential: Option<Secret>,
+    /// What has to be proven, as the conversation began with it.
+    pub proof: Arc<Proof>,
     /// The language they chose.
     pub language: Language,
     /// When they are told that nothing was changed, if nothing was decided by then.

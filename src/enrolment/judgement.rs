@@ -140,7 +140,7 @@ impl Enrolments {
 
     /// Who it is, if the proof holds. The work is the same for an ID nobody has.
     async fn prove(&self, claim: &Claim, turn: &Arc<Turn>) -> Result<Option<(User, Prover)>, EnrolmentError> {
-        let mode = self.settings.authentication;
+        let mode = claim.proof.mode;
         let found = self.directory.user_by_self_service_id(&claim.id).await?;
         let (user, pin) = found.map_or((None, None), |(user, pin)| (Some(user), pin));
         if !mode.takes_code() && !mode.takes_pin() {
@@ -148,7 +148,7 @@ impl Enrolments {
         }
         let Some(credential) = claim.credential.clone() else { return Ok(None) };
         let is_pin = mode.takes_pin() && matches(pin, credential.clone(), turn).await?;
-        let is_code = mode.takes_code() && matches(self.code.clone(), credential, turn).await?;
+        let is_code = mode.takes_code() && matches(claim.proof.code.clone(), credential, turn).await?;
         let prover = match (is_pin, is_code) {
             (true, _) => Prover::User,
             (false, true) => Prover::Administrator,

@@ -26,7 +26,7 @@ pub use fetch::{Fetch, FetchRequest};
 pub use record::{Enrolment, EnrolmentRows, TimelineStep};
 pub use rules::Refusal;
 pub use service::{Completed, Enrolments, Foundations};
-pub use settings::{AuthenticationMode, EnrolmentSettings, LockoutSettings, PhoneDefaults};
+pub use settings::{AuthenticationMode, EnrolmentSettings, LockoutSettings, PhoneDefaults, Proof};
 
 use crate::db::DbError;
 use crate::directory::DirectoryError;

@@ -10,7 +10,7 @@ use super::record::{Enrolment, EnrolmentRows};
 use super::settings::EnrolmentSettings;
 use super::turns::Turns;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::{Account, CredentialHash, Directory, Listing, Page, Phone, PhoneState};
+use crate::directory::{Account, Directory, Listing, Page, Phone, PhoneState};
 use crate::locale::Words;
 use crate::provisioning::Templates;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
@@ -35,7 +35,6 @@ pub struct Completed {
 #[derive(Clone, Debug)]
 pub struct Enrolments {
     pub(super) settings: Arc<EnrolmentSettings>,
-    pub(super) code: Option<CredentialHash>,
     pub(super) directory: Directory,
     pub(super) registrar: Registrar,
     pub(super) endpoint: Endpoint,
@@ -64,19 +63,8 @@ pub struct Foundations {
 impl Enrolments {
     /// Fails if a setting can't be used.
     pub fn new(settings: EnrolmentSettings, foundations: Foundations) -> Result<Self, EnrolmentError> {
-        let code = match (&settings.authentication_code, settings.authentication.takes_code()) {
-            (Some(code), _) => Some(CredentialHash::of(code.secret(), &rand::random())?),
-            (None, false) => None,
-            (None, true) => {
-                return Err(EnrolmentError::Setting {
-                    setting: "self_provisioning.authentication_code",
-                    fault: "it is empty, and the authentication mode needs one; give 1 to 20 digits".to_owned(),
-                });
-            }
-        };
         Ok(Self {
             settings: Arc::new(settings),
-            code,
             directory: foundations.directory,
             registrar: foundations.registrar,
             endpoint: foundations.endpoint,

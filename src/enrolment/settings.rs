@@ -1,11 +1,13 @@
 //! Settings of self-provisioning (seed 003, table 1) and of what phones are told.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::directory::CredentialHash;
 use crate::vocab::{AuthenticationCode, Language};
 
 /// What a caller must prove.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuthenticationMode {
     /// "Allow authentication for users only (via PIN)".
@@ -29,6 +31,15 @@ impl AuthenticationMode {
     pub fn takes_pin(self) -> bool {
         matches!(self, Self::UsersOnly | Self::UsersAndAdministrators)
     }
+}
+
+/// What a caller must prove, and what an authentication code is compared with.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// What they must prove.
+    pub mode: AuthenticationMode,
+    /// The hash of the administrators' code, where there is one.
+    pub code: Option<CredentialHash>,
 }
 
 /// How wrong credentials are met.
@@ -69,9 +80,11 @@ impl Default for LockoutSettings {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnrolmentSettings {
-    /// What a caller must prove.
+    /// Whether the service is active after the first start.
+    pub active: bool,
+    /// What a caller must prove, after the first start.
     pub authentication: AuthenticationMode,
-    /// The administrators' authentication code, 1 to 20 digits; needed where the mode takes one.
+    /// The administrators' authentication code after the first start, 1 to 20 digits; needed where the mode takes one.
     #[serde(deserialize_with = "code", serialize_with = "hidden")]
     pub authentication_code: Option<AuthenticationCode>,
     /// How wrong credentials are met.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::rates::Rates;
-use crate::cti::Switchboard;
+use crate::cti::{ServiceControl, Switchboard};
 use crate::directory::Directory;
 use crate::enrolment::Enrolments;
 use crate::locale::Locales;
@@ -23,6 +23,8 @@ pub struct AdminDoor {
     pub enrolments: Enrolments,
     /// Who is speaking.
     pub switchboard: Switchboard,
+    /// The self-provisioning service.
+    pub service: ServiceControl,
     /// Words for readers.
     pub locales: Locales,
     /// The figures.

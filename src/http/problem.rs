@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::language::Reader;
+use crate::cti::ServiceFault;
 use crate::directory::DirectoryError;
 use crate::enrolment::EnrolmentError;
 use crate::locale::{Value, Words};
@@ -178,6 +179,19 @@ impl From<DirectoryError> for Problem {
                 .with("names", names.join(", ")),
             DirectoryError::Listing(error) => Self::parameter(&error.parameter, detail),
             DirectoryError::Db(_) | DirectoryError::Unreadable { .. } => Self::failed(&error),
+        }
+    }
+}
+
+impl From<ServiceFault> for Problem {
+    fn from(fault: ServiceFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            ServiceFault::Directory(error) => error.into(),
+            ServiceFault::Media(_) | ServiceFault::Locale(_) | ServiceFault::Dialogue(_) => Self::failed(&fault),
+            fault => Self::new(StatusCode::CONFLICT, "service", "The service can't run", detail)
+                .with("reason", fault.code())
+                .with("name", fault.subject()),
         }
     }
 }

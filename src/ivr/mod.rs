@@ -35,7 +35,7 @@ pub enum DialogueError {
         most: String,
     },
     /// No language, more than there are number keys for, or one of them twice.
-    #[error("languages must name 1 to 9 languages, each once")]
+    #[error("languages: Selected Language should contain at least one language, at most nine, each once")]
     Languages,
     /// A character no telephone key has.
     #[error("not a telephone key; keys are 0-9, *, # and A-D")]

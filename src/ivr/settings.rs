@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::{Deref, RangeInclusive};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DialogueError;
@@ -28,7 +29,7 @@ pub enum Authentication {
 }
 
 /// What becomes of digits pressed while a prompt plays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DigitsDuringPrompt {
     /// They stop the prompt and count (barge-in).
@@ -41,12 +42,14 @@ pub enum DigitsDuringPrompt {
 }
 
 /// Settings as somebody wrote them. [`DialogueSettings`] are those that were found to be in range.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Dialogue")]
 pub struct DialogueDraft {
     /// The languages spoken, 1 to 9, in the order of their keys. With one, no choice is offered. Default `["ja"]`.
     pub languages: Vec<Language>,
-    /// What proves who a caller is. Default `users`.
+    /// What proves who a caller is; set beside the conversation, not in it.
+    #[serde(skip)]
     pub authentication: Authentication,
     /// What becomes of digits pressed while a prompt plays. Default `interrupt`.
     pub digits_during_prompt: DigitsDuringPrompt,
@@ -58,9 +61,11 @@ pub struct DialogueDraft {
     pub language_offers: u8,
     /// How long the first digit may take after a question, 2s to 60s. Default 8s.
     #[serde(with = "humane")]
+    #[schemars(with = "String")]
     pub first_digit: Duration,
     /// How long the next digit may take before the entry counts as complete, 1s to 30s. Default 5s.
     #[serde(with = "humane")]
+    #[schemars(with = "String")]
     pub between_digits: Duration,
     /// The most digits of a self-service ID, 1 to 20. Default 20.
     pub id_digits: u8,
@@ -68,12 +73,15 @@ pub struct DialogueDraft {
     pub credential_digits: u8,
     /// How long a claim may take to be decided, 1s to 60s. Default 10s.
     #[serde(with = "humane")]
+    #[schemars(with = "String")]
     pub answer_within: Duration,
     /// How long the caller waits for that in silence before hearing “one moment, please”, 0s to 10s. Default 1s.
     #[serde(with = "humane")]
+    #[schemars(with = "String")]
     pub say_checking_after: Duration,
     /// How long a conversation may last, farewell not included, 30s to 1h. Default 5m.
     #[serde(with = "humane")]
+    #[schemars(with = "String")]
     pub call_limit: Duration,
 }
 
@@ -98,7 +106,8 @@ impl Default for DialogueDraft {
 }
 
 /// Settings a conversation can be held on: each is in its range.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(with = "DialogueDraft")]
 #[serde(try_from = "DialogueDraft", into = "DialogueDraft")]
 pub struct DialogueSettings(DialogueDraft);
 
@@ -204,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_written_out_reads_back_the_same() {
-        let text = "languages = [\"en\", \"pt-BR\"]\nauthentication = \"users-and-administrators\"\ncall_limit = \"1m 30s\"\n\
+        let text = "languages = [\"en\", \"pt-BR\"]\ncall_limit = \"1m 30s\"\n\
             say_checking_after = \"500ms\"\ndigits_during_prompt = \"keep\"\n";
         let settings = read(text).unwrap();
         assert_eq!(settings.call_limit, Duration::from_secs(90));
@@ -225,7 +234,7 @@ mod tests {
             ("call_limit = \"-1m\"", "“-1m” is no length of time"),
             ("between_digits = \"soon\"", "“soon” is no length of time"),
             ("id_digits = 21", "id_digits is 21; choose from 1 to 20"),
-            ("languages = []", "languages must name 1 to 9"),
+            ("languages = []", "languages: Selected Language should contain at least one language"),
             ("languages = [\"ja\", \"ja\"]", "each once"),
             ("retries = 3", "unknown field `retries`"),
         ] {

@@ -106,6 +106,12 @@ impl PartialEq for AuthenticationCode {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for AuthenticationCode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl FromStr for AuthenticationCode {
     type Err = VocabError;
 

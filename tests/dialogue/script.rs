@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use tsunagu::ivr::{
-    Dialogue, DialogueSettings, Input, Key, Line, NextStep, Output, PlayTag, Question, Refusal, Verdict,
+    Dialogue, DialogueDraft, DialogueSettings, Input, Key, Line, NextStep, Output, PlayTag, Question, Refusal, Verdict,
 };
 use tsunagu::locale::{Locales, Spoken};
 use tsunagu::vocab::Language;
@@ -19,11 +19,18 @@ struct Call {
     playing: Option<PlayTag>,
 }
 
+/// What has to be proven is set beside the conversation, and in a script among its settings.
+fn read(mut settings: toml::Table) -> DialogueSettings {
+    let authentication = settings.remove("authentication").map(|mode| mode.try_into().unwrap()).unwrap_or_default();
+    let draft = DialogueDraft { authentication, ..settings.try_into().unwrap() };
+    draft.try_into().unwrap()
+}
+
 /// Plays a script and gives it back with the dialogue's own lines where they belong.
 pub fn play(script: &str, voices: &BTreeMap<Language, Spoken>) -> String {
     let settings: String =
         script.lines().filter_map(|line| line.strip_prefix("= ")).map(|line| format!("{line}\n")).collect();
-    let settings: DialogueSettings = toml::from_str(&settings).unwrap();
+    let settings = read(settings.parse().unwrap());
     let mut call = Call::new(&settings);
     let mut transcript = String::new();
     for line in script.lines() {

@@ -89,6 +89,8 @@ impl Server {
         let mut config: toml::Table = toml::toml! {
             [limits]
             drain_seconds = 1
+            [self_provisioning]
+            active = true
             [auto_registration]
             enabled = true
             per_address_per_minute = 600
@@ -134,10 +136,15 @@ impl Server {
         self.process = None;
     }
 
+    /// Sends the server a signal.
+    pub fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "the server could not be sent {name}");
+    }
+
     /// Tells the server to stop and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
-        let told = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
-        assert!(told.is_ok_and(|status| status.success()), "the server could not be told to stop");
+        self.signal("TERM");
         let mut process = self.process.take().expect("a server that runs");
         wait_for("the end of the server", START, || process.ended())
     }
@@ -173,6 +180,13 @@ impl Server {
                 None => return Value::Array(items),
             }
         }
+    }
+
+    /// PATCH of the API's `/api/v1{path}`, whatever comes of it.
+    pub fn api_patch(&self, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let url = format!("http://{}/api/v1{path}", self.admin);
+        http::patch(&url, &[("Authorization", &bearer)], body).expect("an answer")
     }
 
     /// POST to the API's `/api/v1{path}`, whatever comes of it.

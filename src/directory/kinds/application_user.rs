@@ -77,5 +77,8 @@ pub(super) static APPLICATION_USERS: Table = Table {
         Column::hidden("password_hash", ColumnKind::Text),
         Column::read_only("password_set_at", ColumnKind::Instant),
     ],
-    usages: &[Usage { what: "route point", statement: "SELECT name FROM route_points WHERE application_user = $1" }],
+    usages: &[
+        Usage { what: "route point", statement: "SELECT name FROM route_points WHERE application_user = $1" },
+        Usage { what: "service", statement: "SELECT name FROM self_provisioning WHERE application_user = $1" },
+    ],
 };

@@ -137,8 +137,5 @@ pub(super) static ROUTE_POINTS: Table = Table {
         Column::new("calls", ColumnKind::Integer),
         Column::new("application_user", ColumnKind::Reference(&APPLICATION_USERS)),
     ],
-    usages: &[Usage {
-        what: "self-provisioning setting",
-        statement: "SELECT name FROM settings WHERE document ->> 'route_point' = $2",
-    }],
+    usages: &[Usage { what: "service", statement: "SELECT name FROM self_provisioning WHERE route_point = $1" }],
 };

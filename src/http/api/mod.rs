@@ -11,6 +11,7 @@ mod exchange;
 mod idempotency;
 mod listing;
 mod phones;
+mod self_provisioning;
 mod tokens;
 
 use aide::axum::ApiRouter;
@@ -41,9 +42,11 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(collection::<ApplicationUsers>())
         .merge(read_only::<Audit>())
         .merge(tokens::router())
+        .merge(self_provisioning::settings_router())
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()
         .merge(phones::router())
+        .merge(self_provisioning::control_router())
         .merge(enrolments::router())
         .merge(calls::router())
         .merge(events::router())

@@ -1,0 +1,179 @@
+//! Running the service: activate, deactivate, restart, and save its settings. What restarts takes new calls at once on the new
+//! settings; conversations finish on those they began with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::service::{Route, Service, ServiceFault, faults, settings};
+use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
+use super::switchboard::Switchboard;
+use super::voice::Voice;
+use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Kind};
+use crate::vocab::UnixMillis;
+
+/// How running conversations are met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartMode {
+    /// They finish on the settings they began with.
+    #[default]
+    Drain,
+    /// They end with an apology.
+    Now,
+}
+
+/// Reads the recordings and sentences that are installed.
+pub type VoiceSource = Arc<dyn Fn() -> Result<Voice, ServiceFault> + Send + Sync>;
+
+/// Runs the service.
+#[derive(Clone)]
+pub struct ServiceControl {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    directory: Directory,
+    switchboard: Switchboard,
+    voice: VoiceSource,
+    generation: AtomicU64,
+    /// One restart at a time.
+    turn: Mutex<()>,
+}
+
+impl ServiceControl {
+    /// Over the switchboard that has the first generation.
+    pub fn new(directory: Directory, switchboard: Switchboard, voice: VoiceSource) -> Self {
+        let generation = AtomicU64::new(switchboard.service().generation);
+        Self { inner: Arc::new(Inner { directory, switchboard, voice, generation, turn: Mutex::default() }) }
+    }
+
+    /// The generation that takes calls.
+    pub fn service(&self) -> Arc<Service> {
+        self.inner.switchboard.service()
+    }
+
+    /// The settings as they are kept.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn settings(&self) -> Result<SelfProvisioningSettings, DirectoryError> {
+        settings(&self.inner.directory).await
+    }
+
+    /// How the service would be reached on these settings, and in which fields they differ from those it runs on.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn outlook(&self, settings: &SelfProvisioningSettings) -> Result<(Route, Vec<String>), DirectoryError> {
+        let service = self.service();
+        let route = Route::of(&self.inner.directory, settings).await?;
+        let mut waiting = changed_fields(settings, &service.settings);
+        // What the route point says is the service's too; how many calls it takes follows from the ports as well.
+        let (is_said, runs) = (&route, &service.route);
+        let is_other = (&is_said.numbers, &is_said.codecs) != (&runs.numbers, &runs.codecs);
+        let is_more = is_said.most_calls != runs.most_calls && !waiting.iter().any(|field| field == "ports");
+        if (is_other || is_more) && !waiting.iter().any(|field| field == "route_point") {
+            waiting.push("route_point".to_owned());
+        }
+        Ok((route, waiting))
+    }
+
+    /// Starts the service anew on the settings kept. If it can't, the one before goes on.
+    ///
+    /// # Errors
+    /// What keeps it from running.
+    pub async fn restart(&self, mode: RestartMode, actor: &Actor) -> Result<Arc<Service>, ServiceFault> {
+        let _turn = self.inner.turn.lock().await;
+        let source = self.inner.voice.clone();
+        let voice = tokio::task::spawn_blocking(move || source()).await;
+        let voice = voice.map_err(|_| ServiceFault::Media(crate::media::MediaError::Stopped))??;
+        let now = UnixMillis::now();
+        let generation = self.inner.generation.load(Ordering::Relaxed) + 1;
+        let service = Arc::new(Service::prepare(&self.inner.directory, voice, generation, now).await?);
+        self.inner.generation.store(generation, Ordering::Relaxed);
+        self.inner.switchboard.put(service.clone(), mode == RestartMode::Now);
+        tracing::info!(generation, ?mode, active = service.is_active, actor = actor.name, "the service was restarted");
+        metrics::counter!("service_restarts_total").increment(1);
+        let change = Change {
+            action: Action::Act,
+            kind: SelfProvisioningKind::TABLE.what,
+            record: String::new(),
+            name: SELF_PROVISIONING.to_owned(),
+            before: None,
+            after: Some(json!({ "restart": mode, "generation": generation })),
+        };
+        self.inner.directory.note(actor, &change, now).await?;
+        Ok(service)
+    }
+
+    /// Switches the service on or off and has it so at once. If it can't run, it stays as it was.
+    ///
+    /// # Errors
+    /// What keeps it from running.
+    pub async fn set_active(
+        &self,
+        active: bool,
+        mode: RestartMode,
+        actor: &Actor,
+    ) -> Result<Arc<Service>, ServiceFault> {
+        let before = self.settings().await?.active;
+        self.change(&json!({ "active": active }), None, actor).await?;
+        let outcome = self.restart(mode, actor).await;
+        if outcome.is_err() && before != active {
+            self.change(&json!({ "active": before }), None, actor).await?;
+        }
+        outcome
+    }
+
+    /// Changes the settings kept; the service goes on with those it runs on.
+    ///
+    /// # Errors
+    /// What can't be taken.
+    pub async fn change(
+        &self,
+        patch: &Value,
+        expected: Option<i64>,
+        actor: &Actor,
+    ) -> Result<SelfProvisioningSettings, DirectoryError> {
+        let directory = &self.inner.directory;
+        let now = UnixMillis::now();
+        let kept = directory
+            .change::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, |_| Ok(()), actor, now)
+            .await?;
+        Ok(kept.view)
+    }
+
+    /// What the settings would be after a change, checked and not kept.
+    ///
+    /// # Errors
+    /// What can't be taken.
+    pub async fn preview(
+        &self,
+        patch: &Value,
+        expected: Option<i64>,
+    ) -> Result<SelfProvisioningSettings, DirectoryError> {
+        let directory = &self.inner.directory;
+        let now = UnixMillis::now();
+        let kept = directory.preview::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, now).await?;
+        Ok(kept.view)
+    }
+
+    /// What keeps the service from running on these settings.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn faults(&self, settings: &SelfProvisioningSettings) -> Result<Vec<ServiceFault>, DirectoryError> {
+        faults(&self.inner.directory, settings, &self.service().voice).await
+    }
+}
+
+impl std::fmt::Debug for ServiceControl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceControl").field("service", &self.service()).finish_non_exhaustive()
+    }
+}
