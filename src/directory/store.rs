@@ -199,7 +199,9 @@ pub(super) async fn user_by(
     column: UserColumn,
     value: &str,
 ) -> Result<Option<(User, Option<CredentialHash>)>, DirectoryError> {
-    let statement = format!("{USER} WHERE users.{} = $1", column.name());
+    // At the phone, somebody who may do nothing is somebody nobody knows.
+    let condition = if matches!(column, UserColumn::SelfServiceId) { "AND status = 'active'" } else { "" };
+    let statement = format!("{USER} WHERE users.{} = $1 {condition}", column.name());
     let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(value).fetch_optional(db).await?;
     row.map(|row| {
         let hash: Option<String> = row.try_get("pin_hash")?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tsunagu::directory::{Kind, Listing, PhoneState, Phones};
+use tsunagu::directory::{Actor, Kind, Listing, PhoneState, Phones, Users};
 use tsunagu::enrolment::{ClaimVerdict, Refusal};
 use tsunagu::phone::SipTransport;
 use tsunagu::vocab::{PhoneId, UnixMillis};
@@ -43,6 +43,21 @@ async fn ten_phones_claimed_at_once_by_a_user_with_a_limit_of_three_end_with_thr
     let enrolled = house.running.directory.phones(&Listing::all(Phones::TABLE)).await.unwrap().items;
     let enrolled = enrolled.iter().filter(|phone| phone.state == PhoneState::Enrolled);
     assert_eq!(enrolled.filter(|phone| phone.lines[0].number.as_str() == "1001").count(), LIMIT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_is_inactive_is_nobody_at_the_phone() {
+    let house = House::open("[auto_registration]\nenabled = true\n").await;
+    let (phone, now) = (house.new_phone(0).await, UnixMillis::now());
+    let set = async |status: &str| {
+        let (directory, actor) = (&house.running.directory, Actor::system("test"));
+        let patch = serde_json::json!({ "status": status });
+        directory.change::<Users>("user1001", &patch, None, |_| Ok(()), &actor, now).await.unwrap();
+    };
+    set("inactive").await;
+    assert_eq!(house.claim(phone, "1001", PIN, now).await, ClaimVerdict::WrongCredentials);
+    set("active").await;
+    assert!(matches!(house.claim(phone, "1001", PIN, now).await, ClaimVerdict::Bound { .. }));
 }
 
 /// Claims at one instant: for each of these users by each of these phones in turn. Gives the verdicts, and the kinds of
