@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tsunagu::directory::{Kind, Listing};
+use tsunagu::directory::{Actor, DeviceTemplates, Kind, Listing, read_draft};
 use tsunagu::enrolment::EnrolmentRows;
 use tsunagu::phone::SipTransport;
 use tsunagu::vocab::UnixMillis;
@@ -11,6 +11,7 @@ use crate::caller::{Handset, Place, account, generic};
 use crate::house::{House, PIN, agent, mac, parameter};
 use crate::raw::{Raw, ask};
 use crate::support::http;
+use crate::support::server::Server;
 
 pub const OPEN: &str = "[auto_registration]\nenabled = true\nper_address_per_minute = 30\n";
 pub const SHUT: &str = "[auto_registration]\nenabled = false\n";
@@ -210,5 +211,23 @@ async fn nothing_but_the_phones_own_file_is_behind_its_private_url() {
         assert!(key.trim().is_empty() || !answer.but_date.contains(key.trim()), "{path}");
     }
     assert_eq!(ask(door, &format!("GET {own}"), &agent(&mac(REAL))).status, 200);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_phone_is_told_the_transport_of_its_template_and_never_one_that_nobody_listens_on() {
+    const TRANSPORT: &str = "voip/signalling/sip/transport_protocol";
+    let server = Server::start("auto_registration.device_template = \"Over TCP\"");
+    let template = serde_json::json!({ "name": "Over TCP", "phone_name": "x", "transport": "tcp" });
+    assert_eq!(server.api_post("/device-templates", &template).status, 201);
+    let file = server.handset_get(&format!("/{}.cfg", mac(1)), &agent(&mac(1))).body;
+    assert_eq!(parameter(&file, TRANSPORT).as_deref(), Some("TCP"));
+    assert_eq!(parameter(&file, "voip/signalling/sip/proxy_port"), Some(server.sip.port().to_string()));
+    assert_eq!(server.api_get("/phones")[0]["transport"], "tcp");
+    // This one takes no SIP over TCP.
+    let house = House::open("[auto_registration]\nenabled = true\ndevice_template = \"Over TCP\"\n").await;
+    let (template, actor) = (read_draft(template).unwrap(), Actor::system("test"));
+    house.running.directory.create::<DeviceTemplates>(template, &actor, UnixMillis::now()).await.unwrap();
+    assert_eq!(parameter(&house.first_file(1), TRANSPORT).as_deref(), Some("UDP"));
     house.close().await;
 }
