@@ -28,7 +28,7 @@ story-verified = Done in { $seconds } seconds: the phone was seen to be { $user 
 story-failed = The phone did not become its user's phone: { $why }
 
 try-title = The server goes on running. Try it with a phone of your own:
-try-generic = A SIP phone or softphone: server { $sip }, any user name and any password. Dial { $number } when it is registered.
+try-generic = A SIP phone or softphone: server { $sip }, any user name with a letter in it, such as desk-7, and any password. Dial { $number } when it is registered.
 try-handset = A phone that fetches its configuration (AudioCodes 4xxHD, Yealink T4x/T5x): give it { $url } as its configuration server.
 try-users = Say who it is for:
 try-user = { $name }: self-service ID { $id }, PIN { $pin }, extension { $extension }

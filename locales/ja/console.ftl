@@ -25,7 +25,7 @@ story-verified = { $seconds } 秒で完了: { $user } の電話機（内線 { $e
 story-failed = 利用者の電話機になりませんでした: { $why }
 
 try-title = サーバーは動き続けます。お手元の電話機でお試しください:
-try-generic = SIP 電話機またはソフトフォン: サーバー { $sip }、ユーザー名とパスワードは任意。レジストされたら { $number } に発信してください。
+try-generic = SIP 電話機またはソフトフォン: サーバー { $sip }、ユーザー名は英字を含む任意の名前 (例: desk-7)、パスワードは任意。レジストされたら { $number } に発信してください。
 try-handset = 設定を取得する電話機 (AudioCodes 4xxHD、Yealink T4x/T5x): 設定サーバーに { $url } を指定してください。
 try-users = 利用者を選んでください:
 try-user = { $name }: セルフサービスID { $id }、暗証番号 { $pin }、内線 { $extension }

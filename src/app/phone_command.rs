@@ -27,11 +27,13 @@ pub async fn enrol(arguments: EnrolArguments) -> ExitCode {
         return ExitCode::from(2);
     };
     options.handset_url = arguments.handset_url.clone();
+    // A hardware address of digits only would be taken for a number.
+    let name = format!("phone-{}", arguments.phone.mac);
     options.account = arguments.server.map(|server| Account {
         server: server.to_string(),
-        number: arguments.phone.mac.to_string(),
-        auth_name: arguments.phone.mac.to_string(),
-        password: Some(Secret::from(arguments.phone.mac.to_string())),
+        number: name.clone(),
+        auth_name: name.clone(),
+        password: Some(Secret::from(name)),
         display_name: String::new(),
     });
     match journey::prints().await {

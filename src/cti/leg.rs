@@ -18,7 +18,7 @@ use crate::enrolment::{Enrolments, Proof};
 use crate::ivr::{self, Dialogue, DialogueSettings, Key, PlayTag};
 use crate::media::{MediaEngine, MediaEvent, RtpPort};
 use crate::sip::{Endpoint, Flow, Responder};
-use crate::vocab::{Language, PhoneId, UnixMillis};
+use crate::vocab::{Language, PhoneId};
 
 /// Events of one call's media that may wait.
 const MEDIA_EVENTS: usize = 64;
@@ -204,7 +204,7 @@ impl Running {
 
 /// What is due once a call is over: the phone it was made from may have been bound.
 pub(super) async fn after(enrolments: &Enrolments, phone: PhoneId) {
-    if let Err(error) = enrolments.call_ended(phone, UnixMillis::now()).await {
+    if let Err(error) = enrolments.call_ended(phone).await {
         tracing::error!(%error, %phone, "a phone could not be told to fetch its configuration");
     }
 }

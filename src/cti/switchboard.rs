@@ -20,10 +20,10 @@ use super::service::Service;
 use super::settings::CtiSettings;
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
-use crate::registrar::{Identity, Registrar, Verdict};
+use crate::registrar::{Registrar, Verdict};
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::{Endpoint, Flow, Responder, SipError, new_tag};
-use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
+use crate::vocab::{DirectoryNumber, PhoneId};
 
 /// How long calls may take to say goodbye when the service closes.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -274,8 +274,8 @@ impl Inner {
         }
         let account = match self.caller(request, flow) {
             Verdict::Answer(answer) => return Err(answer),
-            Verdict::Known(Identity::Account(account)) => account,
-            Verdict::Known(Identity::Stranger { .. }) => return Err(request.respond(403)),
+            Verdict::Known(account) => account,
+            Verdict::Unproven(unproven) => return Err(self.registrar.refuse(request, flow, &unproven.name)),
         };
         let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
         let destination = match &number {
@@ -305,8 +305,8 @@ impl Inner {
             self.enrolments.account_of(here.phone)
         });
         match registered {
-            Some(account) if account.secret.is_none() => Verdict::Known(Identity::Account(account)),
-            _ => self.registrar.authenticator().judge(request, flow, UnixMillis::now(), rand::random()),
+            Some(account) if account.secret.is_none() => Verdict::Known(account),
+            _ => self.registrar.identify(request, flow),
         }
     }
 

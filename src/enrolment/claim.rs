@@ -188,7 +188,7 @@ impl Enrolments {
             return Err(EnrolmentError::TooLate);
         }
         // The caller hears the verdict out before the phone is notified.
-        self.may_notify(phone.id, now, Duration::ZERO);
+        self.may_notify(phone.id, Duration::ZERO);
         transaction.commit().await?;
         let next = if phone.is_managed { Next::Fetch } else { Next::Nothing };
         Ok(Ok((extension, next, strangers)))
@@ -205,7 +205,7 @@ impl Enrolments {
         let strangers = store::other_candidates(transaction, phone.id, mac).await?;
         for stranger in &strangers {
             store::end(transaction, *stranger, now, EnrolmentEnding::Replaced).await?;
-            crate::registrar::release(transaction, *stranger).await?;
+            self.registrar.auto_registration().release(transaction, *stranger, now).await?;
         }
         Ok(strangers)
     }

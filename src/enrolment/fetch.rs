@@ -2,13 +2,14 @@
 //! configuration, and its secrets once a push.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use super::configuration::{Content, Secrets};
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
 use crate::directory::{PhoneState, TokenHash, load_phone};
 use crate::provisioning::{self, Asked, FileRole, Rendered};
-use crate::registrar::{Candidate, Refusal};
+use crate::registrar::{self, Candidate, Refusal};
 use crate::vocab::{MacAddress, Secret, UnixMillis};
 
 /// A phone at the handset door.
@@ -85,9 +86,11 @@ impl Enrolments {
         mac: MacAddress,
         now: UnixMillis,
     ) -> Result<Fetch, EnrolmentError> {
-        match self.registrar.auto_registration().knock(request.source, now) {
+        match self.registrar.auto_registration().knock(request.source, Instant::now()) {
             Ok(()) => {}
-            Err(Refusal::TooManyFromAddress | Refusal::PoolDry) => return Ok(Fetch::SlowDown),
+            Err(Refusal::TooManyFromAddress | Refusal::TooManyNumbers | Refusal::PoolDry) => {
+                return Ok(Fetch::SlowDown);
+            }
             Err(Refusal::Off | Refusal::Network) => return Ok(Fetch::NotFound),
         }
         if store::is_enrolled(self.directory.db().reader(), mac).await? {
@@ -99,7 +102,7 @@ impl Enrolments {
             mac: Some(mac),
             vendor: request.asked.vendor.to_string(),
             model: request.asked.model.clone(),
-            auth_name: format!("p{}", hex::encode(rand::random::<[u8; 8]>())),
+            auth_name: registrar::generated_name(rand::random()),
             sealed_secret: Some(self.directory.sealer().seal(&password, rand::random())?),
             algorithms: "MD5".to_owned(),
             token_hash: Some(TokenHash::of(&token).as_str().to_owned()),
@@ -108,7 +111,9 @@ impl Enrolments {
         };
         let admission = match self.registrar.auto_registration().admit(&candidate, now).await? {
             Ok(admission) => admission,
-            Err(Refusal::TooManyFromAddress | Refusal::PoolDry) => return Ok(Fetch::SlowDown),
+            Err(Refusal::TooManyFromAddress | Refusal::TooManyNumbers | Refusal::PoolDry) => {
+                return Ok(Fetch::SlowDown);
+            }
             Err(Refusal::Off | Refusal::Network) => return Ok(Fetch::NotFound),
         };
         let Some(phone) = self.directory.phone(admission.phone).await? else { return Ok(Fetch::NotFound) };

@@ -1,5 +1,7 @@
 //! Telling a phone to fetch its configuration: NOTIFY to that phone's own contact, and to nothing else.
 
+use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::requests::{self, Notified, Password, Target};
@@ -83,11 +85,11 @@ impl Enrolments {
     /// Looks after enrolments that were bound and are still open, whatever interrupted them: a phone that is back is complete,
     /// one that is not is notified again, and one that takes too long is given up.
     pub(super) async fn chase(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
-        let then = now.before(Duration::from_secs(self.settings.completion.seconds));
         let open = store::bound_and_open(self.directory.db().reader()).await?;
+        let overdue = self.overdue(&open, Instant::now());
         let mut work = tokio::task::JoinSet::new();
-        for (phone, bound_at) in open {
-            if bound_at < then {
+        for phone in open {
+            if overdue.contains(&phone) {
                 self.give_up(phone, now).await?;
                 continue;
             }
@@ -105,6 +107,17 @@ impl Enrolments {
         Ok(())
     }
 
+    /// The phones that were waited for long enough. The time begins anew with the process: while it was down, none could
+    /// come back.
+    fn overdue(&self, open: &[PhoneId], now: Instant) -> HashSet<PhoneId> {
+        let patience = Duration::from_secs(self.settings.completion.seconds);
+        let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        let still_open: HashSet<PhoneId> = open.iter().copied().collect();
+        awaited.retain(|phone, _| still_open.contains(phone));
+        let is_overdue = |since: Instant| now.saturating_duration_since(since) >= patience;
+        open.iter().copied().filter(|phone| is_overdue(*awaited.entry(*phone).or_insert(now))).collect()
+    }
+
     async fn look_after(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
         let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
         let bindings = self.registrar.location().of_phone(phone, Instant::now());
@@ -114,7 +127,7 @@ impl Enrolments {
             return self.seen_on_its_line(&record, aor, now).await;
         }
         let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
-        if !self.may_notify(phone, now, wait) {
+        if !self.may_notify(phone, wait) {
             return Ok(());
         }
         // It has had the time of a whole notification to come back with what it fetched: the answer may have been lost.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -17,6 +17,10 @@ use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
 use crate::sip::Endpoint;
 use crate::vocab::{DirectoryNumber, EnrolmentId, PhoneId, UnixMillis};
 
+/// Records of one kind forgotten in one transaction, and the time between two.
+const BATCH: u32 = 500;
+const PURGES: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long it is remembered that a phone was notified.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
@@ -41,7 +45,10 @@ pub struct Enrolments {
     pub(super) templates: Arc<Templates>,
     pub(super) turns: Turns,
     words: Arc<Words>,
-    notified: Arc<Mutex<HashMap<PhoneId, UnixMillis>>>,
+    notified: Arc<Mutex<HashMap<PhoneId, Instant>>>,
+    /// Since when each bound phone is waited for, on a clock that never jumps.
+    pub(super) awaited: Arc<Mutex<HashMap<PhoneId, Instant>>>,
+    purged_at: Arc<Mutex<Option<Instant>>>,
     completions: mpsc::Sender<Completed>,
 }
 
@@ -72,6 +79,8 @@ impl Enrolments {
             turns: Turns::new(),
             words: Arc::new(foundations.words),
             notified: Arc::default(),
+            awaited: Arc::default(),
+            purged_at: Arc::default(),
             completions: foundations.completions,
         })
     }
@@ -135,7 +144,7 @@ impl Enrolments {
                 self.seen_on_its_line(&record, aor, at).await
             }
             // It came back with the configuration it had before.
-            PhoneState::Enrolled => self.notify_again(phone, at).await,
+            PhoneState::Enrolled => self.notify_again(phone).await,
             PhoneState::Released => Ok(()),
         }
     }
@@ -150,7 +159,7 @@ impl Enrolments {
         let mut transaction = self.directory.db().write().await?;
         if phone.is_managed && store::is_push_pending(&mut transaction, phone.id).await? {
             drop(transaction);
-            return self.notify_again(phone.id, at).await;
+            return self.notify_again(phone.id).await;
         }
         let steps = store::open_steps(&mut transaction, phone.id).await?;
         if !steps.contains(&Step::RegisteredAgain) {
@@ -161,9 +170,9 @@ impl Enrolments {
     }
 
     /// Notifies a phone, unless it was notified a moment ago.
-    pub(super) async fn notify_again(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+    pub(super) async fn notify_again(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
         let wait = Duration::from_secs(self.settings.completion.notify_again_seconds);
-        match self.may_notify(phone, now, wait) {
+        match self.may_notify(phone, wait) {
             true => self.push(phone).await,
             false => Ok(()),
         }
@@ -190,10 +199,11 @@ impl Enrolments {
     }
 
     /// True if the phone was not notified for `wait`; then it counts as notified now.
-    pub(super) fn may_notify(&self, phone: PhoneId, now: UnixMillis, wait: Duration) -> bool {
+    pub(super) fn may_notify(&self, phone: PhoneId, wait: Duration) -> bool {
+        let now = Instant::now();
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
-        notified.retain(|_, at| now.since(*at) < REMEMBERED);
-        if notified.get(&phone).is_some_and(|at| now.since(*at) < wait) {
+        notified.retain(|_, at| now.saturating_duration_since(*at) < REMEMBERED);
+        if notified.get(&phone).is_some_and(|at| now.saturating_duration_since(*at) < wait) {
             return false;
         }
         notified.insert(phone, now);
@@ -204,7 +214,7 @@ impl Enrolments {
     pub async fn release(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         store::end(&mut transaction, phone, now, EnrolmentEnding::Abandoned).await?;
-        crate::registrar::release(&mut transaction, phone).await?;
+        self.registrar.auto_registration().release(&mut transaction, phone, now).await?;
         transaction.commit().await?;
         self.registrar.forget(phone);
         tracing::info!(%phone, "a phone was released");
@@ -212,32 +222,59 @@ impl Enrolments {
     }
 
     /// Has a phone fetch its configuration with its secrets once more: for a phone that lost them on the way.
-    pub async fn push_again(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+    pub async fn push_again(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         store::rearm(&mut transaction, phone).await?;
         transaction.commit().await?;
-        self.may_notify(phone, now, Duration::ZERO);
+        self.may_notify(phone, Duration::ZERO);
         self.push(phone).await
     }
 
     /// The caller has heard all; the phone is to fetch its configuration.
-    pub async fn call_ended(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+    pub async fn call_ended(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
         let mut connection = self.directory.db().reader().acquire().await?;
         let steps = store::open_steps(&mut connection, phone).await?;
         drop(connection);
         if !steps.contains(&Step::Bound) || steps.contains(&Step::Notified) {
             return Ok(());
         }
-        self.may_notify(phone, now, Duration::ZERO);
+        self.may_notify(phone, Duration::ZERO);
         self.push(phone).await
     }
 
-    /// Chases what is unfinished; to be called every few seconds.
+    /// Chases what is unfinished and forgets what is long past; to be called every few seconds.
     pub async fn tidy(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
         self.chase(now).await?;
         let forget = Duration::from_secs(self.settings.lockout.forget_seconds);
         let mut transaction = self.directory.db().write().await?;
         store::forget_counters(&mut transaction, now.before(forget)).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        if self.registrar.believes_wall_clock() && self.is_time_to_purge() {
+            self.purge(now).await?;
+        }
+        Ok(())
+    }
+
+    fn is_time_to_purge(&self) -> bool {
+        let now = Instant::now();
+        let mut purged_at = self.purged_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = purged_at.is_none_or(|at| now.saturating_duration_since(at) >= PURGES);
+        if is_time {
+            *purged_at = Some(now);
+        }
+        is_time
+    }
+
+    /// Forgets enrolments that ended longer ago than records are kept, then phones released as long ago; a batch of each.
+    pub async fn purge(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let then = now.before(DAY * self.settings.keep_records_days.get());
+        let mut transaction = self.directory.db().write().await?;
+        let enrolments = store::purge_ended(&mut transaction, then, BATCH).await?;
+        let phones = crate::registrar::purge_released(&mut transaction, then, BATCH).await?;
+        transaction.commit().await?;
+        if enrolments + phones > 0 {
+            tracing::info!(enrolments, phones, "records were forgotten that are no longer kept");
+        }
+        Ok(())
     }
 }

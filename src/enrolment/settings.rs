@@ -1,5 +1,7 @@
 //! Settings of self-provisioning (seed 003, table 1) and of what phones are told.
 
+use std::num::NonZeroU32;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +79,7 @@ impl Default for LockoutSettings {
 }
 
 /// Settings of enrolments.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnrolmentSettings {
     /// Whether the service is active after the first start.
@@ -93,6 +95,22 @@ pub struct EnrolmentSettings {
     pub completion: CompletionSettings,
     /// What every phone is told unless its device template says otherwise.
     pub phones: PhoneDefaults,
+    /// Days the record of an ended enrolment is kept, and with it that of a released phone.
+    pub keep_records_days: NonZeroU32,
+}
+
+impl Default for EnrolmentSettings {
+    fn default() -> Self {
+        Self {
+            active: false,
+            authentication: AuthenticationMode::default(),
+            authentication_code: None,
+            lockout: LockoutSettings::default(),
+            completion: CompletionSettings::default(),
+            phones: PhoneDefaults::default(),
+            keep_records_days: NonZeroU32::new(90).unwrap_or(NonZeroU32::MIN),
+        }
+    }
 }
 
 /// How long a bound phone may take.

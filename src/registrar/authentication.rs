@@ -1,11 +1,14 @@
 //! Who sent a request: digest credentials, or for a phone that takes no configuration, where it registered from.
+//!
+//! Nobody who doesn't know a password learns from it whether a name is anybody's: challenge, answer, limits and work are the same.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::guessing::{Guesses, Standing, WrongPasswordSettings};
 use crate::directory::{Account, Accounts};
 use crate::sip::Flow;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1};
@@ -14,6 +17,8 @@ use crate::vocab::{Secret, UnixMillis};
 
 /// How long a challenge may be answered.
 const NONCE_LIFETIME: Duration = Duration::from_secs(120);
+/// What everybody is challenged with who has not shown a password yet: every phone speaks it.
+const USUAL: &str = Algorithm::Md5.as_str();
 
 /// Decides who sent a request.
 #[derive(Clone)]
@@ -21,168 +26,209 @@ pub struct Authenticator {
     realm: Arc<str>,
     accounts: Accounts,
     nonces: Arc<Mutex<Nonces>>,
+    guesses: Arc<Mutex<Guesses>>,
     key: Arc<[u8; 32]>,
     nobody: Arc<Secret>,
-}
-
-/// Who sent a request.
-#[derive(Clone, Debug)]
-pub enum Identity {
-    /// The phone of this account, shown by its password or, where it has none, by its address.
-    Account(Arc<Account>),
-    /// Somebody who answered a challenge with a name nobody has. Nothing about them is proven.
-    Stranger {
-        /// The name they gave.
-        name: String,
-    },
 }
 
 /// What is decided.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Go on with this identity.
-    Known(Identity),
+    /// The phone of this account sent it, shown by its password or, where it has none, by its address.
+    Known(Arc<Account>),
+    /// Somebody answered the challenge, and not as a phone of that name does.
+    Unproven(Unproven),
     /// Send this answer.
     Answer(Response),
 }
 
+/// Somebody who answered a challenge. That they receive where they send from is all that is shown.
+#[derive(Debug)]
+pub struct Unproven {
+    /// The name they gave.
+    pub name: String,
+    /// Whether it is a phone's. Nothing they are told may depend on it.
+    pub is_taken: bool,
+}
+
+/// The algorithms a nonce was issued with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    Usual,
+    Own,
+}
+
 impl Authenticator {
     /// `key` signs nonces and must be random at every start.
-    pub fn new(realm: &str, accounts: Accounts, key: [u8; 32]) -> Self {
+    pub fn new(
+        realm: &str,
+        accounts: Accounts,
+        wrong_passwords: WrongPasswordSettings,
+        key: [u8; 32],
+        now: Instant,
+    ) -> Self {
         Self {
             realm: realm.into(),
             accounts,
-            nonces: Arc::new(Mutex::new(Nonces::new(key, NONCE_LIFETIME))),
+            nonces: Arc::new(Mutex::new(Nonces::new(key, NONCE_LIFETIME, now))),
+            guesses: Arc::new(Mutex::new(Guesses::new(wrong_passwords))),
             key: Arc::new(key),
             nobody: Arc::new(Secret::from(hex::encode(key))),
         }
     }
 
-    /// The digest realm.
-    pub fn realm(&self) -> &str {
-        &self.realm
-    }
-
-    /// Judges the credentials of a request. Whether the name exists shows neither in the answer nor in the work.
-    pub fn judge(&self, request: &Request, flow: Flow, now: UnixMillis, entropy: u64) -> Verdict {
-        let headers = &request.headers;
-        let candidates = headers.all("Authorization").chain(headers.all("Proxy-Authorization"));
-        let Some(credentials) =
-            candidates.filter_map(Credentials::parse).find(|credentials| credentials.realm == *self.realm)
-        else {
-            return Verdict::Answer(self.challenge(request, flow, None, false, entropy, now));
-        };
-        let account = self.accounts.named(&credentials.username);
-        // Bound first: the lock must be gone before a challenge takes it again.
-        let state = self.nonces().check(&credentials.nonce, None, now);
-        match state {
-            NonceState::Fresh if self.is_of_place(&credentials.nonce, flow.peer.ip()) => {}
-            state => {
-                let is_stale = state == NonceState::Stale;
-                return Verdict::Answer(self.challenge(request, flow, account.as_deref(), is_stale, entropy, now));
-            }
-        }
-        let method = request.method.as_str();
-        let secret = account.as_ref().and_then(|account| account.secret.as_ref());
-        let is_right = self.matches(&credentials, secret.unwrap_or(&self.nobody), method);
-        let old_secret = account.as_ref().and_then(|account| account.old_secret.as_ref());
-        let was_right = self.matches(&credentials, old_secret.unwrap_or(&self.nobody), method);
-        match account {
-            Some(account) if account.secret.is_none() => match Self::at_its_place(request, account, flow.peer.ip()) {
-                Ok(account) => self.use_nonce(request, flow, &credentials, account, entropy, now),
-                Err(answer) => Verdict::Answer(answer),
-            },
-            Some(account) if (is_right || was_right) && account.offers(credentials.algorithm.as_str()) => {
-                self.use_nonce(request, flow, &credentials, account, entropy, now)
-            }
-            Some(account) => {
-                tracing::info!(peer = %flow.peer, phone = %account.phone, "wrong SIP password");
-                metrics::counter!("sip_wrong_password_total").increment(1);
-                Verdict::Answer(forbidden(request))
-            }
-            None => Verdict::Known(Identity::Stranger { name: credentials.username }),
-        }
-    }
-
-    fn use_nonce(
+    /// Judges the credentials of a request. `standing` says how well the phone of an account is known where it comes from.
+    pub fn judge(
         &self,
         request: &Request,
         flow: Flow,
-        credentials: &Credentials,
-        account: Arc<Account>,
+        standing: impl FnOnce(&Account) -> Standing,
+        now: Instant,
         entropy: u64,
-        now: UnixMillis,
     ) -> Verdict {
-        let state = self.nonces().check(&credentials.nonce, credentials.nc, now);
-        match state {
-            NonceState::Fresh => Verdict::Known(Identity::Account(account)),
-            NonceState::Stale | NonceState::Replayed | NonceState::Forged => {
-                Verdict::Answer(self.challenge(request, flow, Some(&account), true, entropy, now))
+        let headers = &request.headers;
+        let candidates = headers.all("Authorization").chain(headers.all("Proxy-Authorization"));
+        let credentials =
+            candidates.filter_map(Credentials::parse).find(|credentials| credentials.realm == *self.realm);
+        let challenge = |algorithms: &str, stale: bool| {
+            Verdict::Answer(self.challenge(request, flow.peer.ip(), algorithms, stale, entropy, now))
+        };
+        let Some(credentials) = credentials else { return challenge(USUAL, false) };
+        let account = self.accounts.named(&credentials.username);
+        let own = own_algorithms(account.as_deref());
+        let offer = self.offer(&credentials.nonce, flow.peer.ip(), &own);
+        let state = self.nonces().look(&credentials.nonce, now);
+        if state != NonceState::Fresh || offer.is_none() {
+            return challenge(USUAL, true);
+        }
+        let standing = account.as_deref().map_or(Standing::Strange, standing);
+        let wait = self.guesses().wait(flow.peer.ip(), &credentials.username, standing, now);
+        if let Some(wait) = wait {
+            metrics::counter!("sip_unjudged_total").increment(1);
+            return Verdict::Answer(shut(request, wait));
+        }
+        let is_right = self.is_right(&credentials, account.as_deref(), request.method.as_str());
+        let unproven =
+            |credentials: Credentials, is_taken| Verdict::Unproven(Unproven { name: credentials.username, is_taken });
+        let Some(account) = account else { return unproven(credentials, false) };
+        match &account.secret {
+            // A phone without a password of ours is believed only where it was first seen.
+            None if account.source != flow.peer.ip().to_canonical() => return unproven(credentials, true),
+            None => {}
+            Some(_) if !is_right => return unproven(credentials, true),
+            // The password is shown: now the device is asked in the way its record says.
+            Some(_) if offer == Some(Offer::Usual) && own != USUAL => return challenge(&own, true),
+            Some(_) if !account.offers(credentials.algorithm.as_str()) => {
+                tracing::info!(peer = %flow.peer, phone = %account.phone, "a digest algorithm the phone was not offered");
+                return Verdict::Answer(forbidden(request));
             }
+            Some(_) => {}
+        }
+        // Bound first: the lock must be gone before a challenge takes it again.
+        let state = self.nonces().check(&credentials.nonce, credentials.nc, now);
+        if state != NonceState::Fresh {
+            return challenge(&own, true);
+        }
+        if standing != Standing::Here {
+            self.guesses().forgive(flow.peer.ip(), &credentials.username);
+        }
+        Verdict::Known(account)
+    }
+
+    /// Refuses somebody who did not show who they are, and counts it. The same for a wrong password and a name nobody has.
+    pub fn refuse(&self, request: &Request, flow: Flow, name: &str, now: Instant) -> Response {
+        let name = name.chars().take(64).collect::<String>();
+        tracing::info!(peer = %flow.peer, name, "wrong SIP name or password");
+        metrics::counter!("sip_wrong_password_total").increment(1);
+        let shut = self.guesses().count(flow.peer.ip(), &name, now);
+        for (scope, wait) in shut {
+            metrics::counter!("sip_shut_total", "scope" => scope.as_str()).increment(1);
+            let until = UnixMillis::now().after(wait);
+            tracing::warn!(
+                address = %flow.peer.ip(), name, scope = scope.as_str(), %until,
+                "too many wrong SIP names or passwords: refused unjudged"
+            );
+        }
+        forbidden(request)
+    }
+
+    /// Whether the password now or the one before was used. The same work where there is none.
+    fn is_right(&self, credentials: &Credentials, account: Option<&Account>, method: &str) -> bool {
+        let matches = |secret: Option<&Secret>| {
+            let secret = secret.unwrap_or(&self.nobody);
+            credentials.matches(&ha1(&credentials.username, &self.realm, secret, credentials.algorithm), method)
+        };
+        let is_now = matches(account.and_then(|account| account.secret.as_ref()));
+        let was = matches(account.and_then(|account| account.old_secret.as_ref()));
+        is_now || was
+    }
+
+    /// What was offered with this nonce. Nothing if it was given to another address: whoever answers it is there, and not
+    /// only says so.
+    fn offer(&self, nonce: &str, ip: IpAddr, own: &str) -> Option<Offer> {
+        let shown = nonce.get(24..32).and_then(|text| u32::from_str_radix(text, 16).ok())?;
+        let (usual, own) = (self.place(ip, USUAL), self.place(ip, own));
+        match shown {
+            shown if shown == usual => Some(Offer::Usual),
+            shown if shown == own => Some(Offer::Own),
+            _ => None,
         }
     }
 
-    /// A phone without a password of ours is believed only where it was first seen.
-    fn at_its_place(request: &Request, account: Arc<Account>, from: IpAddr) -> Result<Arc<Account>, Response> {
-        if account.source == from.to_canonical() {
-            return Ok(account);
-        }
-        tracing::warn!(%from, phone = %account.phone, "a phone without a password came from another address");
-        Err(forbidden(request))
-    }
-
-    /// A nonce is good only at the address it was given to: whoever answers it is there, and not only says so.
-    fn is_of_place(&self, nonce: &str, ip: IpAddr) -> bool {
-        let place = nonce.get(24..32).and_then(|text| u32::from_str_radix(text, 16).ok());
-        place == Some(self.place(ip))
-    }
-
-    fn place(&self, ip: IpAddr) -> u32 {
+    /// What ties a nonce to an address and an offer.
+    fn place(&self, ip: IpAddr, algorithms: &str) -> u32 {
         let mut hash = Sha256::new();
         hash.update(self.key.as_slice());
         hash.update(ip.to_canonical().to_string().as_bytes());
+        hash.update(b" ");
+        hash.update(algorithms.as_bytes());
         hash.finalize().first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
     }
 
-    fn matches(&self, credentials: &Credentials, secret: &Secret, method: &str) -> bool {
-        let ha1 = ha1(&credentials.username, &self.realm, secret, credentials.algorithm);
-        credentials.matches(&ha1, method)
-    }
-
-    /// 401 with a challenge for each algorithm the device is offered; MD5 alone for a name nobody has.
+    /// 401 with a challenge for each algorithm.
     fn challenge(
         &self,
         request: &Request,
-        flow: Flow,
-        account: Option<&Account>,
+        ip: IpAddr,
+        algorithms: &str,
         stale: bool,
         entropy: u64,
-        now: UnixMillis,
+        now: Instant,
     ) -> Response {
-        let named = || request.headers.from().ok().and_then(|from| from.uri.user());
-        let known = match account {
-            Some(account) => Some(account.algorithms.clone()),
-            None => named().and_then(|name| self.accounts.named(&name)).map(|account| account.algorithms.clone()),
-        };
-        let algorithms: Vec<Algorithm> = known.iter().flatten().filter_map(|name| name.parse().ok()).collect();
-        let algorithms = if algorithms.is_empty() { vec![Algorithm::Md5] } else { algorithms };
-        let nonce = self.nonces().issue(now, entropy << 32 | u64::from(self.place(flow.peer.ip())));
-        let mut response = request.respond(401);
-        for algorithm in algorithms {
+        let nonce = self.nonces().issue(now, entropy << 32 | u64::from(self.place(ip, algorithms)));
+        let algorithms = algorithms.split(',').filter_map(|name| name.parse().ok());
+        algorithms.fold(request.respond(401), |response, algorithm| {
             let challenge = Challenge { realm: self.realm.to_string(), nonce: nonce.clone(), algorithm, stale };
-            response = response.with_header("WWW-Authenticate", &challenge.to_string());
-        }
-        response
+            response.with_header("WWW-Authenticate", &challenge.to_string())
+        })
     }
 
-    fn nonces(&self) -> std::sync::MutexGuard<'_, Nonces> {
+    fn nonces(&self) -> MutexGuard<'_, Nonces> {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn guesses(&self) -> MutexGuard<'_, Guesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The algorithms a device is offered once it has shown its password, comma-separated.
+fn own_algorithms(account: Option<&Account>) -> String {
+    let names = account.map_or(&[][..], |account| &account.algorithms);
+    let known: Vec<&str> =
+        names.iter().filter_map(|name| name.parse().ok()).map(|algorithm: Algorithm| algorithm.as_str()).collect();
+    if known.is_empty() { USUAL.to_owned() } else { known.join(",") }
 }
 
 /// The same words for a wrong password and for a name nobody has.
 pub(super) fn forbidden(request: &Request) -> Response {
     request.respond(403)
+}
+
+/// The same again, with the time after which a password is looked at.
+fn shut(request: &Request, wait: Duration) -> Response {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    forbidden(request).with_header("Retry-After", &seconds.to_string())
 }
 
 impl std::fmt::Debug for Authenticator {

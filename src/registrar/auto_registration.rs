@@ -2,196 +2,25 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteConnection;
 
+use super::admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal};
+use super::number_range::NumberRange;
+use super::site::site;
+use super::wall_clock::WallClock;
 use super::{RegistrarError, store};
 use crate::directory::{self, Directory};
-use crate::sip::Transport;
-use crate::vocab::{DirectoryNumber, MacAddress, PhoneId, UnixMillis, VocabError};
+use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError};
 
 /// The span over which one address's admissions are counted.
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A range of directory numbers, all with the same count of digits.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NumberRange {
-    first: u64,
-    last: u64,
-    digits: usize,
-}
-
-impl NumberRange {
-    /// From `first` to `last`, both included: digits only, equally many, not descending, at most 100,000 numbers.
-    pub fn new(first: &DirectoryNumber, last: &DirectoryNumber) -> Result<Self, VocabError> {
-        let fault = |fault| VocabError {
-            what: "auto-registration range",
-            fault,
-            remedy: "give two numbers of equally many digits, the first not above the last, such as 9000 and 9999",
-        };
-        let read = |number: &DirectoryNumber| number.as_str().parse::<u64>().map_err(|_| fault("not digits only"));
-        let range = Self { first: read(first)?, last: read(last)?, digits: first.as_str().len() };
-        if last.as_str().len() != range.digits {
-            return Err(fault("the two numbers differ in length"));
-        }
-        match range.last.checked_sub(range.first) {
-            Some(0..100_000) => Ok(range),
-            Some(_) => Err(fault("more than 100,000 numbers")),
-            None => Err(fault("the last number comes before the first")),
-        }
-    }
-
-    fn numbers(&self) -> impl Iterator<Item = String> + '_ {
-        (self.first..=self.last).map(|number| format!("{number:0width$}", width = self.digits))
-    }
-
-    /// How many numbers it has.
-    pub fn len(&self) -> u64 {
-        self.last - self.first + 1
-    }
-
-    /// Never true; a range has at least one number.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-
-    /// True if `number` is one of them.
-    pub fn contains(&self, number: &str) -> bool {
-        number.len() == self.digits && number.parse().is_ok_and(|number| (self.first..=self.last).contains(&number))
-    }
-}
-
-/// Settings of auto-registration.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AutoRegistrationSettings {
-    /// On or off.
-    pub enabled: bool,
-    /// The first temporary number.
-    pub first: DirectoryNumber,
-    /// The last temporary number.
-    pub last: DirectoryNumber,
-    /// The universal device template of phones nobody has claimed; empty for none.
-    pub device_template: String,
-    /// Networks unknown phones may come from.
-    #[schemars(with = "Vec<String>")]
-    pub networks: Vec<IpNet>,
-    /// Seconds a phone may stay unseen before its number goes back.
-    pub lease_seconds: u64,
-    /// Seconds a phone may take from its first fetch to its first registration.
-    pub first_registration_seconds: u64,
-    /// Seconds a number rests after a bind before another phone gets it.
-    pub cooling_seconds: u64,
-    /// An alarm is raised when no more than this many numbers in a hundred are free.
-    pub alarm_percent: u8,
-    /// New phones taken from one address in a minute.
-    pub per_address_per_minute: u32,
-}
-
-impl Default for AutoRegistrationSettings {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            first: default_number("9000"),
-            last: default_number("9099"),
-            device_template: String::new(),
-            networks: [
-                "127.0.0.0/8",
-                "10.0.0.0/8",
-                "172.16.0.0/12",
-                "192.168.0.0/16",
-                "::1/128",
-                "fc00::/7",
-                "fe80::/10",
-            ]
-            .iter()
-            .filter_map(|network| network.parse().ok())
-            .collect(),
-            lease_seconds: 24 * 3600,
-            first_registration_seconds: 600,
-            cooling_seconds: 600,
-            alarm_percent: 20,
-            per_address_per_minute: 30,
-        }
-    }
-}
-
-#[allow(clippy::expect_used)]
-fn default_number(text: &'static str) -> DirectoryNumber {
-    text.parse().expect("a constant that is a directory number")
-}
-
-/// A phone that asks to be let in.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// Its hardware address, if it showed one.
-    pub mac: Option<MacAddress>,
-    /// `audiocodes`, `yealink` or `generic`.
-    pub vendor: String,
-    /// As it says.
-    pub model: Option<String>,
-    /// What it will authenticate as.
-    pub auth_name: String,
-    /// Its sealed password; none for one that takes no configuration.
-    pub sealed_secret: Option<String>,
-    /// Digest algorithms to offer, comma-separated.
-    pub algorithms: String,
-    /// The hash of the token in its private URL.
-    pub token_hash: Option<String>,
-    /// How its SIP travels.
-    pub transport: Transport,
-    /// Where it asks from.
-    pub source: IpAddr,
-}
-
-/// A phone let in.
-#[derive(Clone, Debug)]
-pub struct Admission {
-    /// The phone.
-    pub phone: PhoneId,
-    /// Its temporary number.
-    pub number: DirectoryNumber,
-    /// Earlier records of the same phone that this one replaces.
-    pub replaced: Vec<PhoneId>,
-}
-
-/// Why a phone was not let in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// Auto-registration is off.
-    Off,
-    /// The phone's address is in none of the networks allowed.
-    Network,
-    /// Every number is in use.
-    PoolDry,
-    /// Too many new phones from one address.
-    TooManyFromAddress,
-}
-
-impl Refusal {
-    /// For a reason phrase, a Warning and a log.
-    pub fn phrase(self) -> &'static str {
-        match self {
-            Self::Off => "Auto-registration is off",
-            Self::Network => "Not allowed from this network",
-            Self::PoolDry => "No temporary number is free",
-            Self::TooManyFromAddress => "Too many new phones from this address",
-        }
-    }
-}
-
-/// How many temporary numbers are left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-pub struct PoolLevel {
-    /// All of them.
-    pub total: u64,
-    /// Those a phone could get now.
-    pub free: u64,
-}
+/// How long an alarm about one address stands for all that follow.
+const HOUR: Duration = Duration::from_secs(3600);
+/// Addresses remembered at once; beyond that, one that is not is refused.
+const MOST_ADDRESSES: usize = 65_536;
 
 /// Lets unknown phones in.
 #[derive(Clone, Debug)]
@@ -199,15 +28,25 @@ pub struct AutoRegistration {
     settings: Arc<AutoRegistrationSettings>,
     range: NumberRange,
     directory: Directory,
-    admissions: Arc<Mutex<HashMap<IpAddr, (UnixMillis, u32)>>>,
+    admissions: Arc<Mutex<HashMap<IpAddr, (Instant, u32)>>>,
     alarm: Arc<Mutex<bool>>,
+    alarmed: Arc<Mutex<HashMap<IpAddr, Instant>>>,
+    clock: Arc<Mutex<WallClock>>,
 }
 
 impl AutoRegistration {
     /// Fails if the range is not one.
     pub fn new(settings: AutoRegistrationSettings, directory: Directory) -> Result<Self, VocabError> {
         let range = NumberRange::new(&settings.first, &settings.last)?;
-        Ok(Self { settings: Arc::new(settings), range, directory, admissions: Arc::default(), alarm: Arc::default() })
+        Ok(Self {
+            settings: Arc::new(settings),
+            range,
+            directory,
+            admissions: Arc::default(),
+            alarm: Arc::default(),
+            alarmed: Arc::default(),
+            clock: Arc::new(Mutex::new(WallClock::new(Instant::now(), UnixMillis::now()))),
+        })
     }
 
     /// The settings in force.
@@ -226,11 +65,23 @@ impl AutoRegistration {
     }
 
     /// Counts somebody who asks to be let in: those who ask too often are slowed, whatever they would have been told.
-    pub fn knock(&self, source: IpAddr, now: UnixMillis) -> Result<(), Refusal> {
-        self.allows(source).and_then(|()| self.count(source, now))
+    pub fn knock(&self, source: IpAddr, now: Instant) -> Result<(), Refusal> {
+        self.allows(source)?;
+        let mut admissions = locked(&self.admissions);
+        admissions.retain(|_, (since, _)| now.saturating_duration_since(*since) < MINUTE);
+        let count = admissions.get(&site(source)).map_or(0, |(_, count)| *count);
+        let is_full = count == 0 && admissions.len() >= MOST_ADDRESSES;
+        if is_full || count >= self.settings.per_address_per_minute {
+            metrics::counter!("auto_registration_slowed_total").increment(1);
+            tracing::warn!(%source, "too many new phones from one address: is somebody trying out hardware addresses?");
+            return Err(Refusal::TooManyFromAddress);
+        }
+        admissions.entry(site(source)).or_insert((now, 0)).1 += 1;
+        Ok(())
     }
 
-    /// Lets a phone in that has knocked: the next free number becomes its temporary one.
+    /// Lets a phone in that has knocked: the next free number becomes its temporary one. A phone that asks once more before
+    /// it ever registered keeps its number.
     pub async fn admit(
         &self,
         candidate: &Candidate,
@@ -241,67 +92,152 @@ impl AutoRegistration {
         }
         let phone = PhoneId::new(now, rand::random());
         let mut transaction = self.directory.db().write().await?;
-        let replaced = store::unclaimed_twins(&mut transaction, candidate).await?;
-        for twin in &replaced {
-            store::release(&mut transaction, *twin).await?;
+        let twins = store::unclaimed_twins(&mut transaction, candidate).await?;
+        for (twin, _) in &twins {
+            self.release(&mut transaction, *twin, now).await?;
         }
-        let used: HashSet<String> = store::numbers_in_use(&mut transaction, now).await?.into_iter().collect();
-        let free = self.range.numbers().filter(|number| !used.contains(number)).count() as u64;
-        let Some(number) = self.range.numbers().find(|number| !used.contains(number)) else {
-            drop(transaction);
-            self.report(PoolLevel { total: self.range.len(), free: 0 }, now).await?;
-            return Ok(Err(Refusal::PoolDry));
+        let kept = twins.first().map(|(_, number)| number.as_str());
+        let (number, free) = match self.room(&mut transaction, candidate.source, kept).await? {
+            Ok(room) => room,
+            Err(refusal) => {
+                drop(transaction);
+                self.note_refusal(refusal, candidate.source, now).await?;
+                return Ok(Err(refusal));
+            }
         };
-        let number: DirectoryNumber = number.parse().map_err(|fault: VocabError| {
-            directory::DirectoryError::Unreadable { what: "temporary number", fault: fault.to_string() }
-        })?;
         store::insert_quarantined(&mut transaction, phone, candidate, &number, now).await?;
         transaction.commit().await?;
+        let replaced: Vec<PhoneId> = twins.into_iter().map(|(twin, _)| twin).collect();
         for changed in replaced.iter().chain([&phone]) {
             self.directory.refresh_account(*changed).await?;
         }
-        self.report(PoolLevel { total: self.range.len(), free: free.saturating_sub(1) }, now).await?;
+        self.report(PoolLevel { total: self.range.len(), free }, now).await?;
         Ok(Ok(Admission { phone, number, replaced }))
     }
 
+    /// Whether a phone from `source` that has knocked would be let in now.
+    pub async fn has_room(&self, source: IpAddr, now: UnixMillis) -> Result<Result<(), Refusal>, RegistrarError> {
+        // Asked like an admission, so that it takes as long.
+        let mut transaction = self.directory.db().write().await?;
+        let room = self.room(&mut transaction, source, None).await?;
+        drop(transaction);
+        if let Err(refusal) = room {
+            self.note_refusal(refusal, source, now).await?;
+        }
+        Ok(room.map(drop))
+    }
+
+    /// The number a phone gets, the `kept` one if there is one, and how many are free then.
+    async fn room(
+        &self,
+        db: &mut SqliteConnection,
+        source: IpAddr,
+        kept: Option<&str>,
+    ) -> Result<Result<(DirectoryNumber, u64), Refusal>, RegistrarError> {
+        let held = store::held_numbers(db).await?;
+        let from_here = held.iter().filter(|(number, at)| site(*at) == site(source) && Some(number.as_str()) != kept);
+        if from_here.count() >= usize::try_from(self.settings.numbers_per_address).unwrap_or(usize::MAX) {
+            return Ok(Err(Refusal::TooManyNumbers));
+        }
+        let used: HashSet<String> = store::numbers_in_use(db).await?.into_iter().collect();
+        let mut free = self.range.numbers().filter(|number| !used.contains(number)).peekable();
+        let number = match kept {
+            Some(kept) => kept.to_owned(),
+            None => match free.next() {
+                Some(next) => next,
+                None => return Ok(Err(Refusal::PoolDry)),
+            },
+        };
+        let number = number.parse().map_err(|fault: VocabError| directory::DirectoryError::Unreadable {
+            what: "temporary number",
+            fault: fault.to_string(),
+        })?;
+        Ok(Ok((number, free.count() as u64)))
+    }
+
+    /// Takes a phone out of quarantine, or from its user, inside the caller's transaction: its secrets and URL are worth
+    /// nothing any more, and its temporary number cools.
+    pub async fn release(
+        &self,
+        db: &mut SqliteConnection,
+        phone: PhoneId,
+        now: UnixMillis,
+    ) -> Result<(), RegistrarError> {
+        store::release(db, phone, now, now.after(self.cooling())).await
+    }
+
     /// How many numbers are left.
-    pub async fn level(&self, now: UnixMillis) -> Result<PoolLevel, RegistrarError> {
+    pub async fn level(&self) -> Result<PoolLevel, RegistrarError> {
         let mut connection = self.directory.db().reader().acquire().await?;
-        let used = store::numbers_in_use(&mut connection, now).await?;
+        let used = store::numbers_in_use(&mut connection).await?;
         let used = used.iter().filter(|number| self.range.contains(number)).count() as u64;
         Ok(PoolLevel { total: self.range.len(), free: self.range.len().saturating_sub(used) })
     }
 
-    /// Takes numbers back from phones not seen for the time of their lease, and forgets those that have cooled down.
-    pub async fn collect(&self, now: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
+    /// Takes numbers back from phones not seen for the time of their lease, but for those that are registered, and forgets
+    /// those that have cooled down. When the wall clock was set, nobody can say how long anything has been: all begins anew.
+    pub(super) async fn collect(
+        &self,
+        now: UnixMillis,
+        steady: Instant,
+        is_registered: impl Fn(PhoneId) -> bool,
+    ) -> Result<Vec<PhoneId>, RegistrarError> {
         let unregistered = Duration::from_secs(self.settings.first_registration_seconds);
         let unseen = Duration::from_secs(self.settings.lease_seconds);
+        let was_set = locked(&self.clock).was_set(steady, now);
         let mut transaction = self.directory.db().write().await?;
-        let lapsed = store::lapsed_leases(&mut transaction, now, unregistered, unseen).await?;
+        if was_set {
+            tracing::warn!(%now, "the clock was set: every lease of a temporary number begins anew");
+            store::renew_leases(&mut transaction, now, now.after(self.cooling())).await?;
+        }
+        let mut lapsed = store::lapsed_leases(&mut transaction, now, unregistered, unseen).await?;
+        lapsed.retain(|phone| !is_registered(*phone));
         for phone in &lapsed {
-            store::release(&mut transaction, *phone).await?;
+            self.release(&mut transaction, *phone, now).await?;
         }
         let cooled = store::forget_cooled(&mut transaction, now).await?;
         transaction.commit().await?;
         for phone in lapsed.iter().chain(&cooled) {
             self.directory.refresh_account(*phone).await?;
         }
-        let level = self.level(now).await?;
+        let level = self.level().await?;
         self.report(level, now).await?;
         Ok(lapsed)
     }
 
-    fn count(&self, source: IpAddr, now: UnixMillis) -> Result<(), Refusal> {
-        let mut admissions = self.admissions.lock().unwrap_or_else(PoisonError::into_inner);
-        admissions.retain(|_, (since, _)| now.since(*since) < MINUTE);
-        let (_, count) = admissions.entry(source).or_insert((now, 0));
-        if *count >= self.settings.per_address_per_minute {
-            metrics::counter!("auto_registration_slowed_total").increment(1);
-            tracing::warn!(%source, "too many new phones from one address: is somebody trying out hardware addresses?");
-            return Err(Refusal::TooManyFromAddress);
+    /// Whether what the wall clock says may be acted on where it can't be undone.
+    pub(super) fn believes_wall_clock(&self, steady: Instant, now: UnixMillis) -> bool {
+        locked(&self.clock).is_believed(steady, now)
+    }
+
+    fn cooling(&self) -> Duration {
+        Duration::from_secs(self.settings.cooling_seconds)
+    }
+
+    async fn note_refusal(&self, refusal: Refusal, source: IpAddr, now: UnixMillis) -> Result<(), RegistrarError> {
+        match refusal {
+            Refusal::PoolDry => self.report(PoolLevel { total: self.range.len(), free: 0 }, now).await,
+            Refusal::TooManyNumbers => self.alarm_of(source, now).await,
+            Refusal::Off | Refusal::Network | Refusal::TooManyFromAddress => Ok(()),
         }
-        *count += 1;
-        Ok(())
+    }
+
+    /// Raises an alarm about an address that has as many numbers as it may; once an hour.
+    async fn alarm_of(&self, source: IpAddr, now: UnixMillis) -> Result<(), RegistrarError> {
+        metrics::counter!("auto_registration_address_full_total").increment(1);
+        let steady = Instant::now();
+        {
+            let mut alarmed = locked(&self.alarmed);
+            alarmed.retain(|_, at| steady.saturating_duration_since(*at) < HOUR);
+            if alarmed.len() >= MOST_ADDRESSES || alarmed.contains_key(&site(source)) {
+                return Ok(());
+            }
+            alarmed.insert(site(source), steady);
+        }
+        let most = self.settings.numbers_per_address;
+        tracing::warn!(%source, most, "phones from one address have as many temporary numbers as they may");
+        let detail = format!("phones at {source} have all of the {most} temporary numbers one address may have");
+        self.record("alarm", "temporary-numbers-address-full", &detail, now).await
     }
 
     /// Shows the level, and raises or ends the alarm.
@@ -311,7 +247,7 @@ impl AutoRegistration {
         metrics::gauge!("temporary_numbers_total").set(level.total as f64);
         let is_low = level.free * 100 <= level.total * u64::from(self.settings.alarm_percent);
         {
-            let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut alarm = locked(&self.alarm);
             if *alarm == is_low {
                 return Ok(());
             }
@@ -322,32 +258,22 @@ impl AutoRegistration {
             if is_low { ("alarm", "temporary-numbers-low") } else { ("info", "temporary-numbers-enough") };
         let detail = format!("{} of {} temporary numbers are free", level.free, level.total);
         tracing::warn!(free = level.free, total = level.total, kind, "temporary numbers");
+        self.record(severity, kind, &detail, now).await
+    }
+
+    async fn record(
+        &self,
+        severity: &'static str,
+        kind: &'static str,
+        detail: &str,
+        now: UnixMillis,
+    ) -> Result<(), RegistrarError> {
         let mut transaction = self.directory.db().write().await?;
-        directory::record_event(&mut transaction, now, severity, kind, &detail).await?;
+        directory::record_event(&mut transaction, now, severity, kind, detail).await?;
         Ok(transaction.commit().await?)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn range(first: &str, last: &str) -> Result<NumberRange, VocabError> {
-        NumberRange::new(&first.parse().unwrap(), &last.parse().unwrap())
-    }
-
-    #[test]
-    fn a_range_keeps_leading_zeros_and_both_its_ends() {
-        let range = range("0098", "0101").unwrap();
-        assert_eq!(range.numbers().collect::<Vec<_>>(), ["0098", "0099", "0100", "0101"]);
-        assert_eq!(range.len(), 4);
-        assert!(range.contains("0101") && !range.contains("101") && !range.contains("0102"));
-    }
-
-    #[test]
-    fn what_is_not_a_range_is_refused() {
-        for (first, last) in [("9", "10"), ("20", "10"), ("1*", "20"), ("000000", "999999")] {
-            assert!(range(first, last).is_err(), "{first} {last}");
-        }
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,24 +3,31 @@
 //!
 //! It answers from memory and acknowledges after the commit. It knows phones and their accounts, not what an enrolment or a call is.
 
+mod admission;
 mod authentication;
 mod auto_registration;
 mod binding;
 mod events;
+mod guessing;
 mod location;
+mod newcomer;
+mod number_range;
 mod registration;
 mod service;
+mod site;
 mod store;
+mod wall_clock;
 
-pub use authentication::{Authenticator, Identity, Verdict};
-pub use auto_registration::{
-    Admission, AutoRegistration, AutoRegistrationSettings, Candidate, NumberRange, PoolLevel, Refusal,
-};
+pub use admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal, generated_name};
+pub use authentication::{Unproven, Verdict};
+pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
 pub use events::{RegistrarEvent, RegistrarNews};
+pub use guessing::WrongPasswordSettings;
 pub use location::Location;
+pub use number_range::NumberRange;
 pub use service::{Registrar, RegistrarSettings};
-pub use store::release;
+pub use store::purge_released;
 
 use crate::db::DbError;
 use crate::directory::DirectoryError;

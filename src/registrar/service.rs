@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::authentication::forbidden;
-use super::auto_registration::{AutoRegistration, Candidate, Refusal};
+use super::authentication::{Authenticator, forbidden};
+use super::auto_registration::AutoRegistration;
 use super::binding::Binding;
+use super::guessing::{Standing, WrongPasswordSettings};
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
-use super::{Authenticator, Identity, RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
+use super::{RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
 use crate::directory::{Account, Directory, PhoneState};
 use crate::sip::Flow;
 use crate::sip::message::{NameAddr, Request, Response, SipUri};
@@ -32,6 +33,8 @@ pub struct RegistrarSettings {
     pub quarantine_seconds: u32,
     /// The most contacts of one address-of-record.
     pub contacts: usize,
+    /// How many wrong SIP passwords are taken.
+    pub wrong_passwords: WrongPasswordSettings,
 }
 
 impl Default for RegistrarSettings {
@@ -43,6 +46,7 @@ impl Default for RegistrarSettings {
             usual_seconds: 600,
             quarantine_seconds: 300,
             contacts: 20,
+            wrong_passwords: WrongPasswordSettings::default(),
         }
     }
 }
@@ -51,10 +55,10 @@ impl Default for RegistrarSettings {
 #[derive(Clone, Debug)]
 pub struct Registrar {
     settings: RegistrarSettings,
-    directory: Directory,
+    pub(super) directory: Directory,
     location: Location,
     authenticator: Authenticator,
-    auto_registration: AutoRegistration,
+    pub(super) auto_registration: AutoRegistration,
     events: mpsc::Sender<RegistrarNews>,
 }
 
@@ -66,8 +70,11 @@ impl Registrar {
         auto_registration: AutoRegistration,
         events: mpsc::Sender<RegistrarNews>,
     ) -> Result<Self, RegistrarError> {
-        let location = Location::open(directory.db().clone(), Instant::now()).await?;
-        let authenticator = Authenticator::new(&settings.realm, directory.accounts().clone(), rand::random());
+        let now = Instant::now();
+        let location = Location::open(directory.db().clone(), now).await?;
+        let accounts = directory.accounts().clone();
+        let authenticator =
+            Authenticator::new(&settings.realm, accounts, settings.wrong_passwords, rand::random(), now);
         Ok(Self { settings, directory, location, authenticator, auto_registration, events })
     }
 
@@ -82,8 +89,28 @@ impl Registrar {
     }
 
     /// Who sent a request.
-    pub fn authenticator(&self) -> &Authenticator {
-        &self.authenticator
+    pub fn identify(&self, request: &Request, flow: Flow) -> Verdict {
+        let now = Instant::now();
+        self.authenticator.judge(request, flow, |account| self.standing(account, flow, now), now, rand::random())
+    }
+
+    /// Refuses somebody who did not show who they are, and counts it.
+    pub fn refuse(&self, request: &Request, flow: Flow, name: &str) -> Response {
+        self.authenticator.refuse(request, flow, name, Instant::now())
+    }
+
+    /// How well a phone is known where a request comes from.
+    fn standing(&self, account: &Account, flow: Flow, now: Instant) -> Standing {
+        let bindings = self.location.of_phone(account.phone, now);
+        let at = || bindings.iter().map(|(_, binding)| binding.flow);
+        let is_at_home = account.secret.is_none() && account.source == flow.peer.ip().to_canonical();
+        if at().any(|known| (known.transport, known.peer) == (flow.transport, flow.peer)) {
+            Standing::Here
+        } else if is_at_home || at().any(|known| known.peer.ip() == flow.peer.ip()) {
+            Standing::Near
+        } else {
+            Standing::Strange
+        }
     }
 
     /// How unknown phones get in.
@@ -109,10 +136,10 @@ impl Registrar {
         let Some(aor) = request.headers.to().ok().and_then(|to| to.uri.user()) else {
             return Ok(request.respond(400).with_reason("To names nobody"));
         };
-        let account = match self.authenticator.judge(request, flow, UnixMillis::now(), rand::random()) {
+        let account = match self.identify(request, flow) {
             Verdict::Answer(answer) => return Ok(answer),
-            Verdict::Known(Identity::Account(account)) => account,
-            Verdict::Known(Identity::Stranger { name }) => match self.admit(request, &name, flow).await? {
+            Verdict::Known(account) => account,
+            Verdict::Unproven(unproven) => match self.admit(request, &unproven, flow).await? {
                 Ok(account) => account,
                 Err(answer) => return Ok(answer),
             },
@@ -122,47 +149,6 @@ impl Registrar {
             return Ok(forbidden(request));
         }
         self.bind(request, flow, &aor, &account).await
-    }
-
-    /// A phone nobody knows, which answered the challenge: auto-registration may let it in (a phone that takes no configuration).
-    async fn admit(
-        &self,
-        request: &Request,
-        name: &str,
-        flow: Flow,
-    ) -> Result<Result<std::sync::Arc<Account>, Response>, RegistrarError> {
-        let is_name =
-            (1..=64).contains(&name.chars().count()) && !name.chars().any(|c| c.is_control() || c.is_whitespace());
-        if !is_name {
-            return Ok(Err(forbidden(request)));
-        }
-        let candidate = Candidate {
-            mac: None,
-            vendor: "generic".to_owned(),
-            model: request.headers.get("User-Agent").map(|agent| agent.chars().take(128).collect()),
-            auth_name: name.to_owned(),
-            sealed_secret: None,
-            algorithms: "MD5".to_owned(),
-            token_hash: None,
-            transport: flow.transport,
-            source: flow.peer.ip().to_canonical(),
-        };
-        let now = UnixMillis::now();
-        let admission = match self.auto_registration.knock(candidate.source, now) {
-            Ok(()) => self.auto_registration.admit(&candidate, now).await?,
-            Err(refusal) => Err(refusal),
-        };
-        let admission = match admission {
-            Ok(admission) => admission,
-            // Whether a name exists must not show where auto-registration is not for this asker.
-            Err(Refusal::Off | Refusal::Network) => return Ok(Err(forbidden(request))),
-            Err(refusal) => return Ok(Err(refused(request, flow, refusal))),
-        };
-        self.tell(RegistrarEvent::Admitted { phone: admission.phone }).await;
-        match self.directory.accounts().of(admission.phone) {
-            Some(account) => Ok(Ok(account)),
-            None => Ok(Err(request.respond(500))),
-        }
     }
 
     async fn bind(
@@ -238,7 +224,7 @@ impl Registrar {
         response
     }
 
-    async fn tell(&self, event: RegistrarEvent) {
+    pub(super) async fn tell(&self, event: RegistrarEvent) {
         let _ = self.events.send(RegistrarNews { at: UnixMillis::now(), event }).await;
     }
 
@@ -255,17 +241,17 @@ impl Registrar {
 
     /// Gives back the numbers of phones that went away; to be called every half minute or so.
     pub async fn collect_leases(&self) -> Result<(), RegistrarError> {
-        for phone in self.auto_registration.collect(UnixMillis::now()).await? {
+        let now = Instant::now();
+        let is_registered = |phone| !self.location.of_phone(phone, now).is_empty();
+        for phone in self.auto_registration.collect(UnixMillis::now(), now, is_registered).await? {
             self.location.forget(phone);
             self.tell(RegistrarEvent::LeaseEnded { phone }).await;
         }
         Ok(())
     }
-}
 
-/// A refusal somebody has to act on: the reason phrase and a Warning (RFC 3261 section 20.43) say what.
-fn refused(request: &Request, flow: Flow, refusal: Refusal) -> Response {
-    tracing::warn!(peer = %flow.peer, reason = refusal.phrase(), "a new phone was not let in");
-    let warning = format!("399 {} \"{}\"", flow.local, refusal.phrase());
-    request.respond(403).with_reason(refusal.phrase()).with_header("Warning", &warning)
+    /// Whether the wall clock may be believed where nothing can be undone: not within a day after it was set.
+    pub fn believes_wall_clock(&self) -> bool {
+        self.auto_registration.believes_wall_clock(Instant::now(), UnixMillis::now())
+    }
 }

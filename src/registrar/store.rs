@@ -1,14 +1,14 @@
 //! The registrar's SQL: bindings, leases, and phones in quarantine.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::RegistrarError;
-use super::auto_registration::Candidate;
+use super::admission::{Candidate, RETIRED};
 use super::binding::Binding;
 use super::location::Change;
 use crate::db::Db;
@@ -112,15 +112,31 @@ async fn touch(db: &mut SqliteConnection, phone: PhoneId, now: UnixMillis) -> Re
     Ok(())
 }
 
-/// Numbers that can't be leased: leased or cooling, somebody's extension, or on a line.
-pub(super) async fn numbers_in_use(db: &mut SqliteConnection, now: UnixMillis) -> Result<Vec<String>, RegistrarError> {
+/// Numbers that can't be leased: leased or cooling, somebody's extension, or on a line. One that has cooled down stays
+/// among them until it is forgotten: only there is it known whether the clock was set.
+pub(super) async fn numbers_in_use(db: &mut SqliteConnection) -> Result<Vec<String>, RegistrarError> {
     Ok(sqlx::query_scalar(
-        "SELECT number FROM leases WHERE cooling_until IS NULL OR cooling_until > $1 \
+        "SELECT number FROM leases \
          UNION SELECT number FROM lines UNION SELECT primary_extension FROM users WHERE primary_extension IS NOT NULL",
     )
-    .bind(now.get())
     .fetch_all(db)
     .await?)
+}
+
+/// Temporary numbers of phones that are nobody's, leased or cooling, and the address each phone was first seen at.
+pub(super) async fn held_numbers(db: &mut SqliteConnection) -> Result<Vec<(String, IpAddr)>, RegistrarError> {
+    let rows = sqlx::query(
+        "SELECT number, source FROM leases JOIN phones ON phones.id = leases.phone WHERE state <> 'enrolled'",
+    )
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let source: String = row.try_get("source")?;
+            let source = source.parse().map_err(|_| DirectoryError::Unreadable { what: "address", fault: source })?;
+            Ok((row.try_get("number")?, source))
+        })
+        .collect()
 }
 
 /// Adds a phone in quarantine with its temporary number.
@@ -159,21 +175,29 @@ pub(super) async fn insert_quarantined(
     Ok(())
 }
 
-/// Phones in quarantine that share a hardware address and source and have never registered: a newer fetch replaces them.
+/// Phones in quarantine that share a hardware address and source and have never registered, and their numbers: a newer
+/// fetch replaces them.
 pub(super) async fn unclaimed_twins(
     db: &mut SqliteConnection,
     candidate: &Candidate,
-) -> Result<Vec<PhoneId>, RegistrarError> {
+) -> Result<Vec<(PhoneId, String)>, RegistrarError> {
     let Some(mac) = candidate.mac else { return Ok(Vec::new()) };
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT id FROM phones WHERE state = 'quarantine' AND mac = $1 AND source = $2 \
-         AND NOT EXISTS (SELECT 1 FROM location WHERE location.phone = phones.id)",
+    let rows = sqlx::query(
+        "SELECT phones.id, number FROM phones JOIN leases ON leases.phone = phones.id \
+         WHERE state = 'quarantine' AND mac = $1 AND source = $2 \
+         AND NOT EXISTS (SELECT 1 FROM location WHERE location.phone = phones.id) ORDER BY leased_at",
     )
     .bind(mac.to_string())
     .bind(candidate.source.to_string())
     .fetch_all(db)
     .await?;
-    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    let unreadable = |fault| DirectoryError::Unreadable { what: "phone", fault };
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            Ok((id.parse().map_err(|_| unreadable(id))?, row.try_get("number")?))
+        })
+        .collect()
 }
 
 /// Phones in quarantine whose lease is up: never registered for `unregistered`, or not seen for `unseen`.
@@ -185,11 +209,8 @@ pub(super) async fn lapsed_leases(
 ) -> Result<Vec<PhoneId>, RegistrarError> {
     let ids: Vec<String> = sqlx::query_scalar(
         "SELECT phones.id FROM phones JOIN leases ON leases.phone = phones.id \
-         WHERE state = 'quarantine' AND NOT EXISTS \
-             (SELECT 1 FROM location WHERE location.phone = phones.id AND expires_at > $1) \
-         AND (seen_at < $2 OR (seen_at = created_at AND created_at < $3))",
+         WHERE state = 'quarantine' AND (max(seen_at, leased_at) < $1 OR (seen_at = created_at AND leased_at < $2))",
     )
-    .bind(now.get())
     .bind(now.before(unseen).get())
     .bind(now.before(unregistered).get())
     .fetch_all(db)
@@ -197,22 +218,69 @@ pub(super) async fn lapsed_leases(
     Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
-/// Takes a phone out of quarantine without a user: its number is free, its secrets and URL are worth nothing any more.
-pub async fn release(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), RegistrarError> {
-    sqlx::query("DELETE FROM leases WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
-    sqlx::query("DELETE FROM location WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
-    sqlx::query("DELETE FROM lines WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
+/// Every lease begins at `now`, and every number given back cools until `cooling_until`.
+pub(super) async fn renew_leases(
+    db: &mut SqliteConnection,
+    now: UnixMillis,
+    cooling_until: UnixMillis,
+) -> Result<(), RegistrarError> {
+    sqlx::query("UPDATE leases SET leased_at = $1, cooling_until = iif(cooling_until IS NULL, NULL, $2)")
+        .bind(now.get())
+        .bind(cooling_until.get())
+        .execute(&mut *db)
+        .await?;
+    // A time to come would make a lease endless. Whether a phone was ever seen after it was let in must still show.
     sqlx::query(
-        "UPDATE phones SET state = 'released', user = NULL, push_pending = 0, token_hash = NULL, old_token_hash = NULL, sealed_secret = NULL, \
-         sealed_old_secret = NULL, auth_name = 'released-' || id WHERE id = $1",
+        "UPDATE phones SET created_at = min(created_at, $1 - (seen_at > created_at)), seen_at = min(seen_at, $1) \
+         WHERE state = 'quarantine' AND seen_at > $1",
     )
-    .bind(phone.to_string())
+    .bind(now.get())
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Leases whose number has cooled down are forgotten.
+/// Takes a phone out of quarantine without a user, or from its user: its secrets and URL are worth nothing any more, and its
+/// temporary number cools, like that of a phone that was bound.
+pub(super) async fn release(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    now: UnixMillis,
+    cooling_until: UnixMillis,
+) -> Result<(), RegistrarError> {
+    sqlx::query("UPDATE leases SET cooling_until = $2 WHERE phone = $1 AND cooling_until IS NULL")
+        .bind(phone.to_string())
+        .bind(cooling_until.get())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM location WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM lines WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
+    sqlx::query(
+        "UPDATE phones SET state = 'released', released_at = $2, user = NULL, push_pending = 0, token_hash = NULL, \
+         old_token_hash = NULL, sealed_secret = NULL, sealed_old_secret = NULL, auth_name = $3 || id WHERE id = $1",
+    )
+    .bind(phone.to_string())
+    .bind(now.get())
+    .bind(RETIRED)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets phones released before `then` whose enrolments are forgotten too, at most `most`. Returns how many went.
+pub async fn purge_released(db: &mut SqliteConnection, then: UnixMillis, most: u32) -> Result<u64, RegistrarError> {
+    let purged = sqlx::query(
+        "DELETE FROM phones WHERE id IN (SELECT id FROM phones WHERE state = 'released' AND released_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM enrolments WHERE phone = phones.id AND ended_at >= $1) LIMIT $2)",
+    )
+    .bind(then.get())
+    .bind(most)
+    .execute(db)
+    .await?;
+    Ok(purged.rows_affected())
+}
+
+/// Numbers that have cooled down are free again.
 pub(super) async fn forget_cooled(db: &mut SqliteConnection, now: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
     let phones: Vec<String> = sqlx::query_scalar("DELETE FROM leases WHERE cooling_until <= $1 RETURNING phone")
         .bind(now.get())

@@ -42,6 +42,8 @@ pub(super) enum Event {
     /// Nothing more is read from this connection; what is queued for it is still written.
     Ended(Flow),
     Closed(Flow),
+    /// There was no connection to be had, or it broke: what was queued for it may not have arrived.
+    Failed(Flow),
 }
 
 /// Something for the rooms above.
@@ -115,6 +117,8 @@ pub enum Reply {
     Response(Response),
     /// No final answer in the time the RFC gives.
     TimedOut,
+    /// The request could not be sent (RFC 3261 section 17.1.4).
+    NotSent,
 }
 
 /// A request of ours and the answers to it.
@@ -132,6 +136,7 @@ impl Exchange {
         match self.replies.recv().await {
             Some(Reply::Response(response)) => Ok(response),
             Some(Reply::TimedOut) => Err(SipError::Timeout(self.peer)),
+            Some(Reply::NotSent) => Err(SipError::Transport(self.peer)),
             None => Err(SipError::Stopped),
         }
     }
@@ -238,7 +243,8 @@ struct Driver {
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
     connections: HashMap<SocketAddr, mpsc::Sender<Bytes>>,
     connections_by_address: HashMap<IpAddr, usize>,
-    replies: HashMap<TransactionId, mpsc::Sender<Reply>>,
+    /// Where the answers to requests of ours go, and the flow each was sent over.
+    replies: HashMap<TransactionId, (Flow, mpsc::Sender<Reply>)>,
     cancellations: HashMap<TransactionId, oneshot::Sender<()>>,
     config: EndpointConfig,
 }
@@ -276,7 +282,7 @@ impl Driver {
             }
             Command::Send { request, flow, replies, id } => {
                 let transaction = self.layer.send_request(now, request, flow, &new_branch());
-                self.replies.insert(transaction, replies);
+                self.replies.insert(transaction, (flow, replies));
                 let _ = id.send(transaction);
             }
             Command::Acknowledge(request, flow) => self.layer.send_acknowledgement(request, flow, &new_branch()),
@@ -306,6 +312,7 @@ impl Driver {
             Event::Accepted(stream) => self.accepted(stream),
             Event::Ended(flow) => self.forget(flow),
             Event::Closed(flow) => self.closed(flow),
+            Event::Failed(flow) => self.failed(flow),
         }
     }
 
@@ -337,6 +344,20 @@ impl Driver {
         self.forget(flow);
     }
 
+    /// Requests of ours that were not answered at all are not waited for any longer.
+    fn failed(&mut self, flow: Flow) {
+        self.closed(flow);
+        if self.connections.contains_key(&flow.peer) {
+            // What is waited for may have gone over the newer connection.
+            return;
+        }
+        let over_it = |way: &Flow| way.transport == flow.transport && way.peer == flow.peer;
+        let asked = self.replies.iter().filter(|(_, (way, _))| over_it(way)).map(|(id, _)| *id);
+        for id in asked.collect::<Vec<_>>() {
+            self.layer.transport_failed(id);
+        }
+    }
+
     fn forget(&mut self, flow: Flow) {
         if self.connections.remove(&flow.peer).is_none() {
             return;
@@ -365,6 +386,10 @@ impl Driver {
                 Output::Response(id, response) => self.reply(id, Reply::Response(response)),
                 Output::TimedOut(id) => {
                     self.reply(id, Reply::TimedOut);
+                    self.replies.remove(&id);
+                }
+                Output::NotSent(id) => {
+                    self.reply(id, Reply::NotSent);
                     self.replies.remove(&id);
                 }
                 Output::Ended(id) => {
@@ -399,7 +424,7 @@ impl Driver {
     }
 
     fn reply(&mut self, id: TransactionId, reply: Reply) {
-        if let Some(replies) = self.replies.get(&id) {
+        if let Some((_, replies)) = self.replies.get(&id) {
             // Whoever asked may have lost interest.
             let _ = replies.try_send(reply);
         }

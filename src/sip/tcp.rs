@@ -57,7 +57,8 @@ pub(super) async fn connect(flow: Flow, outgoing: mpsc::Receiver<Bytes>, events:
     match timeout(PATIENCE, TcpStream::connect(flow.peer)).await {
         Ok(Ok(stream)) => serve(stream, flow, outgoing, events).await,
         Ok(Err(_)) | Err(_) => {
-            let _ = events.send(Event::Closed(flow)).await;
+            drop(outgoing);
+            let _ = events.send(Event::Failed(flow)).await;
         }
     }
 }
@@ -67,33 +68,36 @@ pub(super) async fn serve(stream: TcpStream, flow: Flow, outgoing: mpsc::Receive
     let _ = stream.set_nodelay(true);
     let (reading, writing) = stream.into_split();
     let mut writing = std::pin::pin!(write(writing, outgoing));
-    tokio::select! {
-        () = read(reading, flow, &events) => {
+    let ending = tokio::select! {
+        ending = read(reading, flow, &events) => {
             // What was still to be said, a refusal above all, is said before the connection goes.
             let _ = events.send(Event::Ended(flow)).await;
-            writing.await;
+            writing.await.and(ending)
         }
-        () = &mut writing => {}
-    }
-    let _ = events.send(Event::Closed(flow)).await;
+        written = &mut writing => written,
+    };
+    let event = if ending.is_ok() { Event::Closed(flow) } else { Event::Failed(flow) };
+    let _ = events.send(event).await;
 }
 
-async fn write(mut stream: OwnedWriteHalf, mut outgoing: mpsc::Receiver<Bytes>) {
+/// Writes what is queued. An error where not all of it could be.
+async fn write(mut stream: OwnedWriteHalf, mut outgoing: mpsc::Receiver<Bytes>) -> std::io::Result<()> {
     while let Some(octets) = outgoing.recv().await {
-        if !matches!(timeout(PATIENCE, stream.write_all(&octets)).await, Ok(Ok(()))) {
-            return;
-        }
+        timeout(PATIENCE, stream.write_all(&octets)).await??;
     }
+    Ok(())
 }
 
-async fn read(mut stream: OwnedReadHalf, flow: Flow, events: &mpsc::Sender<Event>) {
+/// Reads until there is no more, or what comes makes no sense. An error where the connection broke.
+async fn read(mut stream: OwnedReadHalf, flow: Flow, events: &mpsc::Sender<Event>) -> std::io::Result<()> {
     let mut decoder = StreamDecoder::new();
     let mut buffer = vec![0; 8192];
     let mut deadline = Instant::now() + FIRST_MESSAGE;
     loop {
         let length = match timeout_at(deadline, stream.read(&mut buffer)).await {
             Ok(Ok(length)) if length > 0 => length,
-            Ok(_) | Err(_) => return,
+            Ok(Ok(_)) | Err(_) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
         };
         let was_idle = decoder.is_between_messages();
         decoder.push(buffer.get(..length).unwrap_or_default());
@@ -105,11 +109,11 @@ async fn read(mut stream: OwnedReadHalf, flow: Flow, events: &mpsc::Sender<Event
                 Ok(StreamItem::KeepAlivePing) => Event::Ping(flow),
                 Ok(StreamItem::KeepAlivePong) => continue,
                 // The start of the next message is lost: nothing after it can be trusted.
-                Err(_) => return,
+                Err(_) => return Ok(()),
             };
             had_message = true;
             if events.send(event).await.is_err() {
-                return;
+                return Ok(());
             }
         }
         if had_message && decoder.is_between_messages() {

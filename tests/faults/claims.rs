@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tsunagu::directory::{Actor, Kind, Listing, PhoneState, Phones, Users};
+use tsunagu::directory::{Actor, PhoneState, Users};
 use tsunagu::enrolment::{ClaimVerdict, Refusal};
 use tsunagu::phone::SipTransport;
 use tsunagu::vocab::{PhoneId, UnixMillis};
@@ -40,7 +40,7 @@ async fn ten_phones_claimed_at_once_by_a_user_with_a_limit_of_three_end_with_thr
     let phone = house.new_phone(PHONES).await;
     let verdict = house.claim(phone, "1001", PIN, now).await;
     assert_eq!(verdict, ClaimVerdict::Refused(Refusal::DeviceLimit));
-    let enrolled = house.running.directory.phones(&Listing::all(Phones::TABLE)).await.unwrap().items;
+    let enrolled = house.phones().await;
     let enrolled = enrolled.iter().filter(|phone| phone.state == PhoneState::Enrolled);
     assert_eq!(enrolled.filter(|phone| phone.lines[0].number.as_str() == "1001").count(), LIMIT);
 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
-use tsunagu::directory::{Actor, DeviceTemplates, Kind, Listing, Phones, UserProfiles, Users, read_draft};
+use tsunagu::directory::{Actor, DeviceTemplates, Kind, Listing, Phone, Phones, UserProfiles, Users, read_draft};
 use tsunagu::enrolment::{Claim, ClaimVerdict};
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
 
@@ -77,6 +77,11 @@ impl House {
     pub fn ask_door(&self, mac: &str) -> http::Answer {
         let url = format!("http://{}/{mac}.cfg", self.running.handset);
         http::get(&url, &[("User-Agent", &agent(mac))]).unwrap()
+    }
+
+    /// Every phone, newest first.
+    pub async fn phones(&self) -> Vec<Phone> {
+        self.running.directory.phones(&Listing::all(Phones::TABLE)).await.unwrap().items
     }
 
     /// The phone that authenticates as this.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tsunagu::phone::SipTransport;
 
 use crate::caller::{Handset, Place, generic};
+use crate::house::{agent, mac, parameter};
+use crate::registrant::{Registrant, challenges, status};
 use crate::support::server::Server;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,4 +37,27 @@ async fn a_forged_nonce_is_challenged_and_stops_nobody() {
     }
     let place = Place { sip: server.sip, handset: server.handset };
     Handset::plug_in(generic(&place, "honest", SipTransport::Udp)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_is_good_once_for_a_client_that_counts_nothing_and_on_for_one_that_counts() {
+    let server = Server::start("");
+    let phone = |number: u16| {
+        let file = server.handset_get(&format!("/{}.cfg", mac(number)), &agent(&mac(number))).body;
+        let value = |name: &str| parameter(&file, name).unwrap();
+        Registrant::new(server.sip, 1, &value("voip/line/0/auth_name"), &value("voip/line/0/auth_password"))
+    };
+    let old = phone(1);
+    let challenged = old.knock("REGISTER");
+    assert_eq!(status(&old.answer("REGISTER", &challenged, None)), 200);
+    let again = old.answer("REGISTER", &challenged, None);
+    assert_eq!(status(&again), 401, "the same answer would pass from anybody who overheard it: {again}");
+    assert!(challenges(&again).iter().all(|challenge| challenge.contains("stale=true")), "{again}");
+    assert_eq!(status(&old.answer("REGISTER", &again, None)), 200);
+    let new = phone(2);
+    let challenged = new.knock("REGISTER");
+    for count in 1..4 {
+        assert_eq!(status(&new.answer("REGISTER", &challenged, Some(count))), 200, "{count}");
+        assert_eq!(status(&new.answer("REGISTER", &challenged, Some(count))), 401, "{count}");
+    }
 }

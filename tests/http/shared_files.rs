@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use tsunagu::directory::{Kind, Listing, Phones};
-
 use crate::handset::{OPEN, REAL, SHUT, enrol};
 use crate::house::{House, agent, mac, parameter};
 use crate::raw::{Raw, ask};
@@ -50,7 +48,7 @@ async fn a_factory_new_yealink_finds_every_file_of_its_round() {
     // A family of phones nobody has heard of yet.
     assert_eq!(get(door, "/y000000000999.cfg", "Yealink SIP-T99X 999.1.0.1 80:5e:c0:20:00:02"), common);
     // Only the own file made a phone.
-    assert_eq!(house.running.directory.phones(&Listing::all(Phones::TABLE)).await.unwrap().total, 1);
+    assert_eq!(house.phones().await.len(), 1);
     house.close().await;
 }
 

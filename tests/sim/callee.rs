@@ -139,7 +139,11 @@ impl Callee {
                         self.signal(now, outputs, id, network);
                     }
                 }
-                Output::Cancelled(_) | Output::Response(..) | Output::TimedOut(_) | Output::Ended(_) => {}
+                Output::Cancelled(_)
+                | Output::Response(..)
+                | Output::TimedOut(_)
+                | Output::NotSent(_)
+                | Output::Ended(_) => {}
             }
         }
     }

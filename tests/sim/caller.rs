@@ -133,7 +133,7 @@ impl Caller {
                     }
                     self.layer.respond(now, id, request.respond(200));
                 }
-                Output::TimedOut(_) => self.state = State::Over,
+                Output::TimedOut(_) | Output::NotSent(_) => self.state = State::Over,
                 Output::Response(..) | Output::Acknowledged(..) | Output::Cancelled(_) | Output::Ended(_) => {}
             }
         }

@@ -94,6 +94,7 @@ impl Server {
             [auto_registration]
             enabled = true
             per_address_per_minute = 600
+            numbers_per_address = 1000
         };
         merge(
             &mut config,

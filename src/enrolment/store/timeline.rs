@@ -103,20 +103,30 @@ pub(in crate::enrolment) async fn open_steps(
     Ok(steps.iter().filter_map(|step| step.parse().ok()).collect())
 }
 
-/// Phones that were bound and whose enrolment is still open, and since when.
-pub(in crate::enrolment) async fn bound_and_open(
-    db: &SqlitePool,
-) -> Result<Vec<(PhoneId, UnixMillis)>, EnrolmentError> {
-    let rows = sqlx::query("SELECT phone, bound_at FROM enrolments WHERE ended_at IS NULL AND bound_at IS NOT NULL")
-        .fetch_all(db)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get("phone")?;
-            let bound_at = UnixMillis::new(row.try_get("bound_at")?);
-            Ok((id.parse().map_err(|_| unreadable("phone"))?, bound_at))
-        })
-        .collect()
+/// Phones that were bound and whose enrolment is still open.
+pub(in crate::enrolment) async fn bound_and_open(db: &SqlitePool) -> Result<Vec<PhoneId>, EnrolmentError> {
+    let phones: Vec<String> =
+        sqlx::query_scalar("SELECT phone FROM enrolments WHERE ended_at IS NULL AND bound_at IS NOT NULL")
+            .fetch_all(db)
+            .await?;
+    phones.iter().map(|id| id.parse().map_err(|_| unreadable("phone"))).collect()
+}
+
+/// Forgets enrolments that ended before `then`, at most `most`, the longest past first. Returns how many went.
+pub(in crate::enrolment) async fn purge_ended(
+    db: &mut SqliteConnection,
+    then: UnixMillis,
+    most: u32,
+) -> Result<u64, EnrolmentError> {
+    let purged = sqlx::query(
+        "DELETE FROM enrolments WHERE id IN \
+         (SELECT id FROM enrolments WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)",
+    )
+    .bind(then.get())
+    .bind(most)
+    .execute(db)
+    .await?;
+    Ok(purged.rows_affected())
 }
 
 /// The language chosen in a phone's open enrolment.

@@ -83,7 +83,7 @@ async fn show(State(door): State<AdminDoor>, Named(id): Named) -> Result<Json<Ph
 async fn push(State(door): State<AdminDoor>, Named(id): Named, caller: Caller) -> Result<StatusCode, Problem> {
     let phone = phone(&door, &id).await?;
     note(&door, &caller, &phone, "push").await?;
-    door.enrolments.push_again(phone.id, UnixMillis::now()).await?;
+    door.enrolments.push_again(phone.id).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -137,6 +137,6 @@ struct Pool {
 /// Auto-registration as it stands.
 async fn pool(State(door): State<AdminDoor>) -> Result<Json<Pool>, Problem> {
     let auto_registration = door.registrar.auto_registration();
-    let level = auto_registration.level(UnixMillis::now()).await.map_err(crate::enrolment::EnrolmentError::from)?;
+    let level = auto_registration.level().await.map_err(crate::enrolment::EnrolmentError::from)?;
     Ok(Json(Pool { level, settings: auto_registration.settings().clone() }))
 }

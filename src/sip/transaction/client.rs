@@ -100,6 +100,11 @@ impl ClientTransaction {
         matches!(self.state, State::Proceeding { .. })
     }
 
+    /// True while nothing has been heard.
+    pub(super) fn is_calling(&self) -> bool {
+        matches!(self.state, State::Calling { .. })
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         let earliest = |retransmission: &Option<Retransmission>, ends: Option<Instant>| {
             retransmission.as_ref().map(|due| due.at).into_iter().chain(ends).min()

@@ -196,7 +196,9 @@ fn configuration(calls: usize, is_realtime: bool, [sip, handset, admin]: [u16; 3
     format!(
         "[listen]\nsip_udp = [\"127.0.0.1:{sip}\"]\nsip_tcp = [\"127.0.0.1:{sip}\"]\nhandset = \"127.0.0.1:{handset}\"\n\
          admin = \"127.0.0.1:{admin}\"\n\n\
-         [self_provisioning]\nactive = true\n\n         [auto_registration]\nenabled = true\nfirst = \"900000\"\nlast = \"{last}\"\nper_address_per_minute = 1000\n\n\
+         [self_provisioning]\nactive = true\n\n\
+         [auto_registration]\nenabled = true\nfirst = \"900000\"\nlast = \"{last}\"\nper_address_per_minute = 1000\n\
+         numbers_per_address = 100000\n\n\
          [self_provisioning.lockout]\nattempts = 1000000\nattempts_over_all = 1000000\n\n\
          [route_point]\nnumbers = [\"{NUMBER}\"]\ncalls = {limit}\nports = {limit}\n\n\
          [dialogue]\ntries = 10\nhelps = 10\n\n\

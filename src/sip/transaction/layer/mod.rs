@@ -31,6 +31,8 @@ pub enum Output {
     Response(TransactionId, Response),
     /// A request of ours was not answered in time.
     TimedOut(TransactionId),
+    /// A request of ours could not be sent.
+    NotSent(TransactionId),
     /// No further answer to a request of ours is delivered.
     Ended(TransactionId),
 }

@@ -71,6 +71,16 @@ impl Layer {
         }
         self.schedule(id);
     }
+
+    /// The transport could not deliver a request of ours, as far as it knows: a transaction that has heard nothing ends
+    /// at once (RFC 3261 section 17.1.4). One that has heard something was delivered.
+    pub fn transport_failed(&mut self, id: TransactionId) {
+        let Some(Entry { machine: Machine::Client(transaction, _), .. }) = self.entries.get(&id.0) else { return };
+        if transaction.is_calling() {
+            self.outputs.push_back(Output::NotSent(id));
+            self.forget(id.0);
+        }
+    }
 }
 
 /// The ACK of a 300-699 answer: inside the transaction, so with the INVITE's own Via (section 17.1.1.3).

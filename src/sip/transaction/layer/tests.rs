@@ -87,6 +87,25 @@ fn a_full_layer_answers_503_and_keeps_nothing() {
 }
 
 #[test]
+fn a_request_that_could_not_be_sent_ends_at_once_unless_something_was_heard() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 10);
+    let mut notify = request("NOTIFY", "x");
+    notify.headers.remove("Via");
+    let lost = layer.send_request(now, notify.clone(), FLOW, "z9hG4bKlost");
+    let heard = layer.send_request(now, notify, FLOW, "z9hG4bKheard");
+    let sent: Vec<_> = drain(&mut layer);
+    let [_, Output::Transmit(_, octets)] = sent.as_slice() else { panic!("{sent:?}") };
+    let Ok(Message::Request(request)) = parse_datagram(octets) else { panic!("a request") };
+    layer.receive_response(now, request.respond(100));
+    layer.transport_failed(lost);
+    layer.transport_failed(heard);
+    let outputs = drain(&mut layer);
+    assert!(matches!(outputs.as_slice(), [Output::Response(..), Output::NotSent(id)] if *id == lost), "{outputs:?}");
+    assert_eq!(layer.len(), 1);
+}
+
+#[test]
 fn a_request_of_ours_gets_its_answer_once() {
     let now = Instant::now();
     let mut layer = Layer::new(Timers::default(), 10);

@@ -1,0 +1,150 @@
+//! A phone's registration written out by hand, for what a whole phone is too polite for: wrong passwords, old nonces, names
+//! tried one after the other. Each comes from an address of its own in 127.0.0.0/8.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use tsunagu::sip::digest::authorize;
+use tsunagu::vocab::Secret;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Somebody who registers.
+pub struct Registrant {
+    socket: UdpSocket,
+    server: SocketAddr,
+    /// What it authenticates as.
+    pub name: String,
+    /// The user of its address-of-record.
+    pub number: String,
+    password: Secret,
+    turn: Cell<u32>,
+}
+
+impl Registrant {
+    /// At 127.0.0.`host`, under its own name.
+    pub fn new(server: SocketAddr, host: u8, name: &str, password: &str) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
+        socket.connect(server).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (name, password) = (name.to_owned(), Secret::from(password.to_owned()));
+        Self { socket, server, number: name.clone(), name, password, turn: Cell::new(0) }
+    }
+
+    /// The same with a number for its address-of-record.
+    pub fn with_number(mut self, number: &str) -> Self {
+        number.clone_into(&mut self.number);
+        self
+    }
+
+    /// A request without credentials.
+    pub fn knock(&self, method: &str) -> String {
+        self.ask(method, None)
+    }
+
+    /// Answers what an answer challenges with, counting `nc`; nothing counts for a client of RFC 2069.
+    pub fn answer(&self, method: &str, challenged: &str, nc: Option<u32>) -> String {
+        let challenges: Vec<String> = challenges(challenged)
+            .iter()
+            .map(|it| match nc {
+                Some(_) => it.clone(),
+                None => it.replace(", qop=\"auth\"", ""),
+            })
+            .collect();
+        let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
+        let uri = self.uri(method);
+        let credentials =
+            authorize(&challenges, method, &uri, &self.name, &self.password, "c0", nc.unwrap_or(1)).unwrap();
+        self.ask(method, Some(credentials))
+    }
+
+    /// Knocks and answers: gives what comes of it.
+    pub fn try_once(&self, method: &str) -> String {
+        let challenged = self.knock(method);
+        assert_eq!(status(&challenged), 401, "{challenged}");
+        self.answer(method, &challenged, Some(1))
+    }
+
+    /// Registers.
+    pub fn register(&self) -> String {
+        self.try_once("REGISTER")
+    }
+
+    fn uri(&self, method: &str) -> String {
+        if method == "INVITE" { format!("sip:2000@{}", self.server) } else { format!("sip:{}", self.server) }
+    }
+
+    /// The final answer to a request; one to an INVITE is acknowledged.
+    fn ask(&self, method: &str, credentials: Option<String>) -> String {
+        self.turn.set(self.turn.get() + 1);
+        let wanted = format!("CSeq: {} {method}", self.turn.get());
+        self.send(method, "", credentials);
+        let mut buffer = [0; 4096];
+        loop {
+            let length =
+                self.socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{method} {}: {error}", self.name));
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.starts_with("SIP/2.0 ") && status(&text) >= 200 && text.contains(&wanted) {
+                if method == "INVITE" {
+                    let to = text.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
+                    self.send("ACK", to, None);
+                }
+                return text;
+            }
+        }
+    }
+
+    fn send(&self, method: &str, to: &str, credentials: Option<String>) {
+        let (own, server, name, turn) = (self.socket.local_addr().unwrap(), self.server, &self.number, self.turn.get());
+        let callee = if method == "REGISTER" { name.as_str() } else { "2000" };
+        let uri = self.uri(if method == "ACK" { "INVITE" } else { method });
+        let to = if to.is_empty() { format!("<sip:{callee}@{server}>") } else { to.to_owned() };
+        let credentials = credentials.map(|text| format!("Authorization: {text}\r\n")).unwrap_or_default();
+        let text = format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch=z9hG4bK{turn}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{name}@{server}>;tag=1\r\nTo: {to}\r\nCall-ID: {own}\r\nCSeq: {turn} {method}\r\n\
+             Contact: <sip:{name}@{own}>\r\n{credentials}Content-Length: 0\r\n\r\n"
+        );
+        self.socket.send(text.as_bytes()).unwrap();
+    }
+
+    /// An answer without what is different in every answer, and with this one's name and address taken out.
+    pub fn masked(&self, answer: &str) -> String {
+        let own = self.socket.local_addr().unwrap();
+        let mut text = answer.replace(&own.to_string(), "OWN").replace(&own.port().to_string(), "PORT");
+        text = text.replace(&format!("sip:{}@", self.number), "sip:NAME@");
+        for (start, end) in [("nonce=\"", "\""), (";tag=", "\r"), ("CSeq: ", " ")] {
+            text = mask(&text, start, end);
+        }
+        mask(&text, "branch=", ";").lines().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Takes out what stands between `start` and `end`, wherever it does.
+fn mask(text: &str, start: &str, end: &str) -> String {
+    let mut pieces = text.split(start);
+    let mut masked = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        masked.push_str(start);
+        masked.push_str(piece.find(end).map_or("", |at| &piece[at..]));
+    }
+    masked
+}
+
+/// The status of an answer.
+pub fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("not an answer: {answer}"))
+}
+
+/// What an answer challenges with.
+pub fn challenges(answer: &str) -> Vec<String> {
+    answer.lines().filter_map(|line| line.strip_prefix("WWW-Authenticate: ")).map(str::to_owned).collect()
+}
+
+/// A header of an answer.
+pub fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
