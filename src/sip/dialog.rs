@@ -104,7 +104,8 @@ impl Dialog {
         self.routes.first().map(String::as_str)
     }
 
-    /// A new request inside the dialog (section 12.2.1.1), without Via and Contact.
+    /// A new request inside the dialog (section 12.2.1.1), without Via and Contact. Any but an ACK, which has no number of its own:
+    /// see [`Dialog::acknowledgement`].
     pub fn request(&mut self, method: Method) -> Request {
         self.local_cseq = self.local_cseq.saturating_add(1);
         self.numbered(method, self.local_cseq)

@@ -118,7 +118,7 @@ impl Caller {
                     }
                     let invite = self.invite.as_ref().unwrap();
                     let dialog = self.dialog.get_or_insert_with(|| Dialog::answered(invite, &response).unwrap());
-                    let ack = dialog.request(Method::Ack);
+                    let ack = dialog.acknowledgement(response.headers.cseq().unwrap().number);
                     let branch = format!("z9hG4bKack{}", self.finals.len());
                     self.layer.send_acknowledgement(ack, FLOW, &branch);
                     if matches!(self.state, State::Calling) {
