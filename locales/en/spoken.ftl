@@ -44,6 +44,7 @@
 -not-now = We could not finish just now. Nothing was changed. Please dial again in a few minutes.
 -service-closing = We are sorry. This service is closing for a moment. Please dial again in a few minutes.
 -no-answer = I did not hear an answer. Please dial again when you are ready.
+-call-too-long = This call has reached its time limit. Please dial again.
 -extension-lead = Thank you. Your extension is
 -next-restart = Your phone will now fetch its settings, and may restart. You can hang up.
 -next-ready = Your phone is ready to use. You can hang up.
@@ -75,7 +76,7 @@ phone-unknown = { -phone-unknown } { -goodbye }
 not-now = { -not-now } { -goodbye }
 service-closing = { -service-closing } { -goodbye }
 no-answer = { -no-answer } { -goodbye }
-too-long = { -goodbye }
+too-long = { -call-too-long } { -goodbye }
 bound-restart = { -extension-lead } { DIGITS($extension) }. { -next-restart } { -goodbye }
 bound-ready = { -extension-lead } { DIGITS($extension) }. { -next-ready } { -goodbye }
 ring-back = { -ring-back-lead } { DIGITS($extension) }.

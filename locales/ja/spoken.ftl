@@ -45,6 +45,7 @@
 -not-now = ただいま処理を完了できませんでした。変更は行われていません。数分後に、おかけ直しください。
 -service-closing = 申し訳ございません。まもなくサービスを一時停止します。数分後に、おかけ直しください。
 -no-answer = 入力が確認できませんでした。ご準備ができましたら、おかけ直しください。
+-call-too-long = 通話が制限時間に達しました。恐れ入りますが、おかけ直しください。
 -extension-lead = ありがとうございます。あなたの内線番号は、
 -number-tail = です。
 -next-restart = 電話機は、まもなく新しい設定を受け取り、再起動することがあります。電話を切って、お待ちください。
@@ -77,7 +78,7 @@ phone-unknown = { -phone-unknown }{ -goodbye }
 not-now = { -not-now }{ -goodbye }
 service-closing = { -service-closing }{ -goodbye }
 no-answer = { -no-answer }{ -goodbye }
-too-long = { -goodbye }
+too-long = { -call-too-long }{ -goodbye }
 bound-restart = { -extension-lead }{ DIGITS($extension) }{ -number-tail }{ -next-restart }{ -goodbye }
 bound-ready = { -extension-lead }{ DIGITS($extension) }{ -number-tail }{ -next-ready }{ -goodbye }
 ring-back = { -ring-back-lead }{ DIGITS($extension) }{ -number-tail }
