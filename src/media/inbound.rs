@@ -6,13 +6,16 @@
 //! there, since that is where NAT lets it back in.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::codec::{Codec, Decoder, MAX_PACKET_SAMPLES};
 use super::digit::Digit;
 use super::events::EventReceiver;
 use super::inband::InbandDetector;
 use super::rtp::RtpPacket;
+
+/// For so long after a new description, packets from the source before are taken to have been under way.
+const UNDER_WAY: Duration = Duration::from_secs(2);
 
 /// What became of a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,11 +34,19 @@ pub(super) struct Inbound {
     remote: SocketAddr,
     signalling: IpAddr,
     latched: Option<SocketAddr>,
+    former: Option<Former>,
     payload_type: u8,
     event_payload_type: Option<u8>,
     events: EventReceiver,
     /// Ears for tones, until the first event shows that they are not needed.
     inband: Option<Box<Ears>>,
+}
+
+/// The source under a description before. Its last packets, come late, must not lock the stream to it again.
+struct Former {
+    remote: SocketAddr,
+    source: SocketAddr,
+    left: Instant,
 }
 
 struct Ears {
@@ -63,6 +74,7 @@ impl Inbound {
             remote,
             signalling: signalling.to_canonical(),
             latched: None,
+            former: None,
             payload_type,
             event_payload_type,
             events: EventReceiver::new(),
@@ -78,7 +90,7 @@ impl Inbound {
         now: Instant,
         mut digit: impl FnMut(Digit),
     ) -> Admission {
-        if !self.may_come_from(source) {
+        if !self.may_come_from(source, now) {
             return Admission::Refused;
         }
         let Some(packet) = RtpPacket::parse(datagram) else { return Admission::Refused };
@@ -101,11 +113,13 @@ impl Inbound {
     }
 
     /// Follows a new description. The same address again changes nothing; another is locked on to anew. Tells whether it is another.
-    pub(super) fn redirect(&mut self, remote: SocketAddr) -> bool {
+    pub(super) fn redirect(&mut self, remote: SocketAddr, now: Instant) -> bool {
         let moved = remote != self.remote;
         if moved {
+            if let Some(source) = self.latched.take() {
+                self.former = Some(Former { remote: self.remote, source, left: now });
+            }
             self.remote = remote;
-            self.latched = None;
         }
         moved
     }
@@ -124,14 +138,26 @@ impl Inbound {
         self.event_payload_type.filter(|_| source_known && self.inband.is_none())
     }
 
-    fn may_come_from(&self, source: SocketAddr) -> bool {
+    fn may_come_from(&self, source: SocketAddr, now: Instant) -> bool {
         match self.latched {
             Some(latched) => source == latched,
             None => {
                 let ip = source.ip().to_canonical();
-                ip == self.signalling || (ip == self.remote.ip().to_canonical() && !ip.is_unspecified())
+                let is_theirs =
+                    ip == self.signalling || (ip == self.remote.ip().to_canonical() && !ip.is_unspecified());
+                is_theirs && !self.is_from_before(source, now)
             }
         }
+    }
+
+    /// Whether the packet was meant for a description before. After a hold the description may be that one again.
+    fn is_from_before(&self, source: SocketAddr, now: Instant) -> bool {
+        let of_before = |former: &Former| {
+            former.source == source
+                && former.remote != self.remote
+                && now.saturating_duration_since(former.left) < UNDER_WAY
+        };
+        source != self.remote && self.former.as_ref().is_some_and(of_before)
     }
 }
 
@@ -193,13 +219,37 @@ mod tests {
     fn a_new_description_is_followed_and_the_same_one_again_is_not() {
         let mut inbound = stream(false);
         receive(&mut inbound, "198.51.100.1:1024", &event('1', 0));
-        assert!(!inbound.redirect(addr(REMOTE)));
+        let now = Instant::now();
+        assert!(!inbound.redirect(addr(REMOTE), now));
         assert_eq!(inbound.destination(), Some(addr("198.51.100.1:1024")));
-        assert!(inbound.redirect(addr("192.0.2.7:5000")));
+        assert!(inbound.redirect(addr("192.0.2.7:5000"), now));
         assert_eq!(inbound.destination(), Some(addr("192.0.2.7:5000")));
         assert_eq!(receive(&mut inbound, REMOTE, &event('2', 0)).0, Admission::Refused);
-        inbound.redirect(addr("0.0.0.0:5000"));
+        inbound.redirect(addr("0.0.0.0:5000"), now);
         assert_eq!(inbound.destination(), None);
+    }
+
+    #[test]
+    fn what_was_under_way_from_the_source_before_does_not_count() {
+        let (old, new) = ("198.51.100.1:1024", "198.51.100.1:1026");
+        let mut inbound = stream(false);
+        let start = Instant::now();
+        let at = |inbound: &mut Inbound, source, after| {
+            inbound.receive(addr(source), &event('1', 0), start + Duration::from_millis(after), |_| ())
+        };
+        assert_eq!(at(&mut inbound, old, 0), Admission::Latched);
+        inbound.redirect(addr("192.0.2.1:4002"), start);
+        assert_eq!(at(&mut inbound, old, 1999), Admission::Refused);
+        assert_eq!(at(&mut inbound, new, 1999), Admission::Latched);
+        // A hold that ends where it began finds the same source, behind NAT too.
+        inbound.redirect(addr("0.0.0.0:4002"), start);
+        inbound.redirect(addr("192.0.2.1:4002"), start);
+        assert_eq!(at(&mut inbound, new, 0), Admission::Latched);
+        // Who says that it goes on from the old port is believed, and so is who still uses it much later.
+        inbound.redirect(addr(new), start);
+        assert_eq!(at(&mut inbound, new, 0), Admission::Latched);
+        inbound.redirect(addr(REMOTE), start);
+        assert_eq!(at(&mut inbound, new, 2000), Admission::Latched);
     }
 
     #[test]

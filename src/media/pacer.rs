@@ -159,9 +159,10 @@ impl PacedStream {
     }
 
     fn redirect(&mut self, remote: SocketAddr) {
-        if self.inbound.redirect(remote) {
+        let now = Instant::now();
+        if self.inbound.redirect(remote, now) {
             self.destination = self.inbound.destination().map(SockAddr::from);
-            self.aimed = Instant::now();
+            self.aimed = now;
             if self.filtered {
                 // Audio is needed again, to show where it comes from now.
                 let _ = filter::pass_all(self.port.rtp());
