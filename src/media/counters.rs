@@ -29,9 +29,21 @@ impl Traffic {
     }
 }
 
-/// Adds one; every counter has a single writer, so nothing is ever waited for.
+/// The figures of a pacer, which outlive its streams.
+#[derive(Default)]
+pub(super) struct PacerCounters {
+    pub traffic: Traffic,
+    pub lateness: Lateness,
+}
+
+/// Adds one.
 pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
+    add(counter, 1);
+}
+
+/// Adds. Every counter has a single writer, so that it need not be one step for the processor, which would cost more.
+pub(super) fn add(counter: &AtomicU64, more: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
 }
 
 /// How far behind the schedule packets were sent.
@@ -39,12 +51,13 @@ pub(super) fn count(counter: &AtomicU64) {
 pub(super) struct Lateness([AtomicU64; LATENESS_BOUNDS.len() + 1]);
 
 impl Lateness {
-    pub(super) fn record(&self, late: Duration) {
+    /// So many packets were sent that much after they should have been.
+    pub(super) fn record(&self, late: Duration, packets: u64) {
         let millis = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
         // A whole millisecond of 1 means up to 2 ms late.
         let bucket = LATENESS_BOUNDS.iter().take_while(|bound| **bound <= millis).count();
         if let Some(counter) = self.0.get(bucket) {
-            count(counter);
+            add(counter, packets);
         }
     }
 
@@ -64,7 +77,8 @@ pub struct StreamStats {
     pub send_errors: u64,
     /// Datagrams taken. Audio that a socket filter keeps in the kernel is not among them.
     pub received: u64,
-    /// Datagrams refused: no RTP, or not from where the signalling says.
+    /// Datagrams refused: no RTP, or not from where the signalling says. Once a stream has its source, the kernel keeps others
+    /// out, and they are not among these.
     pub dropped: u64,
     /// Events that found their channel full.
     pub events_lost: u64,
@@ -100,7 +114,7 @@ mod tests {
     fn every_lateness_falls_below_the_bound_of_its_bucket() {
         let lateness = Lateness::default();
         for micros in [0, 999, 1000, 4999, 5000, 59_999, 60_000, 10_000_000] {
-            lateness.record(Duration::from_micros(micros));
+            lateness.record(Duration::from_micros(micros), 1);
         }
         let mut totals = [0; LATENESS_BOUNDS.len() + 1];
         lateness.add_to(&mut totals);

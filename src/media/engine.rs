@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use super::counters::{EngineStats, Traffic};
+use super::counters::{EngineStats, PacerCounters, Traffic};
 use super::error::MediaError;
 use super::inbound::Inbound;
-use super::pacer::{Command, PacedStream, Pacer, PacerCounters};
+use super::paced_stream::PacedStream;
+use super::pacer::{Command, Pacer};
 use super::playout::Playout;
 use super::port::{PortRange, RtpPort};
 use super::realtime;
 use super::stream::{self, MediaStream, StreamParams};
 
-/// Commands a pacer's channel holds. It is emptied every millisecond.
+/// Commands a pacer's channel holds. It is emptied with every tick.
 const COMMANDS: usize = 4096;
 
 /// How the engine is to run.

@@ -43,6 +43,7 @@ pub(super) struct Inbound {
 }
 
 /// The source under a description before. Its last packets, come late, must not lock the stream to it again.
+#[derive(Clone, Copy)]
 struct Former {
     remote: SocketAddr,
     source: SocketAddr,
@@ -110,6 +111,13 @@ impl Inbound {
             ears.detector.push(heard, digit);
         }
         admission
+    }
+
+    /// Takes packets from where `before` took them.
+    pub(super) fn aim_as(&mut self, before: &Self) {
+        self.remote = before.remote;
+        self.latched = before.latched;
+        self.former = before.former;
     }
 
     /// Follows a new description. The same address again changes nothing; another is locked on to anew. Tells whether it is another.

@@ -8,13 +8,15 @@
 //! - *Prompts:* [`prompts`] holds recordings that `decode` read, `resample` converted and [`codec`] ([`g711`], `g722`)
 //!   encoded, as [`audio`].
 //! - *Digits:* [`events`] (RFC 4733), [`inband`] (tones), [`info`] (SIP INFO bodies), all giving a [`digit`].
-//! - *Streams:* [`engine`] hands out a [`port`] and a [`stream`]; a `pacer` thread drives it by its `schedule`, sending what
-//!   `playout` says and taking what `inbound` admits, as [`rtp`].
+//! - *Streams:* [`engine`] hands out a [`port`] and a [`stream`]; a `pacer` thread drives it as a `paced_stream`, in one of
+//!   the `slots` of its `schedule`, sending what `playout` says to its `destination` and taking what `inbound` admits, as
+//!   [`rtp`].
 
 pub mod audio;
 pub mod codec;
 pub mod counters;
 mod decode;
+mod destination;
 pub mod digit;
 pub mod engine;
 mod error;
@@ -26,6 +28,7 @@ pub mod inband;
 mod inbound;
 pub mod info;
 pub mod negotiation;
+mod paced_stream;
 mod pacer;
 mod playout;
 pub mod port;
@@ -35,6 +38,7 @@ mod resample;
 pub mod rtp;
 mod schedule;
 mod sdp;
+mod slots;
 pub mod stream;
 
 pub use audio::EncodedAudio;

@@ -14,13 +14,29 @@ pub(super) struct Packet<'a> {
     pub finished: Option<u64>,
 }
 
+impl Packet<'_> {
+    /// Writes the packet to the beginning of `buffer`, as one piece to send.
+    pub(super) fn write_to<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
+        let length = HEADER_OCTETS + self.payload.len();
+        if let Some((header, payload)) = buffer.get_mut(..length).and_then(<[u8]>::split_first_chunk_mut) {
+            *header = self.header;
+            payload.copy_from_slice(self.payload);
+        }
+        buffer.get(..length).unwrap_or(&[])
+    }
+}
+
 /// The sending half of a stream.
 pub(super) struct Playout {
     codec: Codec,
     header: RtpHeader,
     /// What is being played, in order. It stays after the end, so that nothing is freed in a tick.
     playlist: Vec<Arc<EncodedAudio>>,
-    recording: usize,
+    /// The place in it after the recording under way.
+    next: usize,
+    /// The recording under way. The list has it too, but would have to be fetched from memory for every packet.
+    recording: Option<Arc<EncodedAudio>>,
+    /// Its packet that comes next.
     packet: usize,
     /// The playback's tag while it lasts.
     tag: Option<u64>,
@@ -39,19 +55,21 @@ impl Playout {
             timestamp: (spread >> 32) as u32,
             ssrc: (entropy >> 16) as u32,
         };
-        Self { codec, header, playlist: Vec::new(), recording: 0, packet: 0, tag: None }
+        Self { codec, header, playlist: Vec::new(), next: 0, recording: None, packet: 0, tag: None }
     }
 
     /// Plays from the next packet on, in place of whatever is playing.
     pub(super) fn play(&mut self, playlist: Vec<Arc<EncodedAudio>>, tag: u64) {
         self.playlist = playlist;
-        (self.recording, self.packet) = (0, 0);
+        self.next = 0;
+        self.begin_next();
         self.tag = Some(tag);
     }
 
     /// Falls silent.
     pub(super) fn stop(&mut self) {
         self.tag = None;
+        self.recording = None;
         self.playlist = Vec::new();
     }
 
@@ -72,22 +90,29 @@ impl Playout {
         if self.tag.is_none() {
             return (silence, None);
         }
-        self.skip_empty();
-        let (recording, packet) = (self.recording, self.packet);
+        let packets = |recording: &Option<Arc<EncodedAudio>>| recording.as_deref().map_or(0, EncodedAudio::packets);
+        if self.packet >= packets(&self.recording) {
+            self.begin_next();
+        }
+        let packet = self.packet;
         self.packet += 1;
-        self.skip_empty();
         // Nothing is left when this packet is gone.
-        let finished = if self.recording >= self.playlist.len() { self.tag.take() } else { None };
-        let payload = self.playlist.get(recording).and_then(|audio| audio.payload(packet));
+        let is_last = self.packet >= packets(&self.recording) && self.upcoming().is_none();
+        let finished = if is_last { self.tag.take() } else { None };
+        let payload = self.recording.as_deref().and_then(|audio| audio.payload(packet));
         (payload.unwrap_or(silence), finished)
     }
 
-    /// Goes to the next recording that has a packet left.
-    fn skip_empty(&mut self) {
-        while self.playlist.get(self.recording).is_some_and(|audio| self.packet >= audio.packets()) {
-            self.recording += 1;
-            self.packet = 0;
-        }
+    /// Begins the next recording, if there is one.
+    fn begin_next(&mut self) {
+        let upcoming = self.upcoming().map(|(place, audio)| (place + 1, audio.clone()));
+        let (next, recording) = upcoming.unzip();
+        (self.next, self.recording, self.packet) = (next.unwrap_or(self.playlist.len()), recording, 0);
+    }
+
+    /// The next recording with anything in it, and its place.
+    fn upcoming(&self) -> Option<(usize, &Arc<EncodedAudio>)> {
+        self.playlist.iter().enumerate().skip(self.next).find(|(_, audio)| audio.packets() > 0)
     }
 }
 
@@ -153,9 +178,11 @@ mod tests {
             }
             let sending = n != 500;
             let packet = playout.next(sending);
-            let datagram = [&packet.header[..], packet.payload].concat();
+            let mut buffer = [0; 512];
+            let datagram = RtpPacket::parse(packet.write_to(&mut buffer)).unwrap();
+            assert_eq!(datagram.payload, packet.payload);
             if sending {
-                headers.push((n, RtpPacket::parse(&datagram).unwrap().header));
+                headers.push((n, datagram.header));
             }
         }
         assert!(headers[0].1.marker && headers[1..].iter().all(|(_, h)| !h.marker));

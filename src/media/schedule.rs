@@ -1,4 +1,5 @@
-//! The absolute schedule of a pacer: a tick every millisecond, twenty slots round. Pure; must not know threads or streams.
+//! The absolute schedule of a pacer: a tick every few milliseconds, a round of slots every 20. Pure; must not know threads
+//! or streams.
 //!
 //! Ticks are counted from the beginning, so a late one makes none of the others late: what was missed is caught up.
 
@@ -6,10 +7,16 @@ use std::time::{Duration, Instant};
 
 use super::codec::PACKET_MILLIS;
 
-/// Slots in a round. Every stream is in one and sends when its turn comes: every 20 ms.
-pub(super) const SLOTS: usize = PACKET_MILLIS as usize;
+/// Milliseconds from one tick to the next. To wake up costs as much as some packets, so not more often than hearing keys
+/// and spreading the packets calls for.
+const TICK_MILLIS: u32 = 4;
+const TICK: Duration = Duration::from_millis(TICK_MILLIS as u64);
 
-const TICK: Duration = Duration::from_millis(1);
+// Every slot's turn comes after exactly a packet's time.
+const _: () = assert!(PACKET_MILLIS.is_multiple_of(TICK_MILLIS));
+
+/// Slots in a round. Every stream is in one and sends when its turn comes: every 20 ms.
+pub(super) const SLOTS: usize = (PACKET_MILLIS / TICK_MILLIS) as usize;
 
 /// The longest time that is caught up. After a longer standstill (a suspended machine) audio goes on from where it was:
 /// a burst of it would be thrown away by every listener.
@@ -64,8 +71,9 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
+    /// When so many ticks have passed.
+    fn ticks(count: usize) -> Duration {
+        TICK * count as u32
     }
 
     fn slots_due(schedule: &mut Schedule, now: Instant) -> Vec<usize> {
@@ -73,15 +81,22 @@ mod tests {
     }
 
     #[test]
+    fn a_round_of_slots_takes_as_long_as_a_packet_plays() {
+        assert_eq!(ticks(SLOTS), Duration::from_millis(PACKET_MILLIS.into()));
+    }
+
+    #[test]
     fn slots_come_in_turn_and_missed_ones_are_caught_up() {
         let start = Instant::now();
         let mut schedule = Schedule::starting(start);
         assert_eq!(slots_due(&mut schedule, start), [0]);
-        assert_eq!(slots_due(&mut schedule, start + Duration::from_micros(999)), Vec::<usize>::new());
-        assert_eq!(slots_due(&mut schedule, start + ms(4)), [1, 2, 3, 4]);
-        assert_eq!(schedule.wait(start + ms(4)), ms(1));
-        assert_eq!(slots_due(&mut schedule, start + ms(44)).len(), 40);
-        assert_eq!(schedule.due(start + ms(45)), Some(Tick { slot: 5, at: start + ms(45) }));
+        assert_eq!(slots_due(&mut schedule, start + TICK - Duration::from_micros(1)), Vec::<usize>::new());
+        assert_eq!(slots_due(&mut schedule, start + ticks(4)), [1, 2, 3, 4]);
+        assert_eq!(schedule.wait(start + ticks(4)), TICK);
+        assert_eq!(slots_due(&mut schedule, start + ticks(4 + 2 * SLOTS)).len(), 2 * SLOTS);
+        let next = 5 + 2 * SLOTS;
+        let tick = Tick { slot: next % SLOTS, at: start + ticks(next) };
+        assert_eq!(schedule.due(start + ticks(next)), Some(tick));
     }
 
     #[test]
@@ -89,8 +104,9 @@ mod tests {
         let start = Instant::now();
         let mut schedule = Schedule::starting(start);
         for n in 0..100_000 {
-            let tick = schedule.due(start + ms(n) + Duration::from_micros(n % 900)).unwrap();
-            assert_eq!(tick, Tick { slot: (n % 20) as usize, at: start + ms(n) });
+            let late = Duration::from_micros(n as u64 % 900);
+            let tick = schedule.due(start + ticks(n) + late).unwrap();
+            assert_eq!(tick, Tick { slot: n % SLOTS, at: start + ticks(n) });
         }
     }
 
@@ -98,9 +114,9 @@ mod tests {
     fn a_standstill_is_not_caught_up() {
         let start = Instant::now();
         let mut schedule = Schedule::starting(start);
-        slots_due(&mut schedule, start + ms(7));
-        let after = start + ms(3_600_000);
-        assert_eq!(slots_due(&mut schedule, after), [8]);
-        assert_eq!(schedule.wait(after), ms(1));
+        slots_due(&mut schedule, start + ticks(7));
+        let after = start + Duration::from_secs(3600);
+        assert_eq!(slots_due(&mut schedule, after), [8 % SLOTS]);
+        assert_eq!(schedule.wait(after), TICK);
     }
 }

@@ -105,7 +105,7 @@ impl MediaStream {
         self.codec
     }
 
-    /// What it has done so far.
+    /// What it has done so far. Packets sent are told once a second, so the last fifty may be missing.
     pub fn stats(&self) -> StreamStats {
         self.traffic.stats()
     }
@@ -122,7 +122,7 @@ impl Drop for MediaStream {
     }
 }
 
-/// Hands a command to a pacer. Should its channel be full, waits for the next tick: a millisecond.
+/// Hands a command to a pacer. Should its channel be full, waits for the next tick: some milliseconds.
 pub(super) fn send(commands: &SyncSender<Command>, command: Command) -> Result<(), MediaError> {
     match commands.try_send(command) {
         Ok(()) => Ok(()),
