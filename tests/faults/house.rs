@@ -7,7 +7,9 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
-use tsunagu::directory::{Actor, DeviceTemplates, Kind, Listing, Phone, Phones, UserProfiles, Users, read_draft};
+use tsunagu::directory::{
+    Actor, DeviceTemplates, Kind, LARGEST_PAGE, Listing, Phone, Phones, UserProfiles, Users, read_draft,
+};
 use tsunagu::enrolment::{Claim, ClaimVerdict};
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
 
@@ -81,7 +83,16 @@ impl House {
 
     /// Every phone, newest first.
     pub async fn phones(&self) -> Vec<Phone> {
-        self.running.directory.phones(&Listing::all(Phones::TABLE)).await.unwrap().items
+        let mut phones = Vec::new();
+        let mut query = vec![("limit".to_owned(), LARGEST_PAGE.to_string())];
+        loop {
+            let listing = Listing::parse(Phones::TABLE, &query).unwrap();
+            let page = self.running.directory.phones(&listing).await.unwrap();
+            phones.extend(page.items);
+            let Some(cursor) = page.next else { return phones };
+            query.truncate(1);
+            query.push(("cursor".to_owned(), cursor));
+        }
     }
 
     /// The phone that authenticates as this.
