@@ -14,7 +14,7 @@ use super::config::Config;
 use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, prompts, routing, upkeep};
-use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, VoiceSource};
+use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice};
 use crate::directory::Directory;
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
@@ -131,8 +131,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     };
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
     first_run::self_provisioning(&directory, &config).await?;
-    let voices = voice_source(&locales);
-    let service = first_service(&directory, &voices).await?;
+    let service = first_service(&directory, load_voice(&locales).await?).await?;
     let port_range = PortRange::new(config.calls.rtp_first_port, config.calls.rtp_last_port)?;
     let addresses = MediaAddresses {
         chosen: address("calls.rtp_address", &config.calls.rtp_address)?,
@@ -150,7 +149,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             addresses,
         },
     );
-    let control = ServiceControl::new(directory.clone(), switchboard.clone(), voices);
+    let control = ServiceControl::new(directory.clone(), switchboard.clone());
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
     let token = first_run::token(&directory).await?;
@@ -235,18 +234,15 @@ fn address(setting: &'static str, text: &str) -> Result<Option<IpAddr>, StartErr
     }
 }
 
-/// The recordings and sentences carried in the program, and those of the language packs in the data folder. Decoding takes a
-/// moment of a core.
-fn voice_source(locales: &Locales) -> VoiceSource {
-    let locales = locales.clone();
-    Arc::new(move || Ok(Voice::new(&locales, Voice::library(prompts::files())?)?))
+/// The recordings and sentences carried in the program. Decoding takes a moment of a core.
+async fn load_voice(locales: &Locales) -> Result<Voice, StartError> {
+    let decoded = tokio::task::spawn_blocking(|| Voice::library(prompts::files())).await;
+    let library = decoded.map_err(|_| StartError::Media(MediaError::Stopped))??;
+    Ok(Voice::new(locales, library)?)
 }
 
 /// The service on the settings kept; if it can't run on them, the server goes on without it.
-async fn first_service(directory: &Directory, voices: &VoiceSource) -> Result<Service, StartError> {
-    let source = voices.clone();
-    let voice = tokio::task::spawn_blocking(move || source()).await;
-    let voice = voice.map_err(|_| StartError::Media(MediaError::Stopped))??;
+async fn first_service(directory: &Directory, voice: Voice) -> Result<Service, StartError> {
     let now = UnixMillis::now();
     match Service::prepare(directory, voice.clone(), 1, now).await {
         Ok(service) => Ok(service),

@@ -30,7 +30,7 @@ pub use media_addresses::MediaAddresses;
 pub use policy::{Caller, Destination, Permission, permit};
 pub use ring_back::RingBackCall;
 pub use service::{Route, Service, ServiceFault};
-pub use service_control::{RestartMode, ServiceControl, VoiceSource};
+pub use service_control::{RestartMode, ServiceControl};
 pub use service_settings::{
     SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind, SelfProvisioningSettings, changed_fields,
 };

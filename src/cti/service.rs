@@ -12,8 +12,6 @@ use crate::directory::{
 };
 use crate::enrolment::{AuthenticationMode, Proof};
 use crate::ivr::{Authentication, DialogueDraft, DialogueError, DialogueSettings};
-use crate::locale::LocaleError;
-use crate::media::MediaError;
 use crate::vocab::{DirectoryNumber, Language, UnixMillis};
 
 /// Why the service can't run on its settings.
@@ -40,12 +38,6 @@ pub enum ServiceFault {
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// A language pack can't be read.
-    #[error(transparent)]
-    Media(#[from] MediaError),
-    /// A language pack's sentences can't be read.
-    #[error(transparent)]
-    Locale(#[from] LocaleError),
     /// The conversation's settings can't be used.
     #[error("dialogue: {0}")]
     Dialogue(#[from] DialogueError),
@@ -61,7 +53,7 @@ impl ServiceFault {
             Self::NoCtiRole(_) => "no-cti-role",
             Self::NoCredentials(_) => "no-credentials",
             Self::Unspoken(_) => "unspoken",
-            Self::Directory(_) | Self::Media(_) | Self::Locale(_) | Self::Dialogue(_) => "failed",
+            Self::Directory(_) | Self::Dialogue(_) => "failed",
         }
     }
 
@@ -119,8 +111,12 @@ impl Service {
         {
             return Err(fault);
         }
-        let is_active = settings.active;
-        Ok(Self { is_active, ..Self::idle(directory, voice, generation, now).await? })
+        let service = Self::on(directory, settings, voice, generation, now).await?;
+        if let Some(preferred) = service.route.codecs.first() {
+            let (voice, codec) = (service.voice.clone(), (*preferred).into());
+            tokio::task::spawn_blocking(move || voice.prepare(codec));
+        }
+        Ok(service)
     }
 
     /// One that takes no calls, whatever the settings say.
@@ -131,12 +127,22 @@ impl Service {
         now: UnixMillis,
     ) -> Result<Self, ServiceFault> {
         let settings = settings(directory).await?;
+        Ok(Self { is_active: false, ..Self::on(directory, settings, voice, generation, now).await? })
+    }
+
+    async fn on(
+        directory: &Directory,
+        settings: SelfProvisioningSettings,
+        voice: Voice,
+        generation: u64,
+        now: UnixMillis,
+    ) -> Result<Self, ServiceFault> {
         let route = Route::of(directory, &settings).await?;
         let code = code_hash(directory).await?;
         Ok(Self {
             generation,
             started_at: now,
-            is_active: false,
+            is_active: settings.active,
             route,
             dialogue: dialogue(&settings)?,
             proof: Arc::new(Proof { mode: settings.authentication, code }),

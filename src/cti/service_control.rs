@@ -2,7 +2,6 @@
 //! settings; conversations finish on those they began with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,6 @@ use tokio::sync::Mutex;
 use super::service::{Route, Service, ServiceFault, faults, settings};
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
 use super::switchboard::Switchboard;
-use super::voice::Voice;
 use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Kind};
 use crate::vocab::UnixMillis;
 
@@ -27,9 +25,6 @@ pub enum RestartMode {
     Now,
 }
 
-/// Reads the recordings and sentences that are installed.
-pub type VoiceSource = Arc<dyn Fn() -> Result<Voice, ServiceFault> + Send + Sync>;
-
 /// Runs the service.
 #[derive(Clone)]
 pub struct ServiceControl {
@@ -39,17 +34,14 @@ pub struct ServiceControl {
 struct Inner {
     directory: Directory,
     switchboard: Switchboard,
-    voice: VoiceSource,
-    generation: AtomicU64,
     /// One restart at a time.
     turn: Mutex<()>,
 }
 
 impl ServiceControl {
     /// Over the switchboard that has the first generation.
-    pub fn new(directory: Directory, switchboard: Switchboard, voice: VoiceSource) -> Self {
-        let generation = AtomicU64::new(switchboard.service().generation);
-        Self { inner: Arc::new(Inner { directory, switchboard, voice, generation, turn: Mutex::default() }) }
+    pub fn new(directory: Directory, switchboard: Switchboard) -> Self {
+        Self { inner: Arc::new(Inner { directory, switchboard, turn: Mutex::default() }) }
     }
 
     /// The generation that takes calls.
@@ -89,13 +81,9 @@ impl ServiceControl {
     /// What keeps it from running.
     pub async fn restart(&self, mode: RestartMode, actor: &Actor) -> Result<Arc<Service>, ServiceFault> {
         let _turn = self.inner.turn.lock().await;
-        let source = self.inner.voice.clone();
-        let voice = tokio::task::spawn_blocking(move || source()).await;
-        let voice = voice.map_err(|_| ServiceFault::Media(crate::media::MediaError::Stopped))??;
-        let now = UnixMillis::now();
-        let generation = self.inner.generation.load(Ordering::Relaxed) + 1;
+        let before = self.service();
+        let (voice, generation, now) = (before.voice.clone(), before.generation + 1, UnixMillis::now());
         let service = Arc::new(Service::prepare(&self.inner.directory, voice, generation, now).await?);
-        self.inner.generation.store(generation, Ordering::Relaxed);
         self.inner.switchboard.put(service.clone(), mode == RestartMode::Now);
         tracing::info!(generation, ?mode, active = service.is_active, actor = actor.name, "the service was restarted");
         metrics::counter!("service_restarts_total").increment(1);

@@ -188,7 +188,7 @@ impl From<ServiceFault> for Problem {
         let detail = fault.to_string();
         match fault {
             ServiceFault::Directory(error) => error.into(),
-            ServiceFault::Media(_) | ServiceFault::Locale(_) | ServiceFault::Dialogue(_) => Self::failed(&fault),
+            ServiceFault::Dialogue(_) => Self::failed(&fault),
             fault => Self::new(StatusCode::CONFLICT, "service", "The service can't run", detail)
                 .with("reason", fault.code())
                 .with("name", fault.subject()),

@@ -1,7 +1,7 @@
 //! The wall clock jumps: a year ahead, an hour back. No registration, lease, nonce or enrolment ends early.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,9 +12,7 @@ use crate::caller::{Handset, Place, generic};
 use crate::house::{agent, mac, parameter};
 use crate::records::{enrolment_of, eventually, phone_named, phone_of_mac, steps};
 use crate::registrant::{Registrant, status};
-use crate::support::programs::Program;
 use crate::support::server::{Server, USERS};
-use crate::support::{http, wait_for};
 
 const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
@@ -28,32 +26,16 @@ const LOOKED_AFTER: Duration = Duration::from_secs(5);
 struct Jumping {
     server: Server,
     jump: PathBuf,
-    _process: Program,
 }
 
 impl Jumping {
     fn start(settings: &str) -> Self {
         let mut server = Server::start(settings);
-        server.kill9();
         let (library, jump) = (server.folder().join("clock.so"), server.folder().join("jump"));
         build(&library);
         std::fs::write(&jump, 0_i64.to_ne_bytes()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagu"));
-        command
-            .args(["serve", "--config"])
-            .arg(server.folder().join("tsunagu.toml"))
-            .arg("--data-dir")
-            .arg(server.data_dir())
-            .env("LD_PRELOAD", &library)
-            .env("CLOCK_JUMP", &jump)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(server.folder().join("log")).unwrap());
-        let process = Program::start(&mut command);
-        let ready = format!("http://{}/readyz", server.admin);
-        wait_for("readiness", Duration::from_secs(60), || http::get(&ready, &[]).ok().filter(|it| it.status == 200));
-        Self { server, jump, _process: process }
+        server.restart_with(&[("LD_PRELOAD", &library), ("CLOCK_JUMP", &jump)]);
+        Self { server, jump }
     }
 
     /// Sets the clock so many seconds off what is right, and waits until the server has looked at its leases since. The file

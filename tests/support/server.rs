@@ -109,7 +109,7 @@ impl Server {
         merge(&mut config, settings.parse().expect("settings in TOML"));
         std::fs::write(folder.path().join("tsunagu.toml"), config.to_string()).expect("a configuration");
         let mut server = Self { sip, handset, admin, token: String::new(), ports, folder, process: None };
-        server.launch();
+        server.launch(&[]);
         server.token = wait_for("the administrator's token on standard output", START, || {
             let told = std::fs::read_to_string(server.output_file()).unwrap_or_default();
             told.lines().find_map(|line| line.split_once("token (shown once): ")).map(|(_, token)| token.to_owned())
@@ -152,8 +152,13 @@ impl Server {
 
     /// Starts the server again, on the same ports and data. One that runs is killed first.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn restart_with(&mut self, environment: &[(&str, &Path)]) {
         self.kill9();
-        self.launch();
+        self.launch(environment);
     }
 
     /// What the server has logged.
@@ -210,7 +215,7 @@ impl Server {
             .expect("an answer of the phones' door")
     }
 
-    fn launch(&mut self) {
+    fn launch(&mut self, environment: &[(&str, &Path)]) {
         let append = |name: &str| {
             let file = File::options().create(true).append(true).open(self.folder().join(name));
             Stdio::from(file.expect("a file in the test's folder"))
@@ -223,6 +228,7 @@ impl Server {
             .arg(self.data_dir())
             .env("RUST_LOG", "info,tsunagu=debug")
             .env("NO_COLOR", "1")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(append("output"))
             .stderr(append("log"));

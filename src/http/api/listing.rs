@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use schemars::json_schema;
 
 use super::exchange::parameter;
-use crate::directory::{Kind, LARGEST_PAGE, Listing, USUAL_PAGE, filterable};
+use crate::directory::{DirectoryError, Kind, LARGEST_PAGE, Listing, USUAL_PAGE, filterable};
 use crate::http::problem::Problem;
 
 /// What is asked of a list of records of a kind.
@@ -24,8 +24,7 @@ impl<K: Kind, S: Send + Sync> FromRequestParts<S> for Asked<K> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let Query(parameters) = query.map_err(|rejection| Problem::unreadable(rejection.body_text()))?;
-        let listing = Listing::parse(K::TABLE, &parameters)
-            .map_err(|error| Problem::parameter(&error.parameter.clone(), error.to_string()))?;
+        let listing = Listing::parse(K::TABLE, &parameters).map_err(DirectoryError::from)?;
         Ok(Self(listing, PhantomData))
     }
 }

@@ -55,7 +55,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
     let paths: Router<AdminDoor> =
         ApiRouter::new().nest("/api/v1", kept.merge(operated)).finish_api_with(&mut document, document::describe);
     let document = axum::body::Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
-    let page = document::page();
+    let page = axum::body::Bytes::from(document::page());
     let guarded = paths
         .fallback(async || Problem::not_found("path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
