@@ -9,6 +9,8 @@ mod caller;
 mod limits;
 #[path = "loopback/main_job.rs"]
 mod main_job;
+#[path = "loopback/new_pin.rs"]
+mod new_pin;
 #[path = "loopback/not_back.rs"]
 mod not_back;
 #[path = "loopback/proof.rs"]

@@ -14,7 +14,7 @@ mod settings;
 
 pub use dialogue::Dialogue;
 pub use ending::{DialogueEnding, Refusal};
-pub use exchange::{Input, Line, Output, PlayTag, Question, Verdict};
+pub use exchange::{Input, Line, NewPinReason, Output, PlayTag, Question, Verdict};
 pub use key::{Key, KeyMeaning};
 pub use sentence::{NextStep, SENTENCES, Sentence};
 pub use settings::{Authentication, DialogueDraft, DialogueSettings, DigitsDuringPrompt};

@@ -128,12 +128,18 @@ impl Dialogue {
     fn take(&mut self, key: Key) {
         match (&mut self.stage, key.meaning()) {
             (Stage::Choosing, meaning) => self.choose(meaning),
-            (Stage::Identifying(entry) | Stage::Authenticating { entry, .. }, _) => match entry.key(key) {
+            (
+                Stage::Identifying(entry)
+                | Stage::Authenticating { entry, .. }
+                | Stage::ChoosingPin { entry, .. }
+                | Stage::RepeatingPin { entry, .. },
+                _,
+            ) => match entry.key(key) {
                 Keyed::Part => {
                     self.hush();
                     self.timer = Some(self.now + self.settings.between_digits);
                 }
-                Keyed::Again => self.ask_after(None),
+                Keyed::Again => self.enter_again(),
                 Keyed::Done(entered) => self.entered(entered),
                 Keyed::Nothing => {}
             },
@@ -210,7 +216,10 @@ impl Dialogue {
             Stage::Waiting => {}
             Stage::Beginning => self.leave(DialogueEnding::Refused(Refusal::NotNow)),
             Stage::Choosing | Stage::Confirming(_) => self.silent(),
-            Stage::Identifying(entry) | Stage::Authenticating { entry, .. } => {
+            Stage::Identifying(entry)
+            | Stage::Authenticating { entry, .. }
+            | Stage::ChoosingPin { entry, .. }
+            | Stage::RepeatingPin { entry, .. } => {
                 let entered = entry.complete();
                 self.entered(entered);
             }

@@ -17,6 +17,8 @@ pub(super) fn question(stage: &Stage, authentication: Authentication) -> Option<
             Authentication::Administrators => Some(Sentence::AskCode),
             Authentication::None => None,
         },
+        Stage::ChoosingPin { .. } => Some(Sentence::AskNewPin),
+        Stage::RepeatingPin { .. } => Some(Sentence::RepeatNewPin),
         Stage::Waiting | Stage::Beginning | Stage::Choosing | Stage::Checking(_) | Stage::Leaving(_) | Stage::Over => {
             None
         }
@@ -33,6 +35,8 @@ pub(super) fn help(stage: &Stage, authentication: Authentication) -> Option<Sent
             Authentication::Administrators => Some(Sentence::HelpCode),
             Authentication::None => None,
         },
+        Stage::ChoosingPin { .. } => Some(Sentence::HelpNewPin),
+        Stage::RepeatingPin { .. } => Some(Sentence::RepeatNewPin),
         Stage::Waiting | Stage::Beginning | Stage::Choosing | Stage::Checking(_) | Stage::Leaving(_) | Stage::Over => {
             None
         }
