@@ -56,6 +56,44 @@ fn press(dialogue: &mut Dialogue, now: Instant, keys: &str) -> Vec<Output> {
     keys.chars().flat_map(|key| dialogue.handle(now, Input::Digit(Key::try_from(key).unwrap()))).collect()
 }
 
+/// The languages of what is being said.
+fn languages_said(outputs: &[Output]) -> Vec<String> {
+    let said = outputs.iter().filter_map(|output| match output {
+        Output::Play { lines, .. } => Some(lines),
+        _ => None,
+    });
+    said.flatten().map(|line| line.language.to_string()).collect()
+}
+
+#[test]
+fn of_more_than_nine_languages_nine_are_offered_at_a_time() {
+    let tags = ["ja", "en", "fr", "de", "es", "it", "pt", "nl", "sv", "ko", "zh"];
+    let settings = settings(|draft| draft.languages = tags.iter().map(|tag| tag.parse().unwrap()).collect());
+    let now = Instant::now();
+    let begun = || {
+        let mut dialogue = Dialogue::new(settings.clone(), now);
+        dialogue.handle(now, Input::Answered);
+        let offered = languages_said(&dialogue.handle(now, Input::Verdict(Verdict::Proceed)));
+        assert_eq!(offered, tags[..9]);
+        dialogue
+    };
+    // 0 goes on, round to the first; a key without a language counts as silence.
+    let mut dialogue = begun();
+    assert_eq!(languages_said(&press(&mut dialogue, now, "0")), tags[9..]);
+    assert_eq!(languages_said(&press(&mut dialogue, now, "0")), tags[..9]);
+    assert_eq!(languages_said(&press(&mut dialogue, now, "0")), tags[9..]);
+    assert_eq!(languages_said(&press(&mut dialogue, now, "2")), ["zh", "zh"]);
+    // Who says nothing hears all of them, as often as they are to be offered, and is then spoken to in the first.
+    let mut dialogue = begun();
+    let mut now = now;
+    for offered in [&tags[9..], &tags[..9], &tags[9..], &["ja", "ja"]] {
+        let playing = (0..9).map(PlayTag);
+        playing.for_each(|tag| drop(dialogue.handle(now, Input::PromptDone { tag })));
+        now = dialogue.deadline().unwrap();
+        assert_eq!(languages_said(&dialogue.handle(now, Input::Elapsed)), offered);
+    }
+}
+
 #[test]
 fn the_credential_reaches_the_claim_and_no_debug_text() {
     for during in [DigitsDuringPrompt::Interrupt, DigitsDuringPrompt::Keep] {

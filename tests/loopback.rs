@@ -5,6 +5,8 @@
 mod bare_call;
 #[path = "loopback/caller.rs"]
 mod caller;
+#[path = "loopback/languages.rs"]
+mod languages;
 #[path = "loopback/limits.rs"]
 mod limits;
 #[path = "loopback/main_job.rs"]

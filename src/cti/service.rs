@@ -93,7 +93,8 @@ pub struct Service {
     pub(super) dialogue: DialogueSettings,
     /// What its callers have to prove.
     pub proof: Arc<Proof>,
-    pub(super) voice: Voice,
+    /// What it speaks with.
+    pub voice: Voice,
     pub(super) phase: watch::Sender<Phase>,
 }
 

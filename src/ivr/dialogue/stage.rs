@@ -14,8 +14,8 @@ pub(super) enum Stage {
     Waiting,
     /// Asked whether it may begin.
     Beginning,
-    /// Which language?
-    Choosing,
+    /// Which language? Those from this place on are on the keys.
+    Choosing { from: usize },
     /// Which self-service ID?
     Identifying(Entry),
     /// Is it this one?
@@ -60,7 +60,7 @@ impl Stage {
     pub(super) fn asks(&self) -> bool {
         matches!(
             self,
-            Self::Choosing
+            Self::Choosing { .. }
                 | Self::Identifying(_)
                 | Self::Confirming(_)
                 | Self::Authenticating { .. }
@@ -73,7 +73,7 @@ impl Stage {
         match self {
             Self::Waiting => "waiting",
             Self::Beginning => "beginning",
-            Self::Choosing => "choosing",
+            Self::Choosing { .. } => "choosing",
             Self::Identifying(_) => "identifying",
             Self::Confirming(_) => "confirming",
             Self::Authenticating { .. } => "authenticating",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
+use super::speech::MENU;
 use super::stage::{Claim, Claimant, Stage};
 use super::{Dialogue, wording};
 use crate::ivr::entry::{Entered, Entry};
@@ -141,9 +142,10 @@ impl Dialogue {
     /// Nothing usable was keyed in: help, and after enough of that, give up.
     pub(super) fn silent(&mut self) {
         self.silences = self.silences.saturating_add(1);
-        if matches!(self.stage, Stage::Choosing) {
-            if self.silences < self.settings.language_offers {
-                return self.offer_languages();
+        if let Stage::Choosing { from } = self.stage {
+            let menus = self.settings.languages.len().div_ceil(MENU);
+            if usize::from(self.silences) < usize::from(self.settings.language_offers) * menus {
+                return self.offer_languages(from + MENU);
             }
             return self.welcome(self.settings.languages.first().cloned());
         }

@@ -19,9 +19,12 @@ pub(super) fn question(stage: &Stage, authentication: Authentication) -> Option<
         },
         Stage::ChoosingPin { .. } => Some(Sentence::AskNewPin),
         Stage::RepeatingPin { .. } => Some(Sentence::RepeatNewPin),
-        Stage::Waiting | Stage::Beginning | Stage::Choosing | Stage::Checking(_) | Stage::Leaving(_) | Stage::Over => {
-            None
-        }
+        Stage::Waiting
+        | Stage::Beginning
+        | Stage::Choosing { .. }
+        | Stage::Checking(_)
+        | Stage::Leaving(_)
+        | Stage::Over => None,
     }
 }
 
@@ -37,9 +40,12 @@ pub(super) fn help(stage: &Stage, authentication: Authentication) -> Option<Sent
         },
         Stage::ChoosingPin { .. } => Some(Sentence::HelpNewPin),
         Stage::RepeatingPin { .. } => Some(Sentence::RepeatNewPin),
-        Stage::Waiting | Stage::Beginning | Stage::Choosing | Stage::Checking(_) | Stage::Leaving(_) | Stage::Over => {
-            None
-        }
+        Stage::Waiting
+        | Stage::Beginning
+        | Stage::Choosing { .. }
+        | Stage::Checking(_)
+        | Stage::Leaving(_)
+        | Stage::Over => None,
     }
 }
 
@@ -56,7 +62,7 @@ pub(super) fn farewell(ending: DialogueEnding) -> Option<Sentence> {
 }
 
 /// The choice of languages: each offered in itself, on the key of its place.
-pub(super) fn language_menu(languages: &[Language]) -> Vec<Line> {
+pub(super) fn language_menu<'a>(languages: impl Iterator<Item = &'a Language>) -> Vec<Line> {
     let offers = (1..)
         .zip(languages)
         .map(|(key, language)| Line { language: language.clone(), sentence: Sentence::LanguageChoice { key } });
