@@ -5,6 +5,8 @@
 mod bare_call;
 #[path = "loopback/caller.rs"]
 mod caller;
+#[path = "loopback/g729.rs"]
+mod g729;
 #[path = "loopback/languages.rs"]
 mod languages;
 #[path = "loopback/limits.rs"]
