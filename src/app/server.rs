@@ -17,7 +17,9 @@ use super::{descriptors, doors, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
 use crate::directory::Directory;
 use crate::enrolment::{self, EnrolmentError, Enrolments};
-use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
+use crate::http::{
+    AdminDoor, ConnectionLimits, HandsetDoor, RateSettings, Rates, admin_router, handset_router, serve_handsets,
+};
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
 use crate::registrar::{AutoRegistration, Registrar, RegistrarError};
@@ -174,7 +176,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         service: control.clone(),
         locales,
         metrics,
-        rates: Arc::default(),
+        rates: Arc::new(Rates::new(RateSettings {
+            of_token: config.limits.api_requests_per_token,
+            of_strangers_address: config.limits.api_requests_of_strangers,
+        })),
         is_ready: is_ready.clone(),
     };
     let (stop, _) = watch::channel(false);

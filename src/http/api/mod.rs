@@ -13,6 +13,7 @@ mod exchange;
 mod idempotency;
 mod languages;
 mod listing;
+mod parameters;
 mod phones;
 mod self_provisioning;
 mod tokens;

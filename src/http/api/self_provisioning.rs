@@ -3,7 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::document::documented;
 use super::exchange::{Body, Expected, Patch, Tagged};
-use crate::cti::{RestartMode, SelfProvisioningSettings, ServiceFault};
+use super::parameters::Parameters;
+use crate::cti::{RestartMode, SelfProvisioningDraft, SelfProvisioningSettings, ServiceFault};
 use crate::directory::Kept;
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
@@ -152,10 +153,10 @@ async fn show(State(door): State<AdminDoor>, Reader(words): Reader) -> Result<Ta
 async fn change(
     State(door): State<AdminDoor>,
     Reader(words): Reader,
-    Query(ChangeQuery { apply }): Query<ChangeQuery>,
+    Parameters(ChangeQuery { apply }): Parameters<ChangeQuery>,
     caller: Caller,
     Expected(expected): Expected,
-    Patch(patch): Patch,
+    Patch(patch, _): Patch<SelfProvisioningDraft>,
 ) -> Result<Tagged<Saved>, Problem> {
     let before = door.service.settings().await?;
     let after = match apply {
