@@ -8,8 +8,11 @@ use super::lockout::Scope;
 use super::service::Enrolments;
 use super::turns::Turn;
 use super::{EnrolmentError, Step, store};
-use crate::directory::{self, CredentialHash, Phone, User};
+use crate::directory::{self, Actor, ActorKind, CredentialHash, Phone, User};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis};
+
+/// What the marks of IDs in lockouts are for.
+pub(super) const LOCKOUT: &str = "lockout";
 
 /// Whose proof was given.
 enum Prover {
@@ -18,9 +21,21 @@ enum Prover {
     Nobody,
 }
 
+impl Prover {
+    /// As the audit names them.
+    fn actor(self, user: &User, phone: &Phone) -> Actor {
+        match self {
+            Self::User => Actor::at_phone(ActorKind::User, &user.user_id, phone),
+            Self::Administrator => Actor::at_phone(ActorKind::AuthenticationCode, "", phone),
+            Self::Nobody => Actor::phone(phone),
+        }
+    }
+}
+
 /// What a claim's proof is worth.
 pub(super) enum Judgement {
-    Right(User),
+    /// Whose the phone is to be, and who says so.
+    Right(Box<User>, Actor),
     Wrong,
     LockedOut,
 }
@@ -43,8 +58,12 @@ impl Enrolments {
         let Some(attempt) = self.count_attempt(claim, user, now).await? else { return Ok(Judgement::LockedOut) };
         match self.prove(claim, &turn).await? {
             Some((user, prover)) => {
-                self.take_back(claim, &attempt, prover, now).await?;
-                Ok(Judgement::Right(user))
+                self.take_back(claim, &attempt, &prover, now).await?;
+                let actor = match self.directory.phone(claim.phone).await? {
+                    Some(phone) => prover.actor(&user, &phone),
+                    None => Actor::system("enrolment"),
+                };
+                Ok(Judgement::Right(Box::new(user), actor))
             }
             None => {
                 self.note_wrong(claim, &attempt, now).await?;
@@ -104,7 +123,7 @@ impl Enrolments {
         &self,
         claim: &Claim,
         attempt: &Attempt,
-        prover: Prover,
+        prover: &Prover,
         now: UnixMillis,
     ) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
@@ -129,7 +148,7 @@ impl Enrolments {
     /// What attempts for a user are counted under. Somebody may have keyed in a PIN where the ID was asked: it is not kept,
     /// and what is kept instead tells nobody what it was.
     fn counted_as(&self, id: &SelfServiceId) -> String {
-        self.directory.sealer().mark("lockout", id.as_str())
+        self.directory.sealer().mark(LOCKOUT, id.as_str())
     }
 
     /// What a phone's attempts are counted under.

@@ -6,7 +6,7 @@ use crate::support::http::{Answer, get, post};
 use crate::support::server::{Server, USERS};
 
 /// Paths of the API that can be read.
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 20] = [
     "/users",
     "/user-profiles",
     "/device-templates",
@@ -19,6 +19,9 @@ const PATHS: [&str; 17] = [
     "/tokens",
     "/audit",
     "/phones",
+    "/lines",
+    "/lockouts",
+    "/shut-outs",
     "/auto-registration",
     "/enrolments",
     "/calls",

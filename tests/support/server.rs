@@ -182,7 +182,7 @@ impl Server {
             let Some(page) = body["items"].as_array() else { return body };
             items.extend(page.iter().cloned());
             match body["next"].as_str() {
-                Some(cursor) => place = format!("{path}?cursor={cursor}"),
+                Some(cursor) => place = format!("{path}{}cursor={cursor}", if path.contains('?') { '&' } else { '?' }),
                 None => return Value::Array(items),
             }
         }
@@ -200,6 +200,12 @@ impl Server {
         let bearer = format!("Bearer {}", self.token);
         let url = format!("http://{}/api/v1{path}", self.admin);
         http::post(&url, &[("Authorization", &bearer)], body).expect("an answer of the administrators' door")
+    }
+
+    /// DELETE of the API's `/api/v1{path}`, whatever comes of it.
+    pub fn api_delete(&self, path: &str) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        http::delete(&format!("http://{}/api/v1{path}", self.admin), &[("Authorization", &bearer)]).expect("an answer")
     }
 
     /// GET at the administrators' door, with the token.

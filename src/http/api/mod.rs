@@ -8,8 +8,11 @@ mod document;
 mod enrolments;
 mod events;
 mod exchange;
+mod follow;
 mod idempotency;
+mod lines;
 mod listing;
+mod lockouts;
 mod phones;
 mod self_provisioning;
 mod tokens;
@@ -43,12 +46,15 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(read_only::<Audit>())
         .merge(tokens::router())
         .merge(self_provisioning::settings_router())
+        .merge(lines::router())
+        .route_layer(middleware::from_fn_with_state(door.clone(), follow::afterwards))
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()
         .merge(phones::router())
         .merge(self_provisioning::control_router())
         .merge(enrolments::router())
         .merge(calls::router())
+        .merge(lockouts::router())
         .merge(events::router())
         .route_layer(middleware::from_fn_with_state(Needs::Operate, require));
     let mut document = document::blank();
