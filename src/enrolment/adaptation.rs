@@ -82,7 +82,7 @@ impl Enrolments {
             pace.keep(&due);
             let free = self.telling.available_permits().min(most);
             let location = self.registrar.location();
-            pace.next(due.into_iter().filter(|phone| !location.of_phone(*phone, now).is_empty()), free, wait, now)
+            pace.next(due.into_iter().filter(|due| !location.of_phone(due.phone, now).is_empty()), free, wait, now)
         };
         for phone in next {
             let Ok(place) = self.telling.clone().try_acquire_owned() else { break };

@@ -3,10 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::vocab::PhoneId;
+use crate::vocab::{PhoneId, UnixMillis};
 
 /// The longest wait between two notifications of one phone.
 const LONGEST: Duration = Duration::from_secs(3600);
+
+/// A phone that is to fetch, and since when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Due {
+    pub phone: PhoneId,
+    pub since: UnixMillis,
+}
 
 /// When each phone that is to fetch was told, and how often.
 #[derive(Debug, Default)]
@@ -16,39 +23,40 @@ pub(super) struct Pace {
 
 #[derive(Clone, Copy, Debug)]
 struct Told {
+    since: UnixMillis,
     again_at: Instant,
     wait: Duration,
 }
 
 impl Pace {
     /// Whom of those that are `due` to tell now, at most `most`, in their order. One that was told waits `first_wait`, and
-    /// twice as long each further time.
+    /// twice as long each further time; not one that has fetched and is to fetch something newer.
     pub(super) fn next(
         &mut self,
-        due: impl IntoIterator<Item = PhoneId>,
+        due: impl IntoIterator<Item = Due>,
         most: usize,
         first_wait: Duration,
         now: Instant,
     ) -> Vec<PhoneId> {
         let mut next = Vec::new();
-        for phone in due {
+        for Due { phone, since } in due {
             if next.len() >= most {
                 break;
             }
-            let told = self.told.get(&phone).copied();
+            let told = self.told.get(&phone).copied().filter(|told| told.since == since);
             if told.is_some_and(|told| told.again_at > now) {
                 continue;
             }
             let wait = told.map_or(first_wait, |told| (told.wait * 2).min(LONGEST));
-            self.told.insert(phone, Told { again_at: now + wait, wait });
+            self.told.insert(phone, Told { since, again_at: now + wait, wait });
             next.push(phone);
         }
         next
     }
 
     /// Forgets those that are not due any more.
-    pub(super) fn keep(&mut self, due: &[PhoneId]) {
-        let due: HashSet<&PhoneId> = due.iter().collect();
+    pub(super) fn keep(&mut self, due: &[Due]) {
+        let due: HashSet<PhoneId> = due.iter().map(|due| due.phone).collect();
         self.told.retain(|phone, _| due.contains(phone));
     }
 }
@@ -56,13 +64,13 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocab::UnixMillis;
 
-    fn phones(count: u16) -> Vec<PhoneId> {
+    fn phones(count: u16) -> Vec<Due> {
         (0..count)
             .map(|number| {
                 let [high, low] = number.to_be_bytes();
-                PhoneId::new(UnixMillis::new(0), [0, 0, 0, 0, 0, 0, 0, 0, high, low])
+                let phone = PhoneId::new(UnixMillis::new(0), [0, 0, 0, 0, 0, 0, 0, 0, high, low]);
+                Due { phone, since: UnixMillis::new(0) }
             })
             .collect()
     }
@@ -77,7 +85,7 @@ mod tests {
             let told = pace.next(due.iter().copied(), 20, WAIT, start + Duration::from_secs(second));
             assert_eq!(told.len(), 20);
             // They fetch at once.
-            due.retain(|phone| !told.contains(phone));
+            due.retain(|due| !told.contains(&due.phone));
             pace.keep(&due);
         }
         assert!(due.is_empty() && pace.told.is_empty());
@@ -94,6 +102,10 @@ mod tests {
             }
         }
         assert_eq!(told, [0, 30, 90, 210, 450, 930]);
-        assert_eq!(pace.next(phones.iter().copied(), 1, WAIT, start + Duration::from_secs(1000)), phones[1..]);
+        let later = start + Duration::from_secs(1000);
+        assert_eq!(pace.next(phones.iter().copied(), 1, WAIT, later), [phones[1].phone]);
+        // It has fetched, and the directory has changed again: nothing to wait for.
+        let newer = Due { since: UnixMillis::new(1), ..phones[0] };
+        assert_eq!(pace.next([newer], 1, WAIT, later), [newer.phone]);
     }
 }

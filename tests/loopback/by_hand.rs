@@ -140,8 +140,10 @@ async fn what_can_not_be_undone_or_started_says_why() {
     let server = server("calls.ring_back = false\nself_provisioning.undo_seconds = 0");
     let handset = Handset::plug_in(generic(&place(&server), "old", SipTransport::Udp)).await.unwrap();
     let phone = phone_named(&server, "old");
-    let waiting = enrolment_of(&server, &phone);
-    assert_eq!(act(&server, &waiting, "undo", &json!({})).1["reason"], "not-bound");
+    let waiting = eventually("its enrolment", || {
+        server.api_get("/enrolments").as_array()?.iter().find(|it| it["phone"] == phone["id"]).cloned()
+    });
+    assert_eq!(act(&server, &waiting.await, "undo", &json!({})).1["reason"], "not-bound");
     let id = phone["id"].as_str().unwrap();
     for (user, phone, status, reason) in [
         ("nobody", id, 422, "no-such-user"),

@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use super::unreadable;
 use crate::enrolment::EnrolmentError;
 use crate::enrolment::outfit::Outfit;
+use crate::enrolment::pace::Due;
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
 
 /// Numbers a phone had before that are remembered.
@@ -153,13 +154,19 @@ pub(in crate::enrolment) async fn fetched(db: &mut SqliteConnection, phone: Phon
 
 /// The phones that are to fetch a changed configuration, those that wait longest first. One that was just bound is looked
 /// after by its enrolment.
-pub(in crate::enrolment) async fn push_due(db: &SqlitePool) -> Result<Vec<PhoneId>, EnrolmentError> {
-    let phones: Vec<String> = sqlx::query_scalar(
-        "SELECT id FROM phones WHERE push_due IS NOT NULL AND state <> 'released' AND NOT EXISTS \
+pub(in crate::enrolment) async fn push_due(db: &SqlitePool) -> Result<Vec<Due>, EnrolmentError> {
+    let rows = sqlx::query(
+        "SELECT id, push_due FROM phones WHERE push_due IS NOT NULL AND state <> 'released' AND NOT EXISTS \
          (SELECT 1 FROM enrolments WHERE phone = phones.id AND ended_at IS NULL AND bound_at IS NOT NULL) \
          ORDER BY push_due, id",
     )
     .fetch_all(db)
     .await?;
-    phones.iter().map(|id| id.parse().map_err(|_| unreadable("phone"))).collect()
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            let phone = id.parse().map_err(|_| unreadable("phone"))?;
+            Ok(Due { phone, since: UnixMillis::new(row.try_get("push_due")?) })
+        })
+        .collect()
 }
