@@ -1,6 +1,7 @@
 //! End users as the other rooms know them.
 
-use crate::vocab::{DirectoryNumber, Language, SelfServiceId, UserId};
+use super::CredentialHash;
+use crate::vocab::{DirectoryNumber, Language, SelfServiceId, UnixMillis, UserId};
 
 /// An end user.
 #[derive(Clone, Debug)]
@@ -21,4 +22,15 @@ pub struct User {
     pub profile: Option<String>,
     /// False for somebody who may do nothing.
     pub is_active: bool,
+}
+
+/// A user's PIN.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// What a PIN is compared with.
+    pub hash: CredentialHash,
+    /// When it was set.
+    pub set_at: UnixMillis,
+    /// Whether it has to be changed before it is good for anything else.
+    pub must_change: bool,
 }

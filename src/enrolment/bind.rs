@@ -9,8 +9,8 @@ use super::lockout::Scope;
 use super::outfit::outfit;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
-use super::{EnrolmentEnding, EnrolmentError, store};
-use crate::directory::{self, Actor, Directory, Phone, PhoneState};
+use super::{EnrolmentEnding, EnrolmentError, Step, store};
+use crate::directory::{self, Action, Actor, Change, CredentialHash, Directory, Phone, PhoneState};
 use crate::vocab::{DirectoryNumber, Language, PhoneId, Secret, UnixMillis, UserId};
 
 /// A phone that is to be somebody's.
@@ -19,6 +19,8 @@ pub(super) struct Bid<'a> {
     pub user: UserId,
     /// The language the caller chose.
     pub language: Option<&'a Language>,
+    /// The PIN they chose in place of one that has to be changed.
+    pub new_pin: Option<&'a CredentialHash>,
     /// When the caller is told that nothing was changed.
     pub deadline: Option<Instant>,
     /// Who says so.
@@ -110,7 +112,7 @@ impl Enrolments {
             sealed_admin_password: &sealed_admin_password,
             transport: outfit.transport,
         });
-        let cooling = Duration::from_secs(self.registrar.auto_registration().settings().cooling_seconds);
+        let cooling = self.registrar.auto_registration().cooling();
         let detail = if bid.office.is_some() { bid.actor.name.as_str() } else { "" };
         let language = bid.language.map(ToString::to_string);
         let bind = store::Bind {
@@ -124,6 +126,19 @@ impl Enrolments {
             cooling,
             detail,
         };
+        if let Some(hash) = bid.new_pin {
+            directory::set_pin(&mut transaction, user.id, hash, now).await?;
+            store::step(&mut transaction, phone.id, now, Step::PinChanged, "").await?;
+            let change = Change {
+                action: Action::Act,
+                kind: "user",
+                record: user.id.to_string(),
+                name: user.user_id.clone(),
+                before: None,
+                after: Some("change PIN".into()),
+            };
+            directory::write_audit(&mut transaction, bid.actor, &change, now).await?;
+        }
         store::clear_counter(&mut transaction, Scope::Phone, &device_of(&phone)).await?;
         store::bind(&mut transaction, &bind, now).await?;
         if let Some(former) = phone.lines.first() {

@@ -47,7 +47,7 @@ impl Enrolments {
             Err(objection) => return Ok(Err(objection)),
         };
         let office = Some(Office { rebind: order.rebind });
-        let bid = Bid { phone, user, language: order.language.as_ref(), deadline: None, actor, office };
+        let bid = Bid { phone, user, language: order.language.as_ref(), new_pin: None, deadline: None, actor, office };
         if let Err(refusal) = self.bind(&bid, now).await? {
             metrics::counter!("enrolment_refusals_total", "reason" => refusal.as_str()).increment(1);
             return Ok(Err(Objection::Refused(refusal)));

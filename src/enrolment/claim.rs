@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::bind::{Bid, Bound};
 use super::judgement::Judgement;
 use super::lockout::Scope;
+use super::pin_change::NewPinReason;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
 use super::settings::Proof;
@@ -22,6 +23,8 @@ pub struct Claim {
     pub id: SelfServiceId,
     /// What they keyed in to prove it.
     pub credential: Option<Secret>,
+    /// The PIN they want from now on; asked for by [`ClaimVerdict::NewPin`].
+    pub new_pin: Option<Secret>,
     /// What has to be proven, as the conversation began with it.
     pub proof: Arc<Proof>,
     /// The language they chose.
@@ -40,6 +43,8 @@ pub enum ClaimVerdict {
         /// What the phone does next.
         next: Next,
     },
+    /// They are who they say, and have to choose another PIN first. Nothing was changed.
+    NewPin(NewPinReason),
     /// Wrong ID, PIN or code; not said which.
     WrongCredentials,
     /// No, for this reason.
@@ -86,17 +91,22 @@ impl Enrolments {
 
     /// Judges a claim and carries it out.
     pub async fn claim(&self, claim: &Claim, now: UnixMillis) -> Result<ClaimVerdict, EnrolmentError> {
-        let (user, actor) = match self.judge(claim, now).await? {
-            Judgement::Right(user, actor) => (user, actor),
+        let proven = match self.judge(claim, now).await? {
+            Judgement::Right(proven) => proven,
             Judgement::Wrong => return Ok(ClaimVerdict::WrongCredentials),
             Judgement::LockedOut => return self.refuse(claim, Refusal::LockedOut, now).await,
         };
+        let new_pin = match self.pin_change(claim, &proven).await? {
+            Ok(new_pin) => new_pin,
+            Err(reason) => return Ok(ClaimVerdict::NewPin(reason)),
+        };
         let bid = Bid {
             phone: claim.phone,
-            user: user.id,
+            user: proven.user.id,
             language: Some(&claim.language),
+            new_pin: new_pin.as_ref(),
             deadline: Some(claim.deadline),
-            actor: &actor,
+            actor: &proven.actor,
             office: None,
         };
         match self.bind(&bid, now).await? {

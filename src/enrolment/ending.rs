@@ -15,6 +15,8 @@ pub enum Step {
     Identified,
     /// The caller proved it.
     Authenticated,
+    /// They chose another PIN, because theirs was due.
+    PinChanged,
     /// The caller was refused; the detail says why.
     Refused,
     /// The phone is its user's in the directory.
@@ -40,12 +42,13 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Fetched,
         Self::Registered,
         Self::Called,
         Self::Identified,
         Self::Authenticated,
+        Self::PinChanged,
         Self::Refused,
         Self::Bound,
         Self::Notified,
@@ -67,6 +70,7 @@ impl Step {
             Self::Called => "called",
             Self::Identified => "identified",
             Self::Authenticated => "authenticated",
+            Self::PinChanged => "pin-changed",
             Self::Refused => "refused",
             Self::Bound => "bound",
             Self::Notified => "notified",
@@ -94,7 +98,7 @@ impl Step {
             Self::Fetched => 0,
             Self::Registered => 1,
             Self::Called => 2,
-            Self::Identified | Self::Authenticated | Self::Refused | Self::Bound => 3,
+            Self::Identified | Self::Authenticated | Self::PinChanged | Self::Refused | Self::Bound => 3,
             Self::Notified | Self::NotNotified => 4,
             Self::FetchedAgain => 5,
             Self::RegisteredAgain | Self::Answered => 6,

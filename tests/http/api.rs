@@ -6,7 +6,7 @@ use crate::support::http::{Answer, get, post};
 use crate::support::server::{Server, USERS};
 
 /// Paths of the API that can be read.
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 21] = [
     "/users",
     "/user-profiles",
     "/device-templates",
@@ -23,6 +23,7 @@ const PATHS: [&str; 20] = [
     "/lockouts",
     "/shut-outs",
     "/auto-registration",
+    "/credential-policy",
     "/enrolments",
     "/calls",
     "/events",
