@@ -188,6 +188,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
+    tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
     let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {
