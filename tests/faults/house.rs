@@ -68,6 +68,12 @@ impl House {
         }
     }
 
+    /// Lets no new phone in from now on.
+    pub async fn shut(&self) {
+        let (shut, actor) = (json!({ "enabled": false }), Actor::system("test"));
+        self.running.registrar.auto_registration().change(&shut, None, &actor, UnixMillis::now()).await.unwrap();
+    }
+
     /// The first configuration of the AudioCodes phone with these last octets of its hardware address, as the door gives it.
     pub fn first_file(&self, number: u16) -> String {
         let answer = self.ask_door(&mac(number));

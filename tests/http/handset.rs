@@ -14,8 +14,7 @@ use crate::support::http;
 use crate::support::server::Server;
 
 pub const OPEN: &str = "[auto_registration]\nenabled = true\nper_address_per_minute = 30\n";
-pub const SHUT: &str = "[auto_registration]\nenabled = false\n";
-const PASSWORD: &str = "voip/line/0/auth_password";
+pub const PASSWORD: &str = "voip/line/0/auth_password";
 const URL: &str = "provisioning/configuration/url";
 const ADMIN_PASSWORD: &str = "system/password";
 
@@ -112,7 +111,7 @@ async fn a_scan_of_hardware_addresses_is_slowed_and_noticed_and_finds_no_secret(
 async fn where_no_phone_is_let_in_an_enrolled_ones_404_is_a_strangers_to_the_byte() {
     let house = House::open(OPEN).await;
     let enrolled = enrol(&house).await;
-    let house = house.reopen(SHUT).await;
+    house.shut().await;
     let missed = house.figure("handset_misses_total");
     let answers = scan(&house);
     let stranger = &answers[0].1;

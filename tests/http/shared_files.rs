@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::handset::{OPEN, REAL, SHUT, enrol};
+use crate::handset::{OPEN, REAL, enrol};
 use crate::house::{House, agent, mac, parameter};
 use crate::raw::{Raw, ask};
 use crate::support::http;
@@ -82,7 +82,7 @@ async fn shared_files_tell_nobody_whose_phone_is_enrolled() {
         assert!(!enrolled.is_in(&real.but_date));
     }
     let path = |file: &str| format!("/c/{}/{file}", enrolled.tokens()[1]);
-    let house = house.reopen(SHUT).await;
+    house.shut().await;
     let door = house.running.handset;
     let nothing = raw(door, "/nothing.cfg", &agent(&mac(9)));
     for plain in paths(REAL) {
