@@ -20,6 +20,8 @@ pub const ANNOTATED: &str = include_str!("config.toml");
 pub struct Config {
     /// Where the server listens.
     pub listen: ListenSettings,
+    /// The log.
+    pub log: LogSettings,
     /// What bounds it.
     pub limits: LimitSettings,
     /// The registrar.
@@ -82,6 +84,8 @@ pub struct LimitSettings {
     pub handset_request_seconds: u64,
     /// Seconds running conversations may take when the server stops.
     pub drain_seconds: u64,
+    /// Events kept for those who resume.
+    pub events_kept: u32,
 }
 
 impl Default for LimitSettings {
@@ -94,8 +98,28 @@ impl Default for LimitSettings {
             handset_connections_per_address: 100,
             handset_request_seconds: 10,
             drain_seconds: 60,
+            events_kept: 100_000,
         }
     }
+}
+
+/// The log.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: a JSON object a line.
+    Json,
 }
 
 /// Why a configuration can't be used.

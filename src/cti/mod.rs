@@ -20,6 +20,7 @@ mod session_timer;
 mod settings;
 mod speaker;
 mod switchboard;
+mod timings;
 mod voice;
 mod wire;
 

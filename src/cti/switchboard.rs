@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use super::call::{Call, CallSettings};
 use super::call_record::{CallRecord, CallRecords};
@@ -18,6 +19,7 @@ use super::policy::{Caller, Destination, Permission, permit};
 use super::ring_back::{self, RingBackCall};
 use super::service::Service;
 use super::settings::CtiSettings;
+use crate::directory::Directory;
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Registrar, Verdict};
@@ -47,6 +49,7 @@ struct Inner {
     registrar: Registrar,
     dialogs: Dialogs,
     records: CallRecords,
+    directory: Directory,
     calls: Arc<AtomicUsize>,
     ring_backs: Arc<AtomicUsize>,
     phase: watch::Sender<Phase>,
@@ -55,6 +58,8 @@ struct Inner {
 /// What a switchboard rests on.
 #[derive(Debug)]
 pub struct Foundations {
+    /// Where it is told what happens.
+    pub directory: Directory,
     /// The way to phones.
     pub endpoint: Endpoint,
     /// Who is who.
@@ -68,7 +73,7 @@ pub struct Foundations {
 impl Switchboard {
     /// With media of its own and the first generation of the service.
     pub fn new(settings: CtiSettings, service: Arc<Service>, engine: MediaEngine, foundations: Foundations) -> Self {
-        let Foundations { endpoint, registrar, enrolments, addresses } = foundations;
+        let Foundations { directory, endpoint, registrar, enrolments, addresses } = foundations;
         Self {
             inner: Arc::new(Inner {
                 settings,
@@ -80,7 +85,8 @@ impl Switchboard {
                 enrolments,
                 registrar,
                 dialogs: Dialogs::default(),
-                records: CallRecords::default(),
+                records: CallRecords::new(directory.clone()),
+                directory,
                 calls: Arc::default(),
                 ring_backs: Arc::default(),
                 phase: watch::channel(Phase::Open).0,
@@ -184,6 +190,7 @@ impl Switchboard {
         number: DirectoryNumber,
         service: Arc<Service>,
     ) {
+        let came_in = Instant::now();
         let place = match self.inner.take_place(&request, &service) {
             Ok(place) => place,
             Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
@@ -212,15 +219,19 @@ impl Switchboard {
             Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
         };
         let (entry, inbox) = inner.dialogs.enter(call.id().clone());
-        let record = inner.records.begin(number, phone);
+        let record = inner.records.begin(number.clone(), phone);
         let surroundings = inner.surroundings(&service);
+        let span = inner.directory.under_way().span_of_call(phone, record);
+        span.in_scope(|| tracing::info!(%number, "a call came in"));
         let leg = Leg { call, flow, phone: Some(phone), port, responder, inbox, surroundings };
-        tokio::spawn(async move {
+        metrics::histogram!("call_setup_seconds").record(came_in.elapsed());
+        let served = async move {
             let ending = leg.run(outputs).await;
             drop((entry, place, service));
             inner.records.end(record, &ending);
             leg::after(&inner.enrolments, phone).await;
-        });
+        };
+        tokio::spawn(served.instrument(span));
     }
 }
 

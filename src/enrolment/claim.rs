@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::configuration::algorithms;
+use super::ended::Ended;
 use super::fetch::{random_admin_password, random_secret};
 use super::judgement::{Judgement, device_of};
 use super::lockout::Scope;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
 use super::settings::Proof;
-use super::{EnrolmentEnding, EnrolmentError, Step, store};
+use super::{EnrolmentEnding, EnrolmentError, Step, log_step, store};
 use crate::directory::{self, Directory, Line, Phone, TemplateVariables, User};
 use crate::vocab::{DirectoryNumber, Language, PhoneId, Secret, SelfServiceId, UnixMillis};
 
@@ -56,6 +57,9 @@ pub enum Next {
     Nothing,
 }
 
+/// A phone that was dropped, and its enrolment.
+type Stranger = (PhoneId, Option<Ended>);
+
 impl Enrolments {
     /// Whether a call from this phone may claim it at all. Notes that it called.
     pub async fn called(&self, phone: Option<PhoneId>, now: UnixMillis) -> Result<Result<(), Refusal>, EnrolmentError> {
@@ -65,7 +69,7 @@ impl Enrolments {
         if let Err(refusal) = rules::claimable(found.map(|phone| phone.state)) {
             return Ok(Err(refusal));
         }
-        store::begin(&mut transaction, id, now).await?;
+        let enrolment = store::begin(&mut transaction, id, now).await?;
         // A phone that dials at once may be ahead of the news that it registered.
         let bindings = self.registrar.location().of_phone(id, Instant::now());
         if let Some((aor, _)) = bindings.first()
@@ -82,7 +86,13 @@ impl Enrolments {
             store::step(&mut transaction, id, now, Step::Refused, detail).await?;
         }
         transaction.commit().await?;
-        Ok(if phone_locked || all_locked { Err(Refusal::LockedOut) } else { Ok(()) })
+        self.directory.under_way().begin(id, enrolment);
+        log_step(Step::Called, "");
+        if phone_locked || all_locked {
+            log_step(Step::Refused, Refusal::LockedOut.as_str());
+            return Ok(Err(Refusal::LockedOut));
+        }
+        Ok(Ok(()))
     }
 
     /// Judges a claim and carries it out.
@@ -94,13 +104,14 @@ impl Enrolments {
         };
         match self.bind(claim, &user, now).await? {
             Ok((extension, next, strangers)) => {
-                for stranger in &strangers {
-                    self.registrar.forget(*stranger);
+                for (stranger, ended) in strangers {
+                    self.registrar.forget(stranger);
+                    self.directory.under_way().end(stranger);
+                    ended.inspect(Ended::note);
+                    self.directory.refresh_account(stranger).await?;
                 }
-                for changed in strangers.iter().chain([&claim.phone]) {
-                    self.directory.refresh_account(*changed).await?;
-                }
-                tracing::info!(phone = %claim.phone, user = %user.id, "a phone was bound to its user");
+                self.directory.refresh_account(claim.phone).await?;
+                tracing::info!(step = Step::Bound.as_str(), user = %user.id, "a phone was bound to its user");
                 metrics::counter!("enrolments_bound_total").increment(1);
                 Ok(ClaimVerdict::Bound { extension, next })
             }
@@ -113,6 +124,7 @@ impl Enrolments {
         let mut transaction = self.directory.db().write().await?;
         store::step(&mut transaction, claim.phone, now, Step::Refused, refusal.as_str()).await?;
         transaction.commit().await?;
+        log_step(Step::Refused, refusal.as_str());
         Ok(ClaimVerdict::Refused(refusal))
     }
 
@@ -122,7 +134,7 @@ impl Enrolments {
         claim: &Claim,
         user: &User,
         now: UnixMillis,
-    ) -> Result<Result<(DirectoryNumber, Next, Vec<PhoneId>), Refusal>, EnrolmentError> {
+    ) -> Result<Result<(DirectoryNumber, Next, Vec<Stranger>), Refusal>, EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         let phone = directory::load_phone(&mut transaction, claim.phone).await?;
         if let Err(refusal) = rules::claimable(phone.as_ref().map(|phone| phone.state)) {
@@ -200,13 +212,13 @@ impl Enrolments {
         transaction: &mut sqlx::SqliteConnection,
         phone: &Phone,
         now: UnixMillis,
-    ) -> Result<Vec<PhoneId>, EnrolmentError> {
+    ) -> Result<Vec<Stranger>, EnrolmentError> {
         let Some(mac) = phone.mac else { return Ok(Vec::new()) };
-        let strangers = store::other_candidates(transaction, phone.id, mac).await?;
-        for stranger in &strangers {
-            store::end(transaction, *stranger, now, EnrolmentEnding::Replaced).await?;
-            self.registrar.auto_registration().release(transaction, *stranger, now).await?;
+        let mut dropped = Vec::new();
+        for stranger in store::other_candidates(transaction, phone.id, mac).await? {
+            dropped.push((stranger, store::end(transaction, stranger, now, EnrolmentEnding::Replaced).await?));
+            self.registrar.auto_registration().release(transaction, stranger, now).await?;
         }
-        Ok(strangers)
+        Ok(dropped)
     }
 }

@@ -6,6 +6,7 @@
 
 mod claim;
 mod configuration;
+mod ended;
 mod ending;
 mod fetch;
 mod judgement;
@@ -18,6 +19,8 @@ mod service;
 mod settings;
 mod store;
 mod turns;
+
+use ended::log_step;
 
 pub use claim::{Claim, ClaimVerdict, Next};
 pub use configuration::check_template;

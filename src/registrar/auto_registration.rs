@@ -12,7 +12,7 @@ use super::number_range::NumberRange;
 use super::site::site;
 use super::wall_clock::WallClock;
 use super::{RegistrarError, store};
-use crate::directory::{self, Directory};
+use crate::directory::{self, Directory, Happening, PoolFill};
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError};
 
 /// The span over which one address's admissions are counted.
@@ -163,7 +163,8 @@ impl AutoRegistration {
         phone: PhoneId,
         now: UnixMillis,
     ) -> Result<(), RegistrarError> {
-        store::release(db, phone, now, now.after(self.cooling())).await
+        store::release(db, phone, now, now.after(self.cooling())).await?;
+        Ok(directory::tell(db, now, &Happening::PhoneReleased { phone }).await?)
     }
 
     /// How many numbers are left.
@@ -236,8 +237,7 @@ impl AutoRegistration {
         }
         let most = self.settings.numbers_per_address;
         tracing::warn!(%source, most, "phones from one address have as many temporary numbers as they may");
-        let detail = format!("phones at {source} have all of the {most} temporary numbers one address may have");
-        self.record("alarm", "temporary-numbers-address-full", &detail, now).await
+        self.tell(&Happening::PoolAddressFull { source: source.to_string(), most }, now).await
     }
 
     /// Shows the level, and raises or ends the alarm.
@@ -254,22 +254,14 @@ impl AutoRegistration {
             *alarm = is_low;
         }
         metrics::gauge!("temporary_numbers_alarm").set(f64::from(u8::from(is_low)));
-        let (severity, kind) =
-            if is_low { ("alarm", "temporary-numbers-low") } else { ("info", "temporary-numbers-enough") };
-        let detail = format!("{} of {} temporary numbers are free", level.free, level.total);
-        tracing::warn!(free = level.free, total = level.total, kind, "temporary numbers");
-        self.record(severity, kind, &detail, now).await
+        tracing::warn!(free = level.free, total = level.total, is_low, "temporary numbers");
+        let fill = PoolFill { free: level.free, total: level.total };
+        self.tell(&if is_low { Happening::PoolLow(fill) } else { Happening::PoolEnough(fill) }, now).await
     }
 
-    async fn record(
-        &self,
-        severity: &'static str,
-        kind: &'static str,
-        detail: &str,
-        now: UnixMillis,
-    ) -> Result<(), RegistrarError> {
+    async fn tell(&self, happening: &Happening, now: UnixMillis) -> Result<(), RegistrarError> {
         let mut transaction = self.directory.db().write().await?;
-        directory::record_event(&mut transaction, now, severity, kind, detail).await?;
+        directory::tell(&mut transaction, now, happening).await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -8,7 +8,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
 use tsunagu::directory::{
-    Actor, DeviceTemplates, Kind, LARGEST_PAGE, Listing, Phone, Phones, UserProfiles, Users, read_draft,
+    Actor, DeviceTemplates, Event, EventFilter, Kind, LARGEST_PAGE, Listing, Phone, Phones, UserProfiles, Users,
+    read_draft,
 };
 use tsunagu::enrolment::{Claim, ClaimVerdict};
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
@@ -119,6 +120,14 @@ impl House {
             deadline: Instant::now() + Duration::from_secs(60),
         };
         self.running.enrolments.claim(&claim, now).await.unwrap()
+    }
+
+    /// The types of the events there were.
+    pub async fn event_types(&self) -> Vec<String> {
+        self.running.directory.feed().settle().await;
+        let page = self.running.directory.events_after(0, &EventFilter::default(), 10_000).await.unwrap();
+        let name = |event: &Event| serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned();
+        page.events.iter().map(|(_, event)| name(event)).collect()
     }
 
     /// A figure of `/metrics`, all its labels summed up. Every house of one process has the same.

@@ -10,7 +10,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 pub(super) use self::lockouts::{clear_counter, counter, forget_counters, set_counter};
 pub(super) use self::timeline::{
-    begin, bound_and_open, end, enrolment_by_id, open_enrolment, open_language, open_steps, purge_ended, step, step_of,
+    all_open, begin, bound_and_open, count_open, end, enrolment_by_id, open_enrolment, open_language, open_steps,
+    purge_ended, step, step_of,
 };
 use super::{EnrolmentError, Step};
 use crate::directory::DirectoryError;

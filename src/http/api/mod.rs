@@ -6,6 +6,7 @@ mod collection;
 mod directory;
 mod document;
 mod enrolments;
+mod event_stream;
 mod events;
 mod exchange;
 mod idempotency;
@@ -18,6 +19,8 @@ use aide::axum::ApiRouter;
 use axum::response::Html;
 use axum::routing::get;
 use axum::{Router, middleware};
+
+pub use self::event_stream::{MOST_SUBSCRIBERS, places as event_places};
 
 use self::caller::{Needs, authorize, require};
 use self::collection::{collection, read_only};

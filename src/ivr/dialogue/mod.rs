@@ -85,6 +85,22 @@ impl Dialogue {
         }
     }
 
+    /// The question it is at, as figures name it; none where it asks nothing.
+    pub fn question(&self) -> Option<&'static str> {
+        match self.stage {
+            Stage::Choosing => Some("language"),
+            Stage::Identifying(_) => Some("id"),
+            Stage::Confirming(_) => Some("confirmation"),
+            Stage::Authenticating { .. } => Some("credential"),
+            _ => None,
+        }
+    }
+
+    /// The language that was chosen, or is the only one.
+    pub fn language(&self) -> Option<&Language> {
+        self.language.as_ref()
+    }
+
     /// Whether it has hung up.
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
