@@ -122,12 +122,22 @@ impl House {
         self.running.enrolments.claim(&claim, now).await.unwrap()
     }
 
-    /// The types of the events there were.
-    pub async fn event_types(&self) -> Vec<String> {
+    /// The administrator's token.
+    pub fn token(&self) -> String {
+        self.running.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap()
+    }
+
+    /// The events there were, the oldest first.
+    pub async fn events(&self) -> Vec<Event> {
         self.running.directory.feed().settle().await;
         let page = self.running.directory.events_after(0, &EventFilter::default(), 10_000).await.unwrap();
+        page.events.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Their types.
+    pub async fn event_types(&self) -> Vec<String> {
         let name = |event: &Event| serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned();
-        page.events.iter().map(|(_, event)| name(event)).collect()
+        self.events().await.iter().map(name).collect()
     }
 
     /// A figure of `/metrics`, all its labels summed up. Every house of one process has the same.

@@ -26,12 +26,19 @@ use crate::vocab::UnixMillis;
 pub const MOST_SUBSCRIBERS: usize = 100;
 /// Events a subscriber holds.
 const PAGE: usize = 256;
-/// How long a subscriber may take to read a page.
-const SLOWEST: Duration = Duration::from_secs(30);
-/// The time between two signs of life, and between two looks whether the token is still worth anything.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a client is to wait before it reconnects.
 const RECONNECT: Duration = Duration::from_secs(3);
+
+/// How a stream goes.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// How long a subscriber may take to read a page.
+    slowest: Duration,
+    /// The time between two signs of life, and between two looks whether the token is still worth anything.
+    keep_alive: Duration,
+}
+
+const USUAL: Pace = Pace { slowest: Duration::from_secs(30), keep_alive: Duration::from_secs(15) };
 
 /// What a subscriber asks for.
 #[derive(Debug)]
@@ -110,9 +117,10 @@ pub async fn follow(door: &AdminDoor, caller: &Caller, subscription: Subscriptio
         news,
         stop: door.stop.clone(),
         notices: VecDeque::new(),
+        pace: USUAL,
         has_looked_last: false,
         is_over: false,
-        _place: place,
+        _place: Some(place),
     };
     if reader.after > newest {
         let never_given = (newest + 1, reader.after);
@@ -144,9 +152,10 @@ struct Reader {
     news: watch::Receiver<i64>,
     stop: watch::Receiver<bool>,
     notices: VecDeque<sse::Event>,
+    pace: Pace,
     has_looked_last: bool,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Reader {
@@ -159,7 +168,7 @@ impl Reader {
             if self.is_over {
                 return None;
             }
-            if let Some(item) = self.from_page() {
+            if let Some(item) = self.next_of_page() {
                 return Some(item);
             }
             let stops = *self.stop.borrow();
@@ -167,7 +176,7 @@ impl Reader {
             if stops && std::mem::replace(&mut self.has_looked_last, true) {
                 return Some(self.end(EndReason::Stopping));
             }
-            if self.token_checked_at.elapsed() >= KEEP_ALIVE {
+            if self.token_checked_at.elapsed() >= self.pace.keep_alive {
                 self.token_checked_at = Instant::now();
                 if !self.directory.is_bearer(&self.token, UnixMillis::now()).await.unwrap_or(true) {
                     return Some(self.end(EndReason::Unauthorized));
@@ -191,8 +200,8 @@ impl Reader {
     }
 
     /// The next event of the page that was read, unless it was read too long ago.
-    fn from_page(&mut self) -> Option<sse::Event> {
-        if !self.page.is_empty() && self.page_read_at.elapsed() > SLOWEST {
+    fn next_of_page(&mut self) -> Option<sse::Event> {
+        if !self.page.is_empty() && self.page_read_at.elapsed() > self.pace.slowest {
             self.is_over = true;
             metrics::counter!("event_subscribers_cut_off_total").increment(1);
             let resume_after = self.after.to_string();
@@ -225,7 +234,7 @@ impl Reader {
             _ = self.news.changed() => None,
             _ = self.stop.wait_for(|stop| *stop) => None,
             // The id moves the client's place past what its filter left out.
-            () = tokio::time::sleep(KEEP_ALIVE) => {
+            () = tokio::time::sleep(self.pace.keep_alive) => {
                 Some(sse::Event::default().comment("keep-alive").id(self.after.to_string()))
             }
         }
@@ -247,4 +256,84 @@ fn item(place: i64, item: &StreamItem) -> sse::Event {
     let data = serde_json::to_value(item).unwrap_or_default();
     let kind = data.get("type").and_then(Value::as_str).unwrap_or_default();
     sse::Event::default().id(place.to_string()).event(kind).retry(RECONNECT).data(data.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use serde_json::json;
+
+    use super::*;
+    use crate::db::Db;
+    use crate::directory::{Actor, Happening, Sealer, read_draft};
+
+    async fn directory(folder: &std::path::Path) -> Directory {
+        let sealer = Sealer::from_file(&folder.join("key"), [7; 32]).unwrap();
+        Directory::open(Db::open(&folder.join("db")).await.unwrap(), sealer).await.unwrap()
+    }
+
+    fn reader(directory: &Directory, pace: Pace) -> Reader {
+        Reader {
+            directory: directory.clone(),
+            filter: EventFilter { types: vec!["server.*".to_owned()], subject: None },
+            after: 0,
+            page: VecDeque::new(),
+            page_read_at: Instant::now(),
+            token: "nobody's".to_owned(),
+            token_checked_at: Instant::now(),
+            news: directory.feed().news(),
+            stop: watch::channel(false).1,
+            notices: VecDeque::new(),
+            pace,
+            has_looked_last: false,
+            is_over: false,
+            _place: None,
+        }
+    }
+
+    async fn told(directory: &Directory, events: usize) {
+        (0..events).for_each(|calls| directory.feed().tell(Happening::ServerStopping { calls }));
+        directory.feed().settle().await;
+    }
+
+    /// What would be sent.
+    async fn text(item: Option<sse::Event>) -> String {
+        let body = Sse::new(stream::iter(item.map(Ok::<_, Infallible>))).into_response().into_body();
+        String::from_utf8(to_bytes(body, 10_000).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_takes_too_long_is_told_where_to_resume_and_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = directory(folder.path()).await;
+        told(&directory, 5).await;
+        let mut reader = reader(&directory, USUAL);
+        for place in 1..=3 {
+            let item = text(reader.next().await).await;
+            assert!(item.contains(&format!("id: {place}\n")) && item.contains("event: server.stopping\n"), "{item}");
+        }
+        reader.pace.slowest = Duration::ZERO;
+        let item = text(reader.next().await).await;
+        assert!(item.contains("id: 3\n") && item.contains("event: feed.cut-off\n"), "{item}");
+        assert!(item.contains(r#""resume_after":"3""#), "{item}");
+        assert!(reader.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_when_its_token_is_worth_nothing_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = directory(folder.path()).await;
+        let draft = read_draft(json!({ "name": "desk", "role": "view" })).unwrap();
+        let (_, kept) = directory.make_token(draft, &Actor::system("test"), UnixMillis::now()).await.unwrap();
+        let pace = Pace { keep_alive: Duration::ZERO, ..USUAL };
+        let mut reader = reader(&directory, pace);
+        reader.token.clone_from(&kept.id);
+        told(&directory, 1).await;
+        assert!(text(reader.next().await).await.contains("event: server.stopping\n"));
+        assert!(text(reader.next().await).await.contains(": keep-alive\n"));
+        reader.token = "another".to_owned();
+        let item = text(reader.next().await).await;
+        assert!(item.contains("event: feed.end\n") && item.contains("unauthorized"), "{item}");
+        assert!(reader.next().await.is_none());
+    }
 }
