@@ -156,9 +156,7 @@ impl ServiceControl {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
         let before = self.settings().await?;
-        let kept = directory
-            .change::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, |_| Ok(()), actor, now)
-            .await?;
+        let kept = directory.change_settings::<SelfProvisioningKind>(patch, expected, actor, now).await?;
         let fields = changed_fields(&kept.view, &before);
         if !fields.is_empty() {
             self.tell(Happening::ServiceSettingsChanged { fields, actor: actor.name.clone() });
@@ -181,8 +179,7 @@ impl ServiceControl {
     ) -> Result<SelfProvisioningSettings, DirectoryError> {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
-        let kept = directory.preview::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, now).await?;
-        Ok(kept.view)
+        Ok(directory.preview_settings::<SelfProvisioningKind>(patch, expected, now).await?.view)
     }
 
     /// What keeps the service from running on these settings.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tsunagu::directory::PhoneState;
+use tsunagu::directory::{Happening, PhoneState, Severity};
 use tsunagu::directory::{Kind, Listing};
 use tsunagu::enrolment::EnrolmentRows;
 use tsunagu::vocab::{PhoneId, UnixMillis};
@@ -64,7 +64,7 @@ async fn one_address_gets_as_many_numbers_as_it_may_and_leaves_the_rest_to_other
     let alarms: Vec<_> =
         events.iter().filter(|event| matches!(event.happening, Happening::PoolAddressFull { .. })).collect();
     assert_eq!(alarms.len(), 1, "{events:?}");
-    let full = Happening::PoolAddressFull { source: "127.0.0.1".to_owned(), most: 2 };
+    let full = Happening::PoolAddressFull { source: "127.0.0.1".to_owned(), most: 3 };
     assert_eq!((alarms[0].severity, &alarms[0].happening), (Severity::Alarm, &full));
     // Giving back buys nothing: the number still cools. Being assigned does.
     house.running.enrolments.release(house.phone_named("one").await, UnixMillis::now()).await.unwrap();
