@@ -171,7 +171,8 @@ impl Reader {
             if let Some(item) = self.next_of_page() {
                 return Some(item);
             }
-            let stops = *self.stop.borrow();
+            // A server that is gone without a word has stopped too.
+            let stops = *self.stop.borrow() || self.stop.has_changed().is_err();
             // What was told until then is sent first.
             if stops && std::mem::replace(&mut self.has_looked_last, true) {
                 return Some(self.end(EndReason::Stopping));
@@ -272,8 +273,10 @@ mod tests {
         Directory::open(Db::open(&folder.join("db")).await.unwrap(), sealer).await.unwrap()
     }
 
-    fn reader(directory: &Directory, pace: Pace) -> Reader {
-        Reader {
+    /// With what stops it.
+    fn reader(directory: &Directory, pace: Pace) -> (Reader, watch::Sender<bool>) {
+        let (stop, stopped) = watch::channel(false);
+        let reader = Reader {
             directory: directory.clone(),
             filter: EventFilter { types: vec!["server.*".to_owned()], subject: None },
             after: 0,
@@ -282,13 +285,14 @@ mod tests {
             token: "nobody's".to_owned(),
             token_checked_at: Instant::now(),
             news: directory.feed().news(),
-            stop: watch::channel(false).1,
+            stop: stopped,
             notices: VecDeque::new(),
             pace,
             has_looked_last: false,
             is_over: false,
             _place: None,
-        }
+        };
+        (reader, stop)
     }
 
     async fn told(directory: &Directory, events: usize) {
@@ -307,7 +311,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = directory(folder.path()).await;
         told(&directory, 5).await;
-        let mut reader = reader(&directory, USUAL);
+        let (mut reader, _stop) = reader(&directory, USUAL);
         for place in 1..=3 {
             let item = text(reader.next().await).await;
             assert!(item.contains(&format!("id: {place}\n")) && item.contains("event: server.stopping\n"), "{item}");
@@ -326,7 +330,7 @@ mod tests {
         let draft = read_draft(json!({ "name": "desk", "role": "view" })).unwrap();
         let (_, kept) = directory.make_token(draft, &Actor::system("test"), UnixMillis::now()).await.unwrap();
         let pace = Pace { keep_alive: Duration::ZERO, ..USUAL };
-        let mut reader = reader(&directory, pace);
+        let (mut reader, _stop) = reader(&directory, pace);
         reader.token.clone_from(&kept.id);
         told(&directory, 1).await;
         assert!(text(reader.next().await).await.contains("event: server.stopping\n"));
