@@ -163,7 +163,12 @@ impl Running {
                 Some(Output::Ended(ending)) => {
                     self.speaker.close();
                     self.ending = Some(ending);
-                    self.dialogue.handle(Instant::now(), ivr::Input::HungUp);
+                    // A conversation that was over already says nothing more.
+                    for output in self.dialogue.handle(Instant::now(), ivr::Input::HungUp) {
+                        if let ivr::Output::HangUp(ending) = output {
+                            self.count(ending);
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -185,12 +190,17 @@ impl Running {
                 ivr::Output::StopPlaying => self.speaker.stop(),
                 ivr::Output::Ask(question) => self.ask(question),
                 ivr::Output::HangUp(ending) => {
-                    metrics::counter!("ivr_conversations_total", "ending" => ending.code(), "language" => self.language.to_string())
-                        .increment(1);
+                    self.count(ending);
                     Box::pin(self.signal(Input::Release(CallEnding::Released(ending.code())))).await;
                 }
             }
         }
+    }
+
+    /// Counts how the conversation ended.
+    fn count(&self, ending: ivr::DialogueEnding) {
+        let language = self.dialogue.language().map_or_else(|| "none".to_owned(), Language::to_string);
+        metrics::counter!("ivr_conversations_total", "ending" => ending.code(), "language" => language).increment(1);
     }
 
     fn play(&mut self, tag: PlayTag, lines: Vec<ivr::Line>) {

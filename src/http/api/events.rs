@@ -1,12 +1,12 @@
 //! `/events`: a list, or, to who accepts `text/event-stream`, a stream that goes on where it was left.
 
-use aide::OperationInput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, Parameter, QueryStyle, SchemaObject};
-use aide::operation::add_parameters;
+use aide::operation::{OperationOutput, add_parameters};
 use aide::transform::TransformOperation;
+use aide::{OperationInput, openapi};
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header;
@@ -43,19 +43,35 @@ fn about(op: TransformOperation<'_>) -> TransformOperation<'_> {
              `feed.cut-off` and where to resume; `feed.end` says why the server ends a stream. A comment every 15 seconds \
              keeps the connection open. Otherwise a page of the list.",
         )
-        .response_with::<200, Json<Page<Event>>, _>(|mut response| {
-            let json_schema = aide::generate::in_context(|ctx| ctx.schema.subschema_for::<StreamItem>());
-            let schema = Some(SchemaObject { json_schema, external_docs: None, example: None });
-            let media = MediaType { schema, ..MediaType::default() };
-            response.inner().content.insert(STREAM.to_owned(), media);
-            response
-        })
+        .response::<200, Answered>()
 }
 
-async fn events(State(door): State<AdminDoor>, caller: Caller, asked: EventsAsked) -> Result<Response, Problem> {
-    match asked {
-        EventsAsked::List(listing) => Ok(Json(door.directory.list::<EventRows>(&listing).await?).into_response()),
-        EventsAsked::Stream(subscription) => event_stream::follow(&door, &caller, subscription).await,
+async fn events(State(door): State<AdminDoor>, caller: Caller, asked: EventsAsked) -> Result<Answered, Problem> {
+    let answer = match asked {
+        EventsAsked::List(listing) => Json(door.directory.list::<EventRows>(&listing).await?).into_response(),
+        EventsAsked::Stream(subscription) => event_stream::follow(&door, &caller, subscription).await?,
+    };
+    Ok(Answered(answer))
+}
+
+/// A page of the list, or a stream.
+struct Answered(Response);
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl OperationOutput for Answered {
+    type Inner = Page<Event>;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<openapi::Response> {
+        let mut response = <Json<Page<Event>> as OperationOutput>::operation_response(ctx, operation)?;
+        let json_schema = ctx.schema.subschema_for::<StreamItem>();
+        let schema = Some(SchemaObject { json_schema, external_docs: None, example: None });
+        response.content.insert(STREAM.to_owned(), MediaType { schema, ..MediaType::default() });
+        Some(response)
     }
 }
 
