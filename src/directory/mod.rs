@@ -50,12 +50,12 @@ pub use records::Record;
 pub use seal::Sealer;
 pub use service::Directory;
 pub use settings::Settings;
-pub use store::{insert_line, load_phone, next_phone_secret};
+pub use store::{insert_line, load_phone, next_phone_secret, set_pin};
 pub use table::{Column, ColumnKind, Table};
 pub use template_variables::TemplateVariables;
 pub use token::{Bearer, Role, TokenHash};
 pub use under_way::UnderWay;
-pub use user::User;
+pub use user::{Pin, User};
 
 use crate::db::DbError;
 

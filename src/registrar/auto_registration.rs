@@ -313,7 +313,11 @@ impl AutoRegistration {
             *alarm = is_low;
         }
         metrics::gauge!("temporary_numbers_alarm").set(f64::from(u8::from(is_low)));
-        tracing::warn!(free = level.free, total = level.total, is_low, "temporary numbers");
+        if is_low {
+            tracing::warn!(free = level.free, total = level.total, "few temporary numbers are free");
+        } else {
+            tracing::info!(free = level.free, total = level.total, "enough temporary numbers are free");
+        }
         let fill = PoolFill { free: level.free, total: level.total };
         self.tell(&if is_low { Happening::PoolLow(fill) } else { Happening::PoolEnough(fill) }, now).await
     }

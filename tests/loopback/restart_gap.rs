@@ -199,7 +199,7 @@ fn report(caller: &Caller, restarts: &[(Instant, Instant)]) {
         waits.get((waits.len().max(1) - 1) * share / 1000).copied().unwrap_or_default()
     };
     let (median, longest) = (at(&usual, 500), at(&meanwhile, 1000));
-    println!(
+    eprintln!(
         "restart gap: {} calls, {} of them while one of {} restarts was under way, beside {CALLS} conversations.\n\
          answered otherwise: half within {:.1} ms, 99 % within {:.1} ms, the last after {:.1} ms.\n\
          answered meanwhile: half within {:.1} ms, 99 % within {:.1} ms, the last after {:.1} ms.\n\
