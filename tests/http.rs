@@ -7,6 +7,8 @@ mod api;
 mod caller;
 #[path = "http/connections.rs"]
 mod connections;
+#[path = "http/events.rs"]
+mod events;
 #[path = "http/handset.rs"]
 mod handset;
 #[path = "faults/house.rs"]

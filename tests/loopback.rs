@@ -27,6 +27,8 @@ mod proof;
 mod records;
 #[path = "loopback/refusals.rs"]
 mod refusals;
+#[path = "loopback/restart_gap.rs"]
+mod restart_gap;
 #[path = "loopback/resync.rs"]
 mod resync;
 #[path = "loopback/service.rs"]
@@ -34,6 +36,8 @@ mod service;
 mod support;
 #[path = "loopback/tones.rs"]
 mod tones;
+#[path = "loopback/watching.rs"]
+mod watching;
 
 use caller::Place;
 use support::ports::Ports;

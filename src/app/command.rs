@@ -10,7 +10,10 @@ use super::{config, demo, output, phone_command, prompts_check, serve};
 /// Runs the command the program was called with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    output::log(matches!(arguments.command, Command::Serve(_)));
+    // The server's log is as its configuration has it.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        output::log();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(&error),

@@ -22,6 +22,8 @@ pub const ANNOTATED: &str = include_str!("config.toml");
 pub struct Config {
     /// Where the server listens.
     pub listen: ListenSettings,
+    /// The log.
+    pub log: LogSettings,
     /// What bounds it.
     pub limits: LimitSettings,
     /// The registrar.
@@ -88,6 +90,8 @@ pub struct LimitSettings {
     pub api_requests_of_strangers: NonZeroU32,
     /// Seconds running conversations may take when the server stops.
     pub drain_seconds: u64,
+    /// Events kept for those who resume.
+    pub events_kept: u32,
 }
 
 impl Default for LimitSettings {
@@ -102,8 +106,28 @@ impl Default for LimitSettings {
             api_requests_per_token: RateSettings::default().of_token,
             api_requests_of_strangers: RateSettings::default().of_strangers_address,
             drain_seconds: 60,
+            events_kept: 100_000,
         }
     }
+}
+
+/// The log.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: a JSON object a line.
+    Json,
 }
 
 /// Why a configuration can't be used.

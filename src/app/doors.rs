@@ -1,8 +1,11 @@
 //! The doors: HTTP listeners, and what is served at them until the server stops. Must not know what the doors are for.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -16,8 +19,14 @@ pub(super) async fn listen(door: &'static str, address: SocketAddr) -> Result<(T
     Ok((listener, bound))
 }
 
+/// How long somebody may leave what is sent unread. One who reads nothing would keep a connection for ever.
+const UNREAD: Duration = Duration::from_secs(60);
+
 /// Serves `router` until the server stops.
 pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let listener = listener.tap_io(|stream| {
+        let _ = SockRef::from(&*stream).set_tcp_user_timeout(Some(UNREAD));
+    });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let stopped = async move {
         let _ = stop.wait_for(|stop| *stop).await;

@@ -4,6 +4,10 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
+
+use super::config::LogFormat;
+use super::json_log::JsonLines;
 
 /// Writes a line to standard output. A reader that has gone away is no error.
 pub fn line(text: &str) {
@@ -19,13 +23,21 @@ pub fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Starts the log: for the server from `info` on, otherwise only warnings; `RUST_LOG` says otherwise.
-pub fn log(is_server: bool) {
-    let usual = if is_server { "info" } else { "error" };
+/// Starts the log of a command: errors only, unless `RUST_LOG` says otherwise.
+pub fn log() {
+    start_log("error", LogFormat::Text);
+}
+
+/// Starts the log of the server: from `info` on, unless `RUST_LOG` says otherwise.
+pub fn server_log(format: LogFormat) {
+    start_log("info", format);
+}
+
+fn start_log(usual: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.fmt_fields(JsonFields::new()).event_format(JsonLines).try_init(),
+    };
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::config::Config;
 use crate::cti::{RingBackCall, Switchboard};
@@ -24,7 +25,9 @@ impl RingBack {
         let this = Arc::new(self);
         while let Some(completion) = completed.recv().await {
             if this.config.calls.ring_back {
-                tokio::spawn(this.clone().ring(completion));
+                let Completed { phone, enrolment, .. } = &completion;
+                let span = tracing::error_span!("ring-back", %phone, %enrolment);
+                tokio::spawn(this.clone().ring(completion).instrument(span));
             }
         }
     }
@@ -37,8 +40,8 @@ impl RingBack {
         let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
         let call = RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
         match self.switchboard.ring_back(call).await {
-            Ok(ending) => tracing::info!(phone = %completion.phone, ending = ending.code(), "a phone was rung back"),
-            Err(error) => tracing::warn!(phone = %completion.phone, %error, "a phone could not be rung back"),
+            Ok(ending) => tracing::info!(ending = ending.code(), "a phone was rung back"),
+            Err(error) => tracing::warn!(%error, "a phone could not be rung back"),
         }
     }
 }

@@ -18,6 +18,7 @@ pub async fn run(arguments: ServeArguments) -> ExitCode {
         Ok(config) => config.unwrap_or_default(),
         Err(error) => return output::fail(&error),
     };
+    output::server_log(config.log.format);
     // Before the start: a signal that comes while starting must not be lost.
     let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
     let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)] = signals else {

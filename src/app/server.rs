@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::config::Config;
 use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
-use super::{descriptors, doors, prompts, routing, upkeep};
+use super::{descriptors, doors, figures, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
-use crate::directory::Directory;
+use crate::directory::{Directory, Happening};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{
-    AdminDoor, ConnectionLimits, HandsetDoor, RateSettings, Rates, admin_router, handset_router, serve_handsets,
+    AdminDoor, ConnectionLimits, HandsetDoor, RateSettings, Rates, admin_router, event_places, handset_router,
+    serve_handsets,
 };
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
@@ -105,8 +105,11 @@ impl Running {
     /// Lets running conversations finish, then stops.
     pub async fn drain(mut self) {
         self.is_ready.store(false, Ordering::Relaxed);
-        tracing::info!(calls = self.switchboard.calls(), "draining");
+        let calls = self.switchboard.calls();
+        self.directory.feed().tell(Happening::ServerStopping { calls });
+        tracing::info!(calls, "draining");
         self.switchboard.drain(self.drain).await;
+        self.directory.feed().settle().await;
         self.stop.send_replace(true);
         let finished = async { while self.tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_secs(5), finished).await;
@@ -119,7 +122,7 @@ impl Running {
 /// Starts everything. When it returns, phones can come.
 pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     descriptors::raise_limit();
-    let metrics = recorder();
+    let metrics = figures::recorder();
     let directory = first_run::open(data).await?;
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
@@ -140,6 +143,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         completions,
     };
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
+    enrolments.remember_open().await?;
     let service = first_service(&directory, voice).await?;
     let port_range = PortRange::new(config.calls.rtp_first_port, config.calls.rtp_last_port)?;
     let addresses = MediaAddresses {
@@ -152,6 +156,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         Arc::new(service),
         engine,
         cti::Foundations {
+            directory: directory.clone(),
             endpoint: endpoint.clone(),
             registrar: registrar.clone(),
             enrolments: enrolments.clone(),
@@ -168,6 +173,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         port: handset.port(),
         address: if handset.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { handset.ip() },
     };
+    let (stop, _) = watch::channel(false);
     let admin_door = AdminDoor {
         directory: directory.clone(),
         registrar: registrar.clone(),
@@ -175,20 +181,22 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         switchboard: switchboard.clone(),
         service: control.clone(),
         locales,
-        metrics,
+        metrics: metrics.clone(),
         rates: Arc::new(Rates::new(RateSettings {
             of_token: config.limits.api_requests_per_token,
             of_strangers_address: config.limits.api_requests_of_strangers,
         })),
+        subscribers: event_places(),
+        stop: stop.subscribe(),
         is_ready: is_ready.clone(),
     };
-    let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(until(&stop, routing::route(incoming, registrar.clone(), switchboard.clone())));
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
+    tasks.spawn(until(&stop, upkeep::forget(directory.clone(), config.limits.events_kept, metrics)));
     let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {
@@ -198,6 +206,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     };
     tasks.spawn(serve_handsets(handset_listener, handset_router(handset_door), limits, stop.subscribe()));
     tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));
+    directory.feed().tell(Happening::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
     Ok(Running {
         sip: endpoint.bound().to_vec(),
         handset,
@@ -213,20 +222,6 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         tasks,
         drain: Duration::from_secs(config.limits.drain_seconds),
     })
-}
-
-/// One recorder a process, however many servers run in it.
-fn recorder() -> PrometheusHandle {
-    static RECORDER: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
-    RECORDER
-        .get_or_init(|| {
-            let recorder = PrometheusBuilder::new().build_recorder();
-            let handle = recorder.handle();
-            // Somebody else's recorder stays; then our figures are in theirs.
-            let _ = metrics::set_global_recorder(recorder);
-            handle
-        })
-        .clone()
 }
 
 fn endpoint_config(config: &Config) -> EndpointConfig {

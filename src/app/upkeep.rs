@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 
+use crate::directory::Directory;
 use crate::enrolment::Enrolments;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
 use crate::vocab::UnixMillis;
@@ -51,6 +53,19 @@ pub(super) async fn pass_on(enrolments: Enrolments) {
         let followed = enrolments.follow_directory().await;
         if let Err(error) = followed.and(enrolments.push_due().await) {
             tracing::error!(%error, "phones could not be brought up to date");
+        }
+    }
+}
+
+/// Events beyond as many as are kept, and samples of figures nobody has asked for.
+pub(super) async fn forget(directory: Directory, events_kept: u32, figures: PrometheusHandle) {
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        every.tick().await;
+        figures.run_upkeep();
+        match directory.forget_events(events_kept).await {
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "old events could not be forgotten"),
         }
     }
 }

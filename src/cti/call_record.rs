@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ending::{CallEnding, EndedBy};
+use crate::directory::{Directory, Happening};
 use crate::vocab::{CallId, DirectoryNumber, PhoneId, UnixMillis};
 
 /// Ended calls that are remembered.
@@ -31,10 +32,18 @@ pub struct CallRecord {
 }
 
 /// The records, oldest first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CallRecords(Arc<Mutex<Vec<CallRecord>>>);
+#[derive(Clone, Debug)]
+pub(super) struct CallRecords {
+    records: Arc<Mutex<Vec<CallRecord>>>,
+    directory: Directory,
+}
 
 impl CallRecords {
+    /// None yet. What becomes of them is told in the directory's feed.
+    pub(super) fn new(directory: Directory) -> Self {
+        Self { records: Arc::default(), directory }
+    }
+
     /// All of them, the newest first.
     pub(super) fn newest_first(&self) -> Vec<CallRecord> {
         self.lock().iter().rev().cloned().collect()
@@ -44,7 +53,9 @@ impl CallRecords {
     pub(super) fn begin(&self, number: DirectoryNumber, phone: PhoneId) -> CallId {
         let now = UnixMillis::now();
         let id = CallId::new(now, rand::random());
-        tracing::info!(call = %id, %phone, %number, "a call came in");
+        let enrolment = self.directory.under_way().of(phone);
+        let begun = Happening::CallBegun { call: id, phone, number: number.clone(), enrolment };
+        self.directory.feed().tell(begun);
         metrics::counter!("calls_total").increment(1);
         let mut records = self.lock();
         if records.len() >= REMEMBERED {
@@ -57,16 +68,22 @@ impl CallRecords {
 
     /// A call ended.
     pub(super) fn end(&self, id: CallId, ending: &CallEnding) {
-        tracing::info!(call = %id, ending = ending.code(), by = ?ending.by(), "a call ended");
+        let now = UnixMillis::now();
+        tracing::info!(ending = ending.code(), by = ?ending.by(), "a call ended");
         metrics::counter!("calls_ended_total", "ending" => ending.code()).increment(1);
-        if let Some(record) = self.lock().iter_mut().find(|record| record.id == id) {
-            record.ended_at = Some(UnixMillis::now());
-            record.ending = Some(ending.code());
-            record.ended_by = Some(ending.by());
-        }
+        let mut records = self.lock();
+        let Some(record) = records.iter_mut().find(|record| record.id == id) else { return };
+        record.ended_at = Some(now);
+        record.ending = Some(ending.code());
+        record.ended_by = Some(ending.by());
+        let seconds = now.since(record.started_at).as_secs_f64();
+        metrics::histogram!("call_duration_seconds").record(seconds);
+        let (phone, number) = (record.phone, record.number.clone());
+        let ended = Happening::CallEnded { call: id, phone, number, ending: ending.code().to_owned(), seconds };
+        self.directory.feed().tell(ended);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<CallRecord>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use super::call::{Call, Input, Output};
 use super::callers::{CallOff, called_off};
@@ -13,6 +14,7 @@ use super::ending::CallEnding;
 use super::phase::{self, Phase};
 use super::self_provisioning;
 use super::speaker::Speaker;
+use super::timings::{Cause, Timings};
 use super::voice::Voice;
 use super::wire::Wire;
 use crate::enrolment::{Enrolments, Proof};
@@ -61,6 +63,7 @@ struct Running {
     phone: Option<PhoneId>,
     verdicts: mpsc::Sender<ivr::Verdict>,
     language: Language,
+    timings: Timings,
     ending: Option<CallEnding>,
 }
 
@@ -84,6 +87,7 @@ impl Leg {
             language: settings.languages.first().cloned().unwrap_or(Language::JAPANESE),
             settings,
             proof,
+            timings: Timings::default(),
             ending: None,
         };
         running.carry_out(outputs).await;
@@ -165,7 +169,12 @@ impl Running {
                 Some(Output::Ended(ending)) => {
                     self.speaker.close();
                     self.ending = Some(ending);
-                    self.dialogue.handle(Instant::now(), ivr::Input::HungUp);
+                    // A conversation that was over already says nothing more.
+                    for output in self.dialogue.handle(Instant::now(), ivr::Input::HungUp) {
+                        if let ivr::Output::HangUp(ending) = output {
+                            self.count(ending);
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -174,18 +183,30 @@ impl Running {
 
     /// Does what the conversation says.
     async fn converse(&mut self, input: ivr::Input) {
-        for output in self.dialogue.handle(Instant::now(), input) {
+        let (now, cause, before) = (Instant::now(), Cause::from(&input), self.dialogue.question());
+        let outputs = self.dialogue.handle(now, input);
+        let seen = self.timings.observe(now, cause, before, self.dialogue.question(), &outputs);
+        if !seen.is_empty() {
+            let language = self.dialogue.language().map_or_else(|| "none".to_owned(), Language::to_string);
+            seen.into_iter().for_each(|observation| observation.count(&language));
+        }
+        for output in outputs {
             match output {
                 ivr::Output::Play { tag, lines } => self.play(tag, lines),
                 ivr::Output::StopPlaying => self.speaker.stop(),
                 ivr::Output::Ask(question) => self.ask(question),
                 ivr::Output::HangUp(ending) => {
-                    metrics::counter!("ivr_conversations_total", "ending" => ending.code(), "language" => self.language.to_string())
-                        .increment(1);
+                    self.count(ending);
                     Box::pin(self.signal(Input::Release(CallEnding::Released(ending.code())))).await;
                 }
             }
         }
+    }
+
+    /// Counts how the conversation ended.
+    fn count(&self, ending: ivr::DialogueEnding) {
+        let language = self.dialogue.language().map_or_else(|| "none".to_owned(), Language::to_string);
+        metrics::counter!("ivr_conversations_total", "ending" => ending.code(), "language" => language).increment(1);
     }
 
     fn play(&mut self, tag: PlayTag, lines: Vec<ivr::Line>) {
@@ -201,16 +222,17 @@ impl Running {
         let patience = self.settings.answer_within;
         let (phone, proof, language) = (self.phone, self.proof.clone(), self.language.clone());
         let verdicts = self.verdicts.clone();
-        tokio::spawn(async move {
+        let answered = async move {
             let verdict = self_provisioning::answer(enrolments, phone, proof, language, question, patience).await;
             let _ = verdicts.send(verdict).await;
-        });
+        };
+        tokio::spawn(answered.in_current_span());
     }
 }
 
 /// What is due once a call is over: the phone it was made from may have been bound.
 pub(super) async fn after(enrolments: &Enrolments, phone: PhoneId) {
     if let Err(error) = enrolments.call_ended(phone).await {
-        tracing::error!(%error, %phone, "a phone could not be told to fetch its configuration");
+        tracing::error!(%error, "a phone could not be told to fetch its configuration");
     }
 }

@@ -22,6 +22,7 @@ mod session_timer;
 mod settings;
 mod speaker;
 mod switchboard;
+mod timings;
 mod voice;
 mod voices;
 mod wire;

@@ -12,7 +12,9 @@ use super::service::{Route, Service, ServiceFault, faults, left_out, settings};
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
 use super::switchboard::Switchboard;
 use super::voices::Voices;
-use crate::directory::{Action, Actor, Change, CodecName, Directory, DirectoryError, Kind};
+use crate::directory::{
+    Action, Actor, Change, CodecName, Directory, DirectoryError, Happening, Kind, ServiceGeneration,
+};
 use crate::vocab::UnixMillis;
 
 /// How running conversations are met.
@@ -24,6 +26,16 @@ pub enum RestartMode {
     Drain,
     /// They end with an apology.
     Now,
+}
+
+impl RestartMode {
+    /// Its name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Now => "now",
+        }
+    }
 }
 
 /// Runs the service.
@@ -88,10 +100,25 @@ impl ServiceControl {
         let before = self.service();
         let (generation, now) = (before.generation + 1, UnixMillis::now());
         let voice = self.inner.voices.voice(Some(&before.voice)).await;
-        let service = Arc::new(Service::prepare(&self.inner.directory, voice, generation, now).await?);
+        let service = match Service::prepare(&self.inner.directory, voice, generation, now).await {
+            Ok(service) => Arc::new(service),
+            Err(fault) => {
+                metrics::counter!("service_restart_failures_total").increment(1);
+                let (fault_text, actor) = (fault.to_string(), actor.name.clone());
+                self.tell(Happening::ServiceRestartFailed { fault: fault_text, actor });
+                return Err(fault);
+            }
+        };
         self.inner.switchboard.put(service.clone(), mode == RestartMode::Now);
         tracing::info!(generation, ?mode, active = service.is_active, actor = actor.name, "the service was restarted");
         metrics::counter!("service_restarts_total").increment(1);
+        let generation_told =
+            ServiceGeneration { generation, mode: mode.as_str().to_owned(), actor: actor.name.clone() };
+        self.tell(match (before.is_active, service.is_active) {
+            (false, true) => Happening::ServiceActivated(generation_told),
+            (true, false) => Happening::ServiceDeactivated(generation_told),
+            _ => Happening::ServiceRestarted(generation_told),
+        });
         let change = Change {
             action: Action::Act,
             kind: SelfProvisioningKind::TABLE.what,
@@ -135,7 +162,17 @@ impl ServiceControl {
     ) -> Result<SelfProvisioningSettings, DirectoryError> {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
-        Ok(directory.change_settings::<SelfProvisioningKind>(patch, expected, actor, now).await?.view)
+        let before = self.settings().await?;
+        let kept = directory.change_settings::<SelfProvisioningKind>(patch, expected, actor, now).await?;
+        let fields = changed_fields(&kept.view, &before);
+        if !fields.is_empty() {
+            self.tell(Happening::ServiceSettingsChanged { fields, actor: actor.name.clone() });
+        }
+        Ok(kept.view)
+    }
+
+    fn tell(&self, happening: Happening) {
+        self.inner.directory.feed().tell(happening);
     }
 
     /// What the settings would be after a change, checked and not kept.

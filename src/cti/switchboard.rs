@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use super::call::{Call, CallSettings};
 use super::call_record::{CallRecord, CallRecords};
@@ -19,6 +20,7 @@ use super::policy::{Caller, Destination, Permission, permit};
 use super::ring_back::{self, RingBackCall};
 use super::service::Service;
 use super::settings::CtiSettings;
+use crate::directory::Directory;
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Registrar, SUSPENDED, Verdict};
@@ -49,6 +51,7 @@ struct Inner {
     dialogs: Dialogs,
     records: CallRecords,
     callers: Callers,
+    directory: Directory,
     calls: Arc<AtomicUsize>,
     ring_backs: Arc<AtomicUsize>,
     phase: watch::Sender<Phase>,
@@ -57,6 +60,8 @@ struct Inner {
 /// What a switchboard rests on.
 #[derive(Debug)]
 pub struct Foundations {
+    /// Where it is told what happens.
+    pub directory: Directory,
     /// The way to phones.
     pub endpoint: Endpoint,
     /// Who is who.
@@ -70,7 +75,7 @@ pub struct Foundations {
 impl Switchboard {
     /// With media of its own and the first generation of the service.
     pub fn new(settings: CtiSettings, service: Arc<Service>, engine: MediaEngine, foundations: Foundations) -> Self {
-        let Foundations { endpoint, registrar, enrolments, addresses } = foundations;
+        let Foundations { directory, endpoint, registrar, enrolments, addresses } = foundations;
         Self {
             inner: Arc::new(Inner {
                 settings,
@@ -82,8 +87,9 @@ impl Switchboard {
                 enrolments,
                 registrar,
                 dialogs: Dialogs::default(),
-                records: CallRecords::default(),
+                records: CallRecords::new(directory.clone()),
                 callers: Callers::default(),
+                directory,
                 calls: Arc::default(),
                 ring_backs: Arc::default(),
                 phase: watch::channel(Phase::Open).0,
@@ -197,6 +203,7 @@ impl Switchboard {
         number: DirectoryNumber,
         service: Arc<Service>,
     ) {
+        let came_in = Instant::now();
         let place = match self.inner.take_place(&request, &service) {
             Ok(place) => place,
             Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
@@ -225,16 +232,20 @@ impl Switchboard {
             Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
         };
         let (entry, inbox) = inner.dialogs.enter(call.id().clone());
-        let record = inner.records.begin(number, phone);
+        let record = inner.records.begin(number.clone(), phone);
         let surroundings = inner.surroundings(&service);
         let (calling, call_off) = inner.callers.enter(record, phone);
+        let span = inner.directory.under_way().span_of_call(phone, record);
+        span.in_scope(|| tracing::info!(%number, "a call came in"));
         let leg = Leg { call, flow, phone: Some(phone), port, responder, inbox, call_off, surroundings };
-        tokio::spawn(async move {
+        metrics::histogram!("call_setup_seconds").record(came_in.elapsed());
+        let served = async move {
             let ending = leg.run(outputs).await;
             drop((entry, place, service, calling));
             inner.records.end(record, &ending);
             leg::after(&inner.enrolments, phone).await;
-        });
+        };
+        tokio::spawn(served.instrument(span));
     }
 }
 

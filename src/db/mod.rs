@@ -1,11 +1,15 @@
 //! The database: opening it, bringing its schema up to date. What is in it belongs to the rooms above.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Sqlite, Transaction};
+use tokio::sync::watch;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -36,6 +40,8 @@ pub enum DbError {
 pub struct Db {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Told of every commit.
+    commits: watch::Sender<()>,
 }
 
 impl Db {
@@ -54,7 +60,7 @@ impl Db {
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
         MIGRATIONS.run(&writer).await?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(failed)?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, commits: watch::channel(()).0 })
     }
 
     /// Connections for reading.
@@ -63,8 +69,13 @@ impl Db {
     }
 
     /// A transaction that may write: all of it happens, or none.
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, DbError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    pub async fn write(&self) -> Result<Writing, DbError> {
+        Ok(Writing { transaction: self.writer.begin_with("BEGIN IMMEDIATE").await?, commits: self.commits.clone() })
+    }
+
+    /// Changes whenever something was committed.
+    pub fn commits(&self) -> watch::Receiver<()> {
+        self.commits.subscribe()
     }
 
     /// True if it answers.
@@ -76,5 +87,38 @@ impl Db {
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
+    }
+}
+
+/// A transaction that may write. Dropped without a commit, nothing of it happened.
+#[derive(Debug)]
+pub struct Writing {
+    transaction: Transaction<'static, Sqlite>,
+    commits: watch::Sender<()>,
+}
+
+impl Writing {
+    /// All of it happens, and whoever waits for commits is told.
+    ///
+    /// # Errors
+    /// If the database fails; then nothing of it happened.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await?;
+        self.commits.send_replace(());
+        Ok(())
+    }
+}
+
+impl Deref for Writing {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
     }
 }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::records::{self, Record};
 use super::table::{Access, Column, ColumnKind, Table};
-use super::{Directory, DirectoryError, Kind, Phone};
+use super::{Directory, DirectoryError, Happening, Kind, Phone, event_store};
 use crate::vocab::{RecordId, UnixMillis};
 
 /// Who makes a change.
@@ -208,9 +208,31 @@ pub async fn write(
     .bind(change.before.as_ref().unwrap_or(&Value::Null).to_string())
     .bind(change.after.as_ref().unwrap_or(&Value::Null).to_string())
     .bind(actor.kind.as_str())
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    event_store::tell(db, now, &told(actor, change)).await
+}
+
+/// What subscribers are told of a change: which fields, and nothing of what is in them.
+fn told(actor: &Actor, change: &Change) -> Happening {
+    let version = change.after.as_ref().or(change.before.as_ref()).and_then(|record| record.get("version")?.as_i64());
+    Happening::DirectoryChanged {
+        kind: change.kind.to_owned(),
+        record: change.record.clone(),
+        name: change.name.clone(),
+        version,
+        action: change.action,
+        fields: changed_fields(change.before.as_ref(), change.after.as_ref()),
+        actor: actor.name.clone(),
+    }
+}
+
+/// The fields that are not the same in both; none where there was or is no record.
+fn changed_fields(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let (Some(Value::Object(before)), Some(Value::Object(after))) = (before, after) else { return Vec::new() };
+    let kept = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
+    let own = kept.map(|(name, _)| name.clone());
+    own.filter(|name| !matches!(name.as_str(), "version" | "updated_at")).collect()
 }
 
 /// Notes what became of a phone, inside the transaction that makes it that.

@@ -7,6 +7,8 @@ mod audit;
 mod credential;
 mod credential_policy;
 mod event;
+mod event_store;
+mod feed;
 mod hashing;
 mod idempotency;
 mod kind;
@@ -22,6 +24,7 @@ mod store;
 mod table;
 mod template_variables;
 mod token;
+mod under_way;
 mod user;
 
 pub use account::{Account, Accounts};
@@ -30,7 +33,9 @@ pub use audit::{
 };
 pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
-pub use event::Event;
+pub use event::{Event, EventRows, Happening, PoolFill, ServiceGeneration, Severity};
+pub use event_store::tell;
+pub use feed::{EventFilter, EventPage, Feed};
 pub use idempotency::{Repetition, StoredAnswer};
 pub use kind::{Kept, Kind, Page, as_record, read_draft};
 pub use kinds::{
@@ -47,10 +52,11 @@ pub use records::Record;
 pub use seal::Sealer;
 pub use service::Directory;
 pub use settings::Settings;
-pub use store::{insert_line, load_phone, next_phone_secret, record_event, set_pin};
+pub use store::{insert_line, load_phone, next_phone_secret, set_pin};
 pub use table::{Column, ColumnKind, Table};
 pub use template_variables::TemplateVariables;
 pub use token::{Bearer, Role, TokenHash};
+pub use under_way::UnderWay;
 pub use user::{Pin, User};
 
 use crate::db::DbError;

@@ -7,8 +7,8 @@ use super::hashing;
 use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
 use super::{
-    Accounts, Actor, CredentialHash, DeviceTemplate, DirectoryError, Event, Kept, LineTemplate, Listing, Page, Phone,
-    Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
+    Accounts, Actor, CredentialHash, DeviceTemplate, DirectoryError, Feed, Kept, LineTemplate, Listing, Page, Phone,
+    Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, UnderWay, User, UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -19,6 +19,8 @@ pub struct Directory {
     db: Db,
     sealer: Sealer,
     accounts: Accounts,
+    feed: Feed,
+    under_way: UnderWay,
 }
 
 impl Directory {
@@ -28,7 +30,7 @@ impl Directory {
         for account in store::accounts(db.reader(), &sealer, None).await? {
             accounts.put(account);
         }
-        Ok(Self { db, sealer, accounts })
+        Ok(Self { feed: Feed::open(&db), db, sealer, accounts, under_way: UnderWay::default() })
     }
 
     /// The database under it.
@@ -44,6 +46,16 @@ impl Directory {
     /// Seals secrets for storage.
     pub fn sealer(&self) -> &Sealer {
         &self.sealer
+    }
+
+    /// What happens.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Which enrolment each phone is in.
+    pub fn under_way(&self) -> &UnderWay {
+        &self.under_way
     }
 
     /// Reads a phone's account again after its record changed.
@@ -77,11 +89,6 @@ impl Directory {
         store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await
     }
 
-    /// What operators should know of, the newest first, at most `most`.
-    pub async fn events(&self, most: u32) -> Result<Vec<Event>, DirectoryError> {
-        store::events(self.db.reader(), most).await
-    }
-
     /// Makes a token and returns it with its record: it is not shown again.
     pub async fn make_token(
         &self,
@@ -102,6 +109,11 @@ impl Directory {
     /// Who bears `token`, if it is worth anything.
     pub async fn bearer_of(&self, token: &Secret, now: UnixMillis) -> Result<Option<Bearer>, DirectoryError> {
         store::bearer(self.db.reader(), &TokenHash::of(token), now).await
+    }
+
+    /// Whether the token with this identifier is still worth anything.
+    pub async fn is_bearer(&self, token: &str, now: UnixMillis) -> Result<bool, DirectoryError> {
+        store::is_bearer(self.db.reader(), token, now).await
     }
 
     /// Hashing takes 20 ms of a core: not on the threads that serve calls, and no thread waits for memory to hash in.

@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Pin, Sealer,
-    TokenHash, User, UserProfile,
+    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Line, LineTemplate, Phone, Pin, Sealer, TokenHash,
+    User, UserProfile,
 };
 use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, UserId};
@@ -350,44 +350,18 @@ pub(super) async fn bearer(
     Ok(role.map(|role| Bearer { token, name, role }))
 }
 
+/// True if the token with this identifier exists and has not expired.
+pub(super) async fn is_bearer(db: &SqlitePool, token: &str, now: UnixMillis) -> Result<bool, DirectoryError> {
+    let found: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM tokens WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)")
+            .bind(token)
+            .bind(now.get())
+            .fetch_one(db)
+            .await?;
+    Ok(found > 0)
+}
+
 /// How many tokens there are.
 pub(super) async fn tokens(db: &SqlitePool) -> Result<i64, DirectoryError> {
     Ok(sqlx::query_scalar("SELECT count(*) FROM tokens").fetch_one(db).await?)
-}
-
-/// Notes a happening for operators.
-pub async fn record_event(
-    db: &mut SqliteConnection,
-    now: UnixMillis,
-    severity: &'static str,
-    kind: &'static str,
-    detail: &str,
-) -> Result<(), DirectoryError> {
-    sqlx::query("INSERT INTO events (at, severity, kind, detail) VALUES ($1, $2, $3, $4)")
-        .bind(now.get())
-        .bind(severity)
-        .bind(kind)
-        .bind(detail)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// What operators should know of, the newest first, at most `most`.
-pub(super) async fn events(db: &SqlitePool, most: u32) -> Result<Vec<Event>, DirectoryError> {
-    let rows = sqlx::query("SELECT id, at, severity, kind, detail FROM events ORDER BY id DESC LIMIT $1")
-        .bind(i64::from(most))
-        .fetch_all(db)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Event {
-                id: row.try_get("id")?,
-                at: UnixMillis::new(row.try_get("at")?),
-                severity: row.try_get("severity")?,
-                kind: row.try_get("kind")?,
-                detail: row.try_get("detail")?,
-            })
-        })
-        .collect()
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::claim::Next;
+use super::ended::Ended;
 use super::fetch::{random_admin_password, random_secret};
 use super::judgement::device_of;
 use super::lockout::Scope;
@@ -11,7 +12,7 @@ use super::rules::{self, Refusal};
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
 use crate::directory::{self, Action, Actor, Change, CredentialHash, Directory, Phone, PhoneState};
-use crate::vocab::{DirectoryNumber, Language, PhoneId, Secret, UnixMillis, UserId};
+use crate::vocab::{DirectoryNumber, EnrolmentId, Language, PhoneId, Secret, UnixMillis, UserId};
 
 /// A phone that is to be somebody's.
 pub(super) struct Bid<'a> {
@@ -44,30 +45,41 @@ pub(super) struct Bound {
     pub next: Next,
 }
 
+/// Whoever else showed a phone's hardware address, and the enrolment that ended with that.
+type Stranger = (PhoneId, Option<Ended>);
+
+/// What came of a bind, for those who are to know once it is committed.
+struct Committed {
+    bound: Bound,
+    enrolment: EnrolmentId,
+    /// The enrolment of the same phone it took the place of.
+    replaced: Option<Ended>,
+    strangers: Vec<Stranger>,
+}
+
 impl Enrolments {
     /// Binds a phone to its user, and lets the registrar know.
     pub(super) async fn bind(&self, bid: &Bid<'_>, now: UnixMillis) -> Result<Result<Bound, Refusal>, EnrolmentError> {
-        let (bound, strangers) = match self.commit_bind(bid, now).await? {
-            Ok(bound) => bound,
+        let Committed { bound, enrolment, replaced, strangers } = match self.commit_bind(bid, now).await? {
+            Ok(committed) => committed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        for stranger in &strangers {
-            self.registrar.forget(*stranger);
+        replaced.inspect(Ended::note);
+        self.directory.under_way().begin(bid.phone, enrolment);
+        for (stranger, ended) in strangers {
+            self.registrar.forget(stranger);
+            self.directory.under_way().end(stranger);
+            ended.inspect(Ended::note);
+            self.directory.refresh_account(stranger).await?;
         }
-        for changed in strangers.iter().chain([&bid.phone]) {
-            self.directory.refresh_account(*changed).await?;
-        }
+        self.directory.refresh_account(bid.phone).await?;
         self.registrar.settle(bid.phone).await?;
-        tracing::info!(phone = %bid.phone, user = %bid.user, "a phone was bound to its user");
+        tracing::info!(step = Step::Bound.as_str(), user = %bid.user, "a phone was bound to its user");
         metrics::counter!("enrolments_bound_total").increment(1);
         Ok(Ok(bound))
     }
 
-    async fn commit_bind(
-        &self,
-        bid: &Bid<'_>,
-        now: UnixMillis,
-    ) -> Result<Result<(Bound, Vec<PhoneId>), Refusal>, EnrolmentError> {
+    async fn commit_bind(&self, bid: &Bid<'_>, now: UnixMillis) -> Result<Result<Committed, Refusal>, EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         let phone = directory::load_phone(&mut transaction, bid.phone).await?;
         let may_rebind = bid.office.is_some_and(|office| office.rebind);
@@ -95,16 +107,16 @@ impl Enrolments {
             outfit(&mut transaction, &phone, &user, Some(grounds.device_template), grounds.line_template).await?;
         let Some(outfit) = outfit else { return Ok(Err(Refusal::NoDeviceTemplate)) };
         let Some(line) = &outfit.line else { return Ok(Err(Refusal::NoPrimaryExtension)) };
-        match (store::open_enrolment(&mut transaction, phone.id).await?, bid.office) {
+        let (enrolment, replaced) = match (store::open_enrolment(&mut transaction, phone.id).await?, bid.office) {
             (Some(_), Some(_)) if is_rebind => {
-                store::end(&mut transaction, phone.id, now, EnrolmentEnding::Replaced).await?;
-                store::begin(&mut transaction, phone.id, now).await?;
+                let replaced = store::end(&mut transaction, phone.id, now, EnrolmentEnding::Replaced).await?;
+                (store::begin(&mut transaction, phone.id, now).await?, replaced)
             }
-            (Some(_), _) => {}
-            (None, Some(_)) => store::begin(&mut transaction, phone.id, now).await?,
+            (Some(open), _) => (open, None),
+            (None, Some(_)) => (store::begin(&mut transaction, phone.id, now).await?, None),
             // It was cancelled while the caller was heard.
             (None, None) => return Err(EnrolmentError::CalledOff),
-        }
+        };
         let seal = |secret: Secret| self.directory.sealer().seal(&secret, rand::random());
         let (sealed_secret, sealed_admin_password) = (seal(random_secret())?, seal(random_admin_password())?);
         let managed = phone.is_managed.then_some(store::Managed {
@@ -155,7 +167,7 @@ impl Enrolments {
         self.may_notify(phone.id, Duration::ZERO);
         transaction.commit().await?;
         let next = if phone.is_managed { Next::Fetch } else { Next::Nothing };
-        Ok(Ok((Bound { extension, next }, strangers)))
+        Ok(Ok(Committed { bound: Bound { extension, next }, enrolment, replaced, strangers }))
     }
 
     /// Whoever else asked for a configuration with this phone's hardware address was not the phone.
@@ -165,13 +177,13 @@ impl Enrolments {
         phone: &Phone,
         actor: &Actor,
         now: UnixMillis,
-    ) -> Result<Vec<PhoneId>, EnrolmentError> {
+    ) -> Result<Vec<Stranger>, EnrolmentError> {
         let Some(mac) = phone.mac else { return Ok(Vec::new()) };
-        let strangers = store::other_candidates(transaction, phone.id, mac).await?;
-        for stranger in &strangers {
-            store::end(transaction, *stranger, now, EnrolmentEnding::Replaced).await?;
-            self.registrar.auto_registration().release(transaction, *stranger, Some(actor), now).await?;
+        let mut dropped = Vec::new();
+        for stranger in store::other_candidates(transaction, phone.id, mac).await? {
+            dropped.push((stranger, store::end(transaction, stranger, now, EnrolmentEnding::Replaced).await?));
+            self.registrar.auto_registration().release(transaction, stranger, Some(actor), now).await?;
         }
-        Ok(strangers)
+        Ok(dropped)
     }
 }

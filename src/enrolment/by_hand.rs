@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bind::{Bid, Office};
+use super::ended::Ended;
 use super::objection::Objection;
 use super::record::Enrolment;
 use super::service::Enrolments;
@@ -111,11 +112,12 @@ impl Enrolments {
                 return self.take_phone_back(id, true, actor, now).await;
             }
             let how = (Step::Cancelled, EnrolmentEnding::Cancelled);
-            store::undone(&mut transaction, id, how, &actor.name, now).await?;
+            let ended = store::end_as(&mut transaction, id, how, &actor.name, now).await?;
             let change = acted("enrolment", id.to_string(), "cancel");
             directory::write_audit(&mut transaction, actor, &change, now).await?;
             transaction.commit().await?;
-            metrics::counter!("enrolments_ended_total", "ending" => "cancelled").increment(1);
+            self.directory.under_way().end(enrolment.phone);
+            ended.note();
         } else if let Err(objection) = self.take_phone_back(id, true, actor, now).await? {
             return Ok(Err(objection));
         }
@@ -138,10 +140,15 @@ impl Enrolments {
         actor: &Actor,
         now: UnixMillis,
     ) -> Outcome<Enrolment> {
-        let phone = match self.commit_take_back(id, is_cancelled, actor, now).await? {
-            Ok(phone) => phone,
+        let (phone, ended, begun) = match self.commit_take_back(id, is_cancelled, actor, now).await? {
+            Ok(taken) => taken,
             Err(objection) => return Ok(Err(objection)),
         };
+        self.directory.under_way().end(phone);
+        ended.note();
+        if let Some(begun) = begun {
+            self.directory.under_way().begin(phone, begun);
+        }
         self.directory.refresh_account(phone).await?;
         self.registrar.settle(phone).await?;
         metrics::counter!("enrolments_undone_total").increment(1);
@@ -164,7 +171,7 @@ impl Enrolments {
         is_cancelled: bool,
         actor: &Actor,
         now: UnixMillis,
-    ) -> Outcome<PhoneId> {
+    ) -> Outcome<(PhoneId, Ended, Option<EnrolmentId>)> {
         let mut transaction = self.directory.db().write().await?;
         // Nobody writes between this and the commit.
         let Some(enrolment) = self.get(id).await? else { return Ok(Err(Objection::NotBound)) };
@@ -205,15 +212,16 @@ impl Enrolments {
             true => (Step::Cancelled, EnrolmentEnding::Cancelled),
             false => (Step::Undone, EnrolmentEnding::Undone),
         };
-        store::undone(&mut transaction, id, how, &actor.name, now).await?;
-        if !is_somebodys {
-            store::begin(&mut transaction, before.id, now).await?;
-        }
+        let ended = store::end_as(&mut transaction, id, how, &actor.name, now).await?;
+        let begun = match is_somebodys {
+            true => None,
+            false => Some(store::begin(&mut transaction, before.id, now).await?),
+        };
         directory::note_phone(&mut transaction, actor, Some(&before), after.as_ref(), now).await?;
         let done = if is_cancelled { "cancel" } else { "undo" };
         directory::write_audit(&mut transaction, actor, &acted("enrolment", id.to_string(), done), now).await?;
         transaction.commit().await?;
-        Ok(Ok(before.id))
+        Ok(Ok((before.id, ended, begun)))
     }
 }
 

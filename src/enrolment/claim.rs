@@ -10,7 +10,7 @@ use super::pin_change::NewPinReason;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
 use super::settings::Proof;
-use super::{EnrolmentError, Step, store};
+use super::{EnrolmentError, Step, log_step, store};
 use crate::directory;
 use crate::vocab::{DirectoryNumber, Language, PhoneId, Secret, SelfServiceId, UnixMillis};
 
@@ -69,7 +69,7 @@ impl Enrolments {
         if let Err(refusal) = rules::claimable(found.map(|phone| phone.state)) {
             return Ok(Err(refusal));
         }
-        store::begin(&mut transaction, id, now).await?;
+        let enrolment = store::begin(&mut transaction, id, now).await?;
         // A phone that dials at once may be ahead of the news that it registered.
         let bindings = self.registrar.location().of_phone(id, Instant::now());
         if let Some((aor, _)) = bindings.first()
@@ -86,7 +86,13 @@ impl Enrolments {
             store::step(&mut transaction, id, now, Step::Refused, detail).await?;
         }
         transaction.commit().await?;
-        Ok(if phone_locked || all_locked { Err(Refusal::LockedOut) } else { Ok(()) })
+        self.directory.under_way().begin(id, enrolment);
+        log_step(Step::Called, "");
+        if phone_locked || all_locked {
+            log_step(Step::Refused, Refusal::LockedOut.as_str());
+            return Ok(Err(Refusal::LockedOut));
+        }
+        Ok(Ok(()))
     }
 
     /// Judges a claim and carries it out.
@@ -120,6 +126,7 @@ impl Enrolments {
         let mut transaction = self.directory.db().write().await?;
         store::step(&mut transaction, claim.phone, now, Step::Refused, refusal.as_str()).await?;
         transaction.commit().await?;
+        log_step(Step::Refused, refusal.as_str());
         Ok(ClaimVerdict::Refused(refusal))
     }
 }

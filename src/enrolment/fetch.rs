@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::configuration::{Content, Secrets};
+use super::ended::Ended;
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
 use crate::directory::{PhoneState, TokenHash, load_phone};
@@ -130,13 +131,20 @@ impl Enrolments {
         };
         let rendered = self.render(request, &phone, content).await?;
         let mut transaction = self.directory.db().write().await?;
+        let mut dropped = Vec::new();
         for replaced in &admission.replaced {
-            store::end(&mut transaction, *replaced, now, EnrolmentEnding::Replaced).await?;
+            dropped.extend(store::end(&mut transaction, *replaced, now, EnrolmentEnding::Replaced).await?);
         }
-        store::begin(&mut transaction, phone.id, now).await?;
+        let enrolment = store::begin(&mut transaction, phone.id, now).await?;
         store::step(&mut transaction, phone.id, now, Step::Fetched, &rendered.sha256).await?;
         transaction.commit().await?;
-        tracing::info!(phone = %phone.id, %mac, number = %admission.number, "a new phone fetched its first configuration");
+        dropped.iter().for_each(Ended::note);
+        admission.replaced.iter().for_each(|replaced| self.directory.under_way().end(*replaced));
+        self.directory.under_way().begin(phone.id, enrolment);
+        self.directory.under_way().span(phone.id).in_scope(|| {
+            let number = &admission.number;
+            tracing::info!(step = Step::Fetched.as_str(), %mac, %number, "a new phone fetched its first configuration");
+        });
         Ok(Fetch::File(rendered))
     }
 
@@ -196,7 +204,10 @@ impl Enrolments {
         let step = if is_claimed { Step::FetchedAgain } else { Step::Fetched };
         store::step(&mut transaction, id, now, step, &rendered.sha256).await?;
         transaction.commit().await?;
-        tracing::info!(phone = %id, with_secrets = held.push_pending, "a phone fetched its configuration");
+        let with_secrets = held.push_pending;
+        self.directory.under_way().span(id).in_scope(|| {
+            tracing::info!(step = step.as_str(), with_secrets, "a phone fetched its configuration");
+        });
         Ok(Fetch::File(rendered))
     }
 }

@@ -7,8 +7,8 @@ use super::claim::Claim;
 use super::lockout::Scope;
 use super::service::Enrolments;
 use super::turns::Turn;
-use super::{EnrolmentError, Step, store};
-use crate::directory::{self, Actor, ActorKind, CredentialHash, Phone, Pin, User};
+use super::{EnrolmentError, Step, log_step, store};
+use crate::directory::{self, Actor, ActorKind, CredentialHash, Happening, Phone, Pin, User};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis};
 
 /// What the marks of IDs in lockouts are for.
@@ -114,6 +114,7 @@ impl Enrolments {
             }
         }
         transaction.commit().await?;
+        log_step(Step::Identified, "");
         Ok(Some(Attempt { subjects, brings }))
     }
 
@@ -124,12 +125,13 @@ impl Enrolments {
         store::step(&mut transaction, claim.phone, now, Step::Refused, "wrong-credentials").await?;
         for scope in &attempt.brings {
             metrics::counter!("enrolment_lockouts_total", "scope" => scope.as_str()).increment(1);
-            tracing::warn!(scope = scope.as_str(), phone = %claim.phone, "locked out after wrong credentials");
-            let detail = format!("{} (phone {})", scope.as_str(), claim.phone);
-            let severity = if *scope == Scope::All { "alarm" } else { "warning" };
-            directory::record_event(&mut transaction, now, severity, "lockout", &detail).await?;
+            tracing::warn!(scope = scope.as_str(), "locked out after wrong credentials");
+            let begun = Happening::LockoutBegun { scope: scope.as_str().to_owned(), phone: claim.phone };
+            directory::tell(&mut transaction, now, &begun).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        log_step(Step::Refused, "wrong-credentials");
+        Ok(())
     }
 
     /// The attempt was right: the user's counter goes, and the attempt is taken back from the others. Wrong attempts
@@ -157,7 +159,9 @@ impl Enrolments {
             Prover::Nobody => "not required",
         };
         store::step(&mut transaction, claim.phone, now, Step::Authenticated, detail).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        log_step(Step::Authenticated, detail);
+        Ok(())
     }
 
     /// What attempts for a user are counted under. Somebody may have keyed in a PIN where the ID was asked: it is not kept,

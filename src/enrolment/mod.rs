@@ -9,6 +9,7 @@ mod bind;
 mod by_hand;
 mod claim;
 mod configuration;
+mod ended;
 mod ending;
 mod fetch;
 mod judgement;
@@ -26,6 +27,8 @@ mod service;
 mod settings;
 mod store;
 mod turns;
+
+use ended::log_step;
 
 pub use by_hand::{Afterwards, Order};
 pub use claim::{Claim, ClaimVerdict, Next};

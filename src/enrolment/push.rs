@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use tracing::Instrument;
+
+use super::ended::Ended;
 use super::requests::{self, Notified, Password, Target};
 use super::service::Enrolments;
-use super::{EnrolmentEnding, EnrolmentError, Step, store};
+use super::{EnrolmentEnding, EnrolmentError, Step, log_step, store};
 use crate::directory::Phone;
 use crate::provisioning::{Change, Resync, Vendor, resync};
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
@@ -75,11 +78,19 @@ impl Enrolments {
     }
 
     async fn note(&self, told: Told, at: UnixMillis, step: Step, detail: &str) -> Result<(), EnrolmentError> {
-        tracing::info!(phone = %told.phone, step = step.as_str(), detail, "enrolment");
-        let Some(enrolment) = told.enrolment else { return Ok(()) };
+        let Some(enrolment) = told.enrolment else {
+            tracing::info!(
+                step = step.as_str(),
+                detail,
+                "a phone of no open enrolment was told to fetch its configuration"
+            );
+            return Ok(());
+        };
         let mut transaction = self.directory.db().write().await?;
         store::step_of(&mut transaction, enrolment, at, step, detail).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        log_step(step, detail);
+        Ok(())
     }
 
     /// Looks after enrolments that were bound and are still open, whatever interrupted them: a phone that is back is complete,
@@ -90,18 +101,20 @@ impl Enrolments {
         let mut work = tokio::task::JoinSet::new();
         for phone in open {
             if overdue.contains(&phone) {
-                self.give_up(phone, now).await?;
+                self.give_up(phone, now).instrument(self.directory.under_way().span(phone)).await?;
                 continue;
             }
             if work.len() >= AT_ONCE {
                 work.join_next().await;
             }
             let this = self.clone();
-            work.spawn(async move {
+            let span = self.directory.under_way().span(phone);
+            let look = async move {
                 if let Err(error) = this.look_after(phone).await {
-                    tracing::error!(%error, %phone, "an enrolment could not be looked after");
+                    tracing::error!(%error, "an enrolment could not be looked after");
                 }
-            });
+            };
+            work.spawn(look.instrument(span));
         }
         while work.join_next().await.is_some() {}
         Ok(())
@@ -143,12 +156,11 @@ impl Enrolments {
         let mut transaction = self.directory.db().write().await?;
         let steps = store::open_steps(&mut transaction, phone).await?;
         let ending = EnrolmentEnding::of_unfinished(&steps);
-        store::end(&mut transaction, phone, now, ending).await?;
-        let detail = format!("phone {phone}: {}", ending.as_str());
-        crate::directory::record_event(&mut transaction, now, "warning", "enrolment-failed", &detail).await?;
+        let ended = store::end(&mut transaction, phone, now, ending).await?;
         transaction.commit().await?;
-        metrics::counter!("enrolments_ended_total", "ending" => ending.as_str()).increment(1);
-        tracing::warn!(%phone, ending = ending.as_str(), "an enrolment was not completed");
+        self.directory.under_way().end(phone);
+        ended.inspect(Ended::note);
+        tracing::warn!(ending = ending.as_str(), "an enrolment was not completed");
         Ok(())
     }
 }

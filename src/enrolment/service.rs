@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
+use super::ended::Ended;
 use super::pace::Pace;
 use super::record::{Enrolment, EnrolmentRows};
 use super::settings::EnrolmentSettings;
 use super::turns::Turns;
-use super::{EnrolmentEnding, EnrolmentError, Step, store};
+use super::{EnrolmentEnding, EnrolmentError, Step, log_step, store};
 use crate::directory::{
     Account, Action, Actor, Change, Directory, Listing, Page, Phone, PhoneState, load_phone, purge_of_phones,
     write_audit,
@@ -33,6 +35,8 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 pub struct Completed {
     /// The phone.
     pub phone: PhoneId,
+    /// The enrolment.
+    pub enrolment: EnrolmentId,
     /// The number it has now.
     pub extension: DirectoryNumber,
     /// The language its user chose.
@@ -118,22 +122,45 @@ impl Enrolments {
         store::enrolment_by_id(self.directory.db().reader(), id).await
     }
 
+    /// Learns which enrolments are open, so that the log can name them; to be called at the start.
+    pub async fn remember_open(&self) -> Result<(), EnrolmentError> {
+        for (phone, enrolment) in store::all_open(self.directory.db().reader()).await? {
+            self.directory.under_way().begin(phone, enrolment);
+        }
+        Ok(())
+    }
+
+    /// How many enrolments wait for somebody to claim the phone, and how many for the phone to be back as its user's.
+    pub async fn count_open(&self) -> Result<(i64, i64), EnrolmentError> {
+        store::count_open(self.directory.db().reader()).await
+    }
+
     /// Takes the registrar's news.
     pub async fn note_registrar(&self, news: RegistrarNews) -> Result<(), EnrolmentError> {
+        let span = self.directory.under_way().span(news.event.phone());
+        self.note_event(news).instrument(span).await
+    }
+
+    async fn note_event(&self, news: RegistrarNews) -> Result<(), EnrolmentError> {
         let RegistrarNews { at, event } = news;
         match event {
             RegistrarEvent::Admitted { phone } => {
                 let mut transaction = self.directory.db().write().await?;
-                store::begin(&mut transaction, phone, at).await?;
-                Ok(transaction.commit().await?)
+                let enrolment = store::begin(&mut transaction, phone, at).await?;
+                transaction.commit().await?;
+                self.directory.under_way().begin(phone, enrolment);
+                tracing::info!("a phone nobody knew registered");
+                Ok(())
             }
             RegistrarEvent::Registered { phone, aor } => self.registered(phone, &aor, at).await,
             RegistrarEvent::Unregistered { .. } => Ok(()),
             RegistrarEvent::LeaseEnded { phone } => {
                 let mut transaction = self.directory.db().write().await?;
-                store::end(&mut transaction, phone, at, EnrolmentEnding::Abandoned).await?;
-                metrics::counter!("enrolments_ended_total", "ending" => "abandoned").increment(1);
-                Ok(transaction.commit().await?)
+                let ended = store::end(&mut transaction, phone, at, EnrolmentEnding::Abandoned).await?;
+                transaction.commit().await?;
+                self.directory.under_way().end(phone);
+                ended.inspect(Ended::note);
+                Ok(())
             }
         }
     }
@@ -148,8 +175,8 @@ impl Enrolments {
                     drop(transaction);
                     return self.notify_again(phone).await;
                 }
-                let steps = store::open_steps(&mut transaction, phone).await?;
-                if !steps.contains(&Step::Registered) {
+                let is_news = !store::open_steps(&mut transaction, phone).await?.contains(&Step::Registered);
+                if is_news {
                     store::step(&mut transaction, phone, at, Step::Registered, aor).await?;
                 }
                 let is_back =
@@ -158,6 +185,9 @@ impl Enrolments {
                     store::forget_the_past(&mut transaction, phone).await?;
                 }
                 transaction.commit().await?;
+                if is_news {
+                    log_step(Step::Registered, aor);
+                }
                 if is_back {
                     self.directory.refresh_account(phone).await?;
                     self.registrar.forget_name(phone).await?;
@@ -185,11 +215,14 @@ impl Enrolments {
             drop(transaction);
             return self.notify_again(phone.id).await;
         }
-        let steps = store::open_steps(&mut transaction, phone.id).await?;
-        if !steps.contains(&Step::RegisteredAgain) {
+        let is_news = !store::open_steps(&mut transaction, phone.id).await?.contains(&Step::RegisteredAgain);
+        if is_news {
             store::step(&mut transaction, phone.id, at, Step::RegisteredAgain, aor).await?;
         }
         transaction.commit().await?;
+        if is_news {
+            log_step(Step::RegisteredAgain, aor);
+        }
         self.complete(phone.id, at).await
     }
 
@@ -208,8 +241,8 @@ impl Enrolments {
         store::forget_the_past(&mut transaction, phone).await?;
         let language = store::open_language(&mut transaction, phone).await?;
         let record = load_phone(&mut transaction, phone).await?;
-        let is_news = store::end(&mut transaction, phone, now, EnrolmentEnding::Complete).await?;
-        if let Some(record) = record.as_ref().filter(|_| is_news) {
+        let ended = store::end(&mut transaction, phone, now, EnrolmentEnding::Complete).await?;
+        if let Some(record) = record.as_ref().filter(|_| ended.is_some()) {
             let change = Change {
                 action: Action::Act,
                 kind: "phone",
@@ -225,13 +258,11 @@ impl Enrolments {
         if record.as_ref().is_some_and(|record| record.is_managed) {
             self.registrar.forget_name(phone).await?;
         }
-        if !is_news {
-            return Ok(());
-        }
-        metrics::counter!("enrolments_ended_total", "ending" => "complete").increment(1);
-        tracing::info!(%phone, "an enrolment is complete");
+        let Some(ended) = ended else { return Ok(()) };
+        self.directory.under_way().end(phone);
+        ended.note();
         if let Some(extension) = record.and_then(|record| record.number().cloned()) {
-            let _ = self.completions.try_send(Completed { phone, extension, language });
+            let _ = self.completions.try_send(Completed { phone, enrolment: ended.enrolment, extension, language });
         }
         Ok(())
     }
@@ -251,9 +282,11 @@ impl Enrolments {
     /// Takes a phone from whoever has it: its numbers, secrets and private URL are worth nothing any more.
     pub async fn release(&self, phone: PhoneId, actor: &Actor, now: UnixMillis) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
-        store::end(&mut transaction, phone, now, EnrolmentEnding::Abandoned).await?;
+        let ended = store::end(&mut transaction, phone, now, EnrolmentEnding::Abandoned).await?;
         self.registrar.auto_registration().release(&mut transaction, phone, Some(actor), now).await?;
         transaction.commit().await?;
+        self.directory.under_way().end(phone);
+        ended.inspect(Ended::note);
         self.registrar.forget(phone);
         tracing::info!(%phone, "a phone was released");
         Ok(self.directory.refresh_account(phone).await?)
@@ -265,7 +298,7 @@ impl Enrolments {
         store::rearm(&mut transaction, phone).await?;
         transaction.commit().await?;
         self.may_notify(phone, Duration::ZERO);
-        self.push(phone).await
+        self.push(phone).instrument(self.directory.under_way().span(phone)).await
     }
 
     /// The caller has heard all; the phone is to fetch its configuration.

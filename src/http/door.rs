@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{Semaphore, watch};
 
 use super::rates::Rates;
 use crate::cti::{ServiceControl, Switchboard};
@@ -31,6 +32,10 @@ pub struct AdminDoor {
     pub metrics: PrometheusHandle,
     /// How often everybody has asked of late.
     pub rates: Arc<Rates>,
+    /// Places for those who follow events.
+    pub subscribers: Arc<Semaphore>,
+    /// True when the server stops: streams end.
+    pub stop: watch::Receiver<bool>,
     /// False while the server starts or drains.
     pub is_ready: Arc<AtomicBool>,
 }

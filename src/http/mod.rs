@@ -11,6 +11,7 @@ mod problem;
 mod rates;
 
 pub use admin::router as admin_router;
+pub use api::event_places;
 pub use door::AdminDoor;
 pub use handset::{ConnectionLimits, HandsetDoor, router as handset_router, serve as serve_handsets};
 pub use rates::{RateSettings, Rates};

@@ -123,6 +123,13 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem.with("seconds", seconds.to_string()) }
     }
 
+    /// 429: as many follow the events as may.
+    pub fn too_many_subscribers() -> Self {
+        let detail = "as many programs follow the events as may at once; end one of them, or try again later";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-subscribers", "Too many subscribers", detail);
+        Self { retry_after: Some(30), ..problem }
+    }
+
     fn failed(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "a request failed");
         let detail = "the server could not do this now; its log says why";

@@ -46,9 +46,12 @@ pub(super) fn add(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
 }
 
-/// How far behind the schedule packets were sent.
+/// How far behind the schedule packets were sent: how many by bucket, and all of it together in microseconds.
 #[derive(Default)]
-pub(super) struct Lateness([AtomicU64; LATENESS_BOUNDS.len() + 1]);
+pub(super) struct Lateness {
+    buckets: [AtomicU64; LATENESS_BOUNDS.len() + 1],
+    micros: AtomicU64,
+}
 
 impl Lateness {
     /// So many packets were sent that much after they should have been.
@@ -56,15 +59,17 @@ impl Lateness {
         let millis = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
         // A whole millisecond of 1 means up to 2 ms late.
         let bucket = LATENESS_BOUNDS.iter().take_while(|bound| **bound <= millis).count();
-        if let Some(counter) = self.0.get(bucket) {
+        if let Some(counter) = self.buckets.get(bucket) {
             add(counter, packets);
         }
+        add(&self.micros, u64::try_from(late.as_micros()).unwrap_or(u64::MAX).wrapping_mul(packets));
     }
 
-    pub(super) fn add_to(&self, totals: &mut [u64; LATENESS_BOUNDS.len() + 1]) {
-        for (total, counter) in totals.iter_mut().zip(&self.0) {
+    pub(super) fn add_to(&self, stats: &mut EngineStats) {
+        for (total, counter) in stats.lateness.iter_mut().zip(&self.buckets) {
             *total += counter.load(Relaxed);
         }
+        stats.late = stats.late.saturating_add(Duration::from_micros(self.micros.load(Relaxed)));
     }
 }
 
@@ -104,6 +109,8 @@ pub struct EngineStats {
     /// Packets sent less than so many milliseconds after they should have been, by [`LATENESS_BOUNDS`]; the last bucket has
     /// no bound. Each packet is in one bucket only.
     pub lateness: [u64; LATENESS_BOUNDS.len() + 1],
+    /// How late all packets were together.
+    pub late: Duration,
 }
 
 #[cfg(test)]
@@ -116,8 +123,9 @@ mod tests {
         for micros in [0, 999, 1000, 4999, 5000, 59_999, 60_000, 10_000_000] {
             lateness.record(Duration::from_micros(micros), 1);
         }
-        let mut totals = [0; LATENESS_BOUNDS.len() + 1];
-        lateness.add_to(&mut totals);
-        assert_eq!(totals, [2, 1, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1]);
+        let mut stats = EngineStats::default();
+        lateness.add_to(&mut stats);
+        assert_eq!(stats.lateness, [2, 1, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1]);
+        assert_eq!(stats.late, Duration::from_micros(10_131_997));
     }
 }

@@ -113,7 +113,7 @@ impl MediaEngine {
         for pacer in &self.shared.pacers {
             stats.streams += pacer.load.load(Relaxed);
             stats.traffic += pacer.counters.traffic.stats();
-            pacer.counters.lateness.add_to(&mut stats.lateness);
+            pacer.counters.lateness.add_to(&mut stats);
         }
         stats
     }

@@ -14,7 +14,7 @@ use super::number_range::NumberRange;
 use super::site::site;
 use super::wall_clock::WallClock;
 use super::{RegistrarError, store};
-use crate::directory::{self, Actor, Directory, DirectoryError, Kept, Recorded};
+use crate::directory::{self, Actor, Directory, DirectoryError, Happening, Kept, PoolFill, Recorded};
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError};
 
 /// The span over which one address's admissions are counted.
@@ -215,6 +215,7 @@ impl AutoRegistration {
     ) -> Result<(), RegistrarError> {
         let Some(before) = directory::load_phone(db, phone).await? else { return Ok(()) };
         store::release(db, phone, now, now.after(self.cooling())).await?;
+        directory::tell(db, now, &Happening::PhoneReleased { phone }).await?;
         let after = directory::load_phone(db, phone).await?;
         let actor = actor.cloned().unwrap_or_else(|| Actor::phone(&before));
         Ok(directory::note_phone(db, &actor, Some(&before), after.as_ref(), now).await?)
@@ -315,8 +316,7 @@ impl AutoRegistration {
         }
         let most = self.in_force().settings.numbers_per_address;
         tracing::warn!(%source, most, "phones from one address have as many temporary numbers as they may");
-        let detail = format!("phones at {source} have all of the {most} temporary numbers one address may have");
-        self.record("alarm", "temporary-numbers-address-full", &detail, now).await
+        self.tell(&Happening::PoolAddressFull { source: source.to_string(), most }, now).await
     }
 
     /// Shows the level, and raises or ends the alarm.
@@ -333,22 +333,18 @@ impl AutoRegistration {
             *alarm = is_low;
         }
         metrics::gauge!("temporary_numbers_alarm").set(f64::from(u8::from(is_low)));
-        let (severity, kind) =
-            if is_low { ("alarm", "temporary-numbers-low") } else { ("info", "temporary-numbers-enough") };
-        let detail = format!("{} of {} temporary numbers are free", level.free, level.total);
-        tracing::warn!(free = level.free, total = level.total, kind, "temporary numbers");
-        self.record(severity, kind, &detail, now).await
+        if is_low {
+            tracing::warn!(free = level.free, total = level.total, "few temporary numbers are free");
+        } else {
+            tracing::info!(free = level.free, total = level.total, "enough temporary numbers are free");
+        }
+        let fill = PoolFill { free: level.free, total: level.total };
+        self.tell(&if is_low { Happening::PoolLow(fill) } else { Happening::PoolEnough(fill) }, now).await
     }
 
-    async fn record(
-        &self,
-        severity: &'static str,
-        kind: &'static str,
-        detail: &str,
-        now: UnixMillis,
-    ) -> Result<(), RegistrarError> {
+    async fn tell(&self, happening: &Happening, now: UnixMillis) -> Result<(), RegistrarError> {
         let mut transaction = self.directory.db().write().await?;
-        directory::record_event(&mut transaction, now, severity, kind, detail).await?;
+        directory::tell(&mut transaction, now, happening).await?;
         Ok(transaction.commit().await?)
     }
 }

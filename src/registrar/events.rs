@@ -39,3 +39,15 @@ pub enum RegistrarEvent {
         phone: PhoneId,
     },
 }
+
+impl RegistrarEvent {
+    /// The phone it is about.
+    pub fn phone(&self) -> PhoneId {
+        match self {
+            Self::Admitted { phone }
+            | Self::Registered { phone, .. }
+            | Self::Unregistered { phone, .. }
+            | Self::LeaseEnded { phone } => *phone,
+        }
+    }
+}

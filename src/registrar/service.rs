@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
@@ -12,7 +13,7 @@ use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
 use super::{RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
-use crate::directory::{Account, Directory, PhoneState};
+use crate::directory::{Account, Directory, Happening, PhoneState, UnderWay};
 use crate::sip::Flow;
 use crate::sip::message::{NameAddr, Request, Response, SipUri};
 use crate::vocab::{PhoneId, UnixMillis};
@@ -155,7 +156,8 @@ impl Registrar {
     /// Answers a REGISTER. A 2xx is given only after what it acknowledges is committed.
     pub async fn register(&self, request: &Request, flow: Flow) -> Response {
         let tag = format!("{:016x}", rand::random::<u64>());
-        let answer = match self.decide(request, flow).await {
+        let decided = self.decide(request, flow).instrument(UnderWay::unnamed());
+        let answer = match decided.await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::error!(%error, "a registration could not be stored");
@@ -178,11 +180,12 @@ impl Registrar {
                 Err(answer) => return Ok(answer),
             },
         };
+        self.directory.under_way().name(account.phone);
         if account.is_suspended {
             return Ok(forbidden(request).with_reason(SUSPENDED));
         }
         let Some(aor) = account.address_of(&aor) else {
-            tracing::info!(phone = %account.phone, "a phone asked to register a number that is not its own");
+            tracing::info!("a phone asked to register a number that is not its own");
             return Ok(forbidden(request));
         };
         self.bind(request, flow, aor, &account).await
@@ -262,6 +265,17 @@ impl Registrar {
     }
 
     pub(super) async fn tell(&self, event: RegistrarEvent) {
+        match &event {
+            RegistrarEvent::Registered { phone, aor } => {
+                tracing::info!(aor, "a phone registered");
+                self.directory.feed().tell(Happening::PhoneRegistered { phone: *phone, aor: aor.clone() });
+            }
+            RegistrarEvent::Unregistered { phone, aor } => {
+                tracing::info!(%phone, aor, "a phone's registration has gone");
+                self.directory.feed().tell(Happening::PhoneLost { phone: *phone, aor: aor.clone() });
+            }
+            RegistrarEvent::Admitted { .. } | RegistrarEvent::LeaseEnded { .. } => {}
+        }
         let _ = self.events.send(RegistrarNews { at: UnixMillis::now(), event }).await;
     }
 

@@ -8,7 +8,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
 use tsunagu::directory::{
-    Actor, DeviceTemplates, Kind, LARGEST_PAGE, Listing, Phone, Phones, UserProfiles, Users, read_draft,
+    Actor, DeviceTemplates, Event, EventFilter, Kind, LARGEST_PAGE, Listing, Phone, Phones, UserProfiles, Users,
+    read_draft,
 };
 use tsunagu::enrolment::{Claim, ClaimVerdict};
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
@@ -126,6 +127,24 @@ impl House {
             deadline: Instant::now() + Duration::from_secs(60),
         };
         self.running.enrolments.claim(&claim, now).await.unwrap()
+    }
+
+    /// The administrator's token.
+    pub fn token(&self) -> String {
+        self.running.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap()
+    }
+
+    /// The events there were, the oldest first.
+    pub async fn events(&self) -> Vec<Event> {
+        self.running.directory.feed().settle().await;
+        let page = self.running.directory.events_after(0, &EventFilter::default(), 10_000).await.unwrap();
+        page.events.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Their types.
+    pub async fn event_types(&self) -> Vec<String> {
+        let name = |event: &Event| serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned();
+        self.events().await.iter().map(name).collect()
     }
 
     /// A figure of `/metrics`, all its labels summed up. Every house of one process has the same.

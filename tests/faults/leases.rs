@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tsunagu::directory::{Actor, PhoneState};
+use tsunagu::directory::{Actor, Happening, PhoneState, Severity};
 use tsunagu::directory::{Kind, Listing};
 use tsunagu::enrolment::EnrolmentRows;
 use tsunagu::vocab::{PhoneId, UnixMillis};
@@ -60,10 +60,12 @@ async fn one_address_gets_as_many_numbers_as_it_may_and_leaves_the_rest_to_other
     }
     assert_eq!(house.ask_door(&mac(2)).status, 503);
     assert_eq!(status(&plug_in(2, "five")), 200, "another address");
-    let events = house.running.directory.events(100).await.unwrap();
-    let alarms: Vec<_> = events.iter().filter(|event| event.kind == "temporary-numbers-address-full").collect();
+    let events = house.events().await;
+    let alarms: Vec<_> =
+        events.iter().filter(|event| matches!(event.happening, Happening::PoolAddressFull { .. })).collect();
     assert_eq!(alarms.len(), 1, "{events:?}");
-    assert!(alarms[0].severity == "alarm" && alarms[0].detail.contains("127.0.0.1"), "{alarms:?}");
+    let full = Happening::PoolAddressFull { source: "127.0.0.1".to_owned(), most: 3 };
+    assert_eq!((alarms[0].severity, &alarms[0].happening), (Severity::Alarm, &full));
     // Giving back buys nothing: the number still cools. Being assigned does.
     house
         .running

@@ -80,7 +80,7 @@ async fn a_dry_pool_is_alarmed_before_and_refused_with_a_reason_and_a_warning() 
     let second = plug_in("two").await.unwrap();
     assert_eq!(figure(&server, "temporary_numbers_free"), 1.0);
     assert_eq!((figure(&server, "temporary_numbers_alarm"), alarms(&server).await), (1.0, 1));
-    assert!(server.log().contains("temporary-numbers-low"));
+    assert!(server.log().contains("few temporary numbers are free"));
     let third = plug_in("three").await.unwrap();
     match plug_in("four").await.err() {
         Some(PhoneError::Refused { status, reason, warning, .. }) => {
@@ -102,7 +102,7 @@ async fn a_dry_pool_is_alarmed_before_and_refused_with_a_reason_and_a_warning() 
 async fn alarms(server: &Server) -> i64 {
     let file = format!("sqlite://{}?mode=ro", server.data_dir().join("tsunagu.db").display());
     let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-    let row = sqlx::query("SELECT count(*) FROM events WHERE severity = 'alarm' AND kind = 'temporary-numbers-low'")
+    let row = sqlx::query("SELECT count(*) FROM events WHERE severity = 'alarm' AND type = 'pool.low'")
         .fetch_one(&pool)
         .await
         .unwrap();

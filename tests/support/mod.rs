@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of the harness")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers may fail loudly")]
 
+pub mod follower;
 pub mod http;
 pub mod ports;
 pub mod programs;

@@ -2,9 +2,8 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::step_of;
-use crate::enrolment::{EnrolmentEnding, EnrolmentError, Step};
-use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
+use crate::enrolment::EnrolmentError;
+use crate::vocab::{EnrolmentId, PhoneId};
 
 /// Keeps with a phone's open enrolment what the phone is.
 pub(in crate::enrolment) async fn remember_former(
@@ -81,22 +80,4 @@ pub(in crate::enrolment) async fn restore(
         .await?;
     }
     Ok(is_somebodys)
-}
-
-/// An enrolment, open or ended, has come to nothing: `step` is what was done, `detail` who did it.
-pub(in crate::enrolment) async fn undone(
-    db: &mut SqliteConnection,
-    enrolment: EnrolmentId,
-    (step, ending): (Step, EnrolmentEnding),
-    detail: &str,
-    now: UnixMillis,
-) -> Result<(), EnrolmentError> {
-    step_of(db, enrolment, now, step, detail).await?;
-    sqlx::query("UPDATE enrolments SET ended_at = $2, ending = $3 WHERE id = $1")
-        .bind(enrolment.to_string())
-        .bind(now.get())
-        .bind(ending.as_str())
-        .execute(db)
-        .await?;
-    Ok(())
 }

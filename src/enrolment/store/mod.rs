@@ -12,14 +12,14 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 pub(super) use self::changes::{Marked, dress, fetched, is_outdated, make_due, outdated, push_due, retire_number};
-pub(super) use self::former::{is_newest_bind, remember_former, restore, undone};
+pub(super) use self::former::{is_newest_bind, remember_former, restore};
 pub(super) use self::lockouts::{
     clear_counter, counter, forget_counters, lockout_subject, self_service_ids, set_counter,
 };
 pub(super) use self::subjects::{phones_named, users_named};
 pub(super) use self::timeline::{
-    begin, bound_and_open, end, enrolment_by_id, enrolments_by_ids, open_enrolment, open_language, open_steps,
-    purge_ended, step, step_of,
+    all_open, begin, bound_and_open, count_open, end, end_as, enrolment_by_id, enrolments_by_ids, open_enrolment,
+    open_language, open_steps, purge_ended, step, step_of,
 };
 use super::{EnrolmentError, Step};
 use crate::directory::{DirectoryError, User};

@@ -6,23 +6,48 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::unreadable;
+use crate::directory::{self, Happening};
+use crate::enrolment::ended::{Ended, last_step};
 use crate::enrolment::record::{Enrolment, TimelineStep, put_in_order};
 use crate::enrolment::{EnrolmentEnding, EnrolmentError, Step};
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
 
-/// Begins an enrolment of a phone; one already open stays.
+/// Begins an enrolment of a phone; one already open stays. Gives the one that is open.
 pub(in crate::enrolment) async fn begin(
     db: &mut SqliteConnection,
     phone: PhoneId,
     now: UnixMillis,
-) -> Result<(), EnrolmentError> {
-    sqlx::query("INSERT INTO enrolments (id, phone, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind(EnrolmentId::new(now, rand::random()).to_string())
-        .bind(phone.to_string())
-        .bind(now.get())
-        .execute(db)
-        .await?;
-    Ok(())
+) -> Result<EnrolmentId, EnrolmentError> {
+    let enrolment = EnrolmentId::new(now, rand::random());
+    let begun =
+        sqlx::query("INSERT INTO enrolments (id, phone, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(enrolment.to_string())
+            .bind(phone.to_string())
+            .bind(now.get())
+            .execute(&mut *db)
+            .await?;
+    if begun.rows_affected() == 0 {
+        return Ok(open_enrolment(db, phone).await?.unwrap_or(enrolment));
+    }
+    directory::tell(db, now, &Happening::EnrolmentBegun { enrolment, phone }).await?;
+    Ok(enrolment)
+}
+
+/// Every open enrolment with its phone.
+pub(in crate::enrolment) async fn all_open(db: &SqlitePool) -> Result<Vec<(PhoneId, EnrolmentId)>, EnrolmentError> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT phone, id FROM enrolments WHERE ended_at IS NULL").fetch_all(db).await?;
+    let read = |(phone, id): &(String, String)| {
+        Ok((phone.parse().map_err(|_| unreadable("phone"))?, id.parse().map_err(|_| unreadable("enrolment"))?))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// How many enrolments are open: those that wait for somebody to claim the phone, and those that wait for the phone to be
+/// back as its user's.
+pub(in crate::enrolment) async fn count_open(db: &SqlitePool) -> Result<(i64, i64), EnrolmentError> {
+    let counted = "SELECT count(*) - count(bound_at), count(bound_at) FROM enrolments WHERE ended_at IS NULL";
+    Ok(sqlx::query_as(counted).fetch_one(db).await?)
 }
 
 /// A phone's open enrolment.
@@ -67,27 +92,67 @@ pub(in crate::enrolment) async fn step_of(
     .bind(at.get())
     .bind(step.as_str())
     .bind(detail)
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    let phone: String = sqlx::query_scalar("SELECT phone FROM enrolments WHERE id = $1")
+        .bind(enrolment.to_string())
+        .fetch_one(&mut *db)
+        .await?;
+    let phone = phone.parse().map_err(|_| unreadable("phone"))?;
+    let (step, detail) = (step.as_str().to_owned(), detail.to_owned());
+    Ok(directory::tell(db, at, &Happening::EnrolmentStep { enrolment, phone, step, detail }).await?)
 }
 
-/// Ends a phone's open enrolment. False if there is none.
+/// Ends a phone's open enrolment. Nothing if there is none.
 pub(in crate::enrolment) async fn end(
     db: &mut SqliteConnection,
     phone: PhoneId,
     now: UnixMillis,
     ending: EnrolmentEnding,
-) -> Result<bool, EnrolmentError> {
-    let last = if ending == EnrolmentEnding::Complete { Step::Complete } else { Step::Ended };
-    step(db, phone, now, last, if last == Step::Ended { ending.as_str() } else { "" }).await?;
-    let ended = sqlx::query("UPDATE enrolments SET ended_at = $2, ending = $3 WHERE phone = $1 AND ended_at IS NULL")
-        .bind(phone.to_string())
-        .bind(now.get())
-        .bind(ending.as_str())
-        .execute(db)
-        .await?;
-    Ok(ended.rows_affected() > 0)
+) -> Result<Option<Ended>, EnrolmentError> {
+    let Some(enrolment) = open_enrolment(&mut *db, phone).await? else { return Ok(None) };
+    let last = last_step(ending);
+    let detail = if last == Step::Ended { ending.as_str() } else { "" };
+    end_as(db, enrolment, (last, ending), detail, now).await.map(Some)
+}
+
+/// Ends an enrolment, even one that has ended otherwise: `step` is what was done last.
+pub(in crate::enrolment) async fn end_as(
+    db: &mut SqliteConnection,
+    enrolment: EnrolmentId,
+    (step, ending): (Step, EnrolmentEnding),
+    detail: &str,
+    now: UnixMillis,
+) -> Result<Ended, EnrolmentError> {
+    step_of(db, enrolment, now, step, detail).await?;
+    let row = sqlx::query(
+        "UPDATE enrolments SET ended_at = $2, ending = $3 WHERE id = $1 \
+         RETURNING phone, user, language, started_at, bound_at",
+    )
+    .bind(enrolment.to_string())
+    .bind(now.get())
+    .bind(ending.as_str())
+    .fetch_one(&mut *db)
+    .await?;
+    let (phone, user): (String, Option<String>) = (row.try_get("phone")?, row.try_get("user")?);
+    let ended = Ended {
+        enrolment,
+        user: user.map(|user| user.parse().map_err(|_| unreadable("user"))).transpose()?,
+        language: row.try_get("language")?,
+        started_at: UnixMillis::new(row.try_get("started_at")?),
+        bound_at: row.try_get::<Option<i64>, _>("bound_at")?.map(UnixMillis::new),
+        ended_at: now,
+        ending,
+    };
+    let told = Happening::EnrolmentEnded {
+        enrolment,
+        phone: phone.parse().map_err(|_| unreadable("phone"))?,
+        user: ended.user,
+        ending: ending.as_str().to_owned(),
+        language: ended.language.clone(),
+    };
+    directory::tell(db, now, &told).await?;
+    Ok(ended)
 }
 
 /// The steps of a phone's open enrolment, oldest first.
@@ -241,7 +306,8 @@ mod tests {
         // The phone was notified at 10 and fetched and registered at once; that was noted first, and ended the enrolment.
         step(&mut transaction, phone, at(10), Step::FetchedAgain, "").await.unwrap();
         step(&mut transaction, phone, at(12), Step::RegisteredAgain, "").await.unwrap();
-        assert!(end(&mut transaction, phone, at(12), EnrolmentEnding::Complete).await.unwrap());
+        let ended = end(&mut transaction, phone, at(12), EnrolmentEnding::Complete).await.unwrap().unwrap();
+        assert_eq!((ended.enrolment, ended.ended_at.since(ended.started_at).as_millis()), (enrolment, 12));
         step_of(&mut transaction, enrolment, at(10), Step::Notified, "").await.unwrap();
         step_of(&mut transaction, enrolment, at(5), Step::NotNotified, "").await.unwrap();
         // There is no enrolment any more that this could belong to.

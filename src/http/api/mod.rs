@@ -8,6 +8,7 @@ mod credential_policy;
 mod directory;
 mod document;
 mod enrolments;
+mod event_stream;
 mod events;
 mod exchange;
 mod follow;
@@ -25,6 +26,8 @@ use aide::axum::ApiRouter;
 use axum::response::Html;
 use axum::routing::get;
 use axum::{Router, middleware};
+
+pub use self::event_stream::{MOST_SUBSCRIBERS, places as event_places};
 
 use self::caller::{Needs, authorize, require};
 use self::collection::{collection, read_only};

@@ -87,6 +87,24 @@ impl Dialogue {
         }
     }
 
+    /// The question it is at, as figures name it; none where it asks nothing.
+    pub fn question(&self) -> Option<&'static str> {
+        match self.stage {
+            Stage::Choosing { .. } => Some("language"),
+            Stage::Identifying(_) => Some("id"),
+            Stage::Confirming(_) => Some("confirmation"),
+            Stage::Authenticating { .. } => Some("credential"),
+            Stage::ChoosingPin { .. } => Some("new-pin"),
+            Stage::RepeatingPin { .. } => Some("new-pin-again"),
+            Stage::Waiting | Stage::Beginning | Stage::Checking(_) | Stage::Leaving(_) | Stage::Over => None,
+        }
+    }
+
+    /// The language that was chosen, or is the only one.
+    pub fn language(&self) -> Option<&Language> {
+        self.language.as_ref()
+    }
+
     /// Whether it has hung up.
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
