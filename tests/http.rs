@@ -15,6 +15,8 @@ mod house;
 mod raw;
 #[path = "http/records.rs"]
 mod records;
+#[path = "http/settings.rs"]
+mod settings;
 #[path = "http/shared_files.rs"]
 mod shared_files;
 mod support;

@@ -50,6 +50,8 @@ doctor-prompts = Every sentence has its recording in the languages spoken ({ $la
 doctor-prompts-lack = Recordings: { $faults }
 doctor-prompts-lack-remedy = Put them in, or take the language out of dialogue.languages.
 doctor-prompts-other-version = The recordings were not looked at: the server is another version than this program.
+doctor-packs-lack = Language packs: { $faults }
+doctor-packs-lack-remedy = Mend them (`tsunagu prompts check` says whether all is there), then `tsunagu service restart`.
 doctor-ready = Self-provisioning: { $message }
 doctor-not-ready = Self-provisioning: { $message }
 doctor-not-ready-remedy = Switch on what is off: `tsunagu service activate`; auto-registration with enabled = true.

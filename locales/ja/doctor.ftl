@@ -47,6 +47,8 @@ doctor-prompts = 使う言語({ $languages })の音声はすべてそろって�
 doctor-prompts-lack = 音声: { $faults }
 doctor-prompts-lack-remedy = 音声を加えるか、その言語を dialogue.languages から外してください。
 doctor-prompts-other-version = サーバーのバージョンがこのプログラムと異なるため、音声は調べていません。
+doctor-packs-lack = 言語パック: { $faults }
+doctor-packs-lack-remedy = 直してから(`tsunagu prompts check` で確認できます)`tsunagu service restart` を実行してください。
 doctor-ready = セルフプロビジョニング: { $message }
 doctor-not-ready = セルフプロビジョニング: { $message }
 doctor-not-ready-remedy = オフのものをオンにしてください。サービスは `tsunagu service activate`、自動登録は enabled = true です。

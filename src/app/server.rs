@@ -15,7 +15,7 @@ use super::data_lock::DataLock;
 use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, prompts, routing, upkeep};
-use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice};
+use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
 use crate::directory::Directory;
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
@@ -27,6 +27,8 @@ use crate::vocab::{Secret, UnixMillis, VocabError};
 
 /// News of the registrar that may wait.
 const NEWS: usize = 4096;
+/// The folder of language packs in the data folder.
+const LANGUAGES: &str = "languages";
 /// Requests that may wait.
 const REQUESTS: usize = 8192;
 
@@ -89,6 +91,8 @@ pub struct Running {
     pub enrolments: Enrolments,
     /// The self-provisioning service.
     pub service: ServiceControl,
+    /// Who is where.
+    pub registrar: Registrar,
     switchboard: Switchboard,
     is_ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -120,11 +124,15 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let (directory, data_lock) = first_run::open(data).await?;
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
-    let auto_registration = AutoRegistration::new(config.auto_registration.clone(), directory.clone())?;
+    first_run::settings(&directory, &config).await?;
+    let auto_registration = AutoRegistration::open(directory.clone()).await.map_err(RegistrarError::from)?;
     let (news, registrar_news) = mpsc::channel(NEWS);
     let registrar = Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news).await?;
     let (completions, completed) = mpsc::channel(NEWS);
-    let locales = Locales::embedded()?;
+    let mut locales = Locales::embedded()?;
+    let voices = Voices::new(load_voice(&locales).await?, data.join(LANGUAGES));
+    let voice = voices.voice(None).await;
+    install_words(&mut locales, &voice);
     let foundations = enrolment::Foundations {
         directory: directory.clone(),
         registrar: registrar.clone(),
@@ -133,8 +141,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         completions,
     };
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
-    first_run::self_provisioning(&directory, &config).await?;
-    let service = first_service(&directory, load_voice(&locales).await?).await?;
+    let service = first_service(&directory, voice).await?;
     let port_range = PortRange::new(config.calls.rtp_first_port, config.calls.rtp_last_port)?;
     let addresses = MediaAddresses {
         chosen: address("calls.rtp_address", &config.calls.rtp_address)?,
@@ -152,7 +159,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             addresses,
         },
     );
-    let control = ServiceControl::new(directory.clone(), switchboard.clone());
+    let control = ServiceControl::new(directory.clone(), switchboard.clone(), voices);
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
     let token = first_run::token(&directory).await?;
@@ -179,7 +186,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
-    let caller = RingBack { config: config.clone(), registrar, switchboard: switchboard.clone() };
+    let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {
         connections: config.limits.handset_connections,
@@ -196,6 +203,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         directory,
         enrolments,
         service: control,
+        registrar,
         switchboard,
         is_ready,
         stop,
@@ -243,6 +251,13 @@ async fn load_voice(locales: &Locales) -> Result<Voice, StartError> {
     let decoded = tokio::task::spawn_blocking(|| Voice::library(prompts::files())).await;
     let library = decoded.map_err(|_| StartError::Media(MediaError::Stopped))??;
     Ok(Voice::new(locales, library)?)
+}
+
+/// The words for screens of language packs whose languages the program has none in.
+fn install_words(locales: &mut Locales, voice: &Voice) {
+    for pack in voice.packs().found.iter().filter(|pack| pack.is_used) {
+        locales.add_words(pack.words.clone());
+    }
 }
 
 /// The service on the settings kept; if it can't run on them, the server goes on without it.

@@ -93,7 +93,8 @@ pub struct Service {
     pub(super) dialogue: DialogueSettings,
     /// What its callers have to prove.
     pub proof: Arc<Proof>,
-    pub(super) voice: Voice,
+    /// What it speaks with.
+    pub voice: Voice,
     pub(super) phase: watch::Sender<Phase>,
 }
 
@@ -164,8 +165,7 @@ impl std::fmt::Debug for Service {
 
 /// The settings as they are kept.
 pub async fn settings(directory: &Directory) -> Result<SelfProvisioningSettings, DirectoryError> {
-    let kept = directory.find::<SelfProvisioningKind>(SELF_PROVISIONING).await?;
-    kept.map(|kept| kept.view).ok_or(DirectoryError::NotFound { what: "self-provisioning" })
+    Ok(directory.settings::<SelfProvisioningKind>().await?.view)
 }
 
 /// Everything that keeps the service from running on these settings.

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use super::service::{Route, Service, ServiceFault, faults, settings};
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
 use super::switchboard::Switchboard;
+use super::voices::Voices;
 use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Kind};
 use crate::vocab::UnixMillis;
 
@@ -34,14 +35,15 @@ pub struct ServiceControl {
 struct Inner {
     directory: Directory,
     switchboard: Switchboard,
+    voices: Voices,
     /// One restart at a time.
     turn: Mutex<()>,
 }
 
 impl ServiceControl {
     /// Over the switchboard that has the first generation.
-    pub fn new(directory: Directory, switchboard: Switchboard) -> Self {
-        Self { inner: Arc::new(Inner { directory, switchboard, turn: Mutex::default() }) }
+    pub fn new(directory: Directory, switchboard: Switchboard, voices: Voices) -> Self {
+        Self { inner: Arc::new(Inner { directory, switchboard, voices, turn: Mutex::default() }) }
     }
 
     /// The generation that takes calls.
@@ -82,7 +84,8 @@ impl ServiceControl {
     pub async fn restart(&self, mode: RestartMode, actor: &Actor) -> Result<Arc<Service>, ServiceFault> {
         let _turn = self.inner.turn.lock().await;
         let before = self.service();
-        let (voice, generation, now) = (before.voice.clone(), before.generation + 1, UnixMillis::now());
+        let (generation, now) = (before.generation + 1, UnixMillis::now());
+        let voice = self.inner.voices.voice(Some(&before.voice)).await;
         let service = Arc::new(Service::prepare(&self.inner.directory, voice, generation, now).await?);
         self.inner.switchboard.put(service.clone(), mode == RestartMode::Now);
         tracing::info!(generation, ?mode, active = service.is_active, actor = actor.name, "the service was restarted");
@@ -130,10 +133,7 @@ impl ServiceControl {
     ) -> Result<SelfProvisioningSettings, DirectoryError> {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
-        let kept = directory
-            .change::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, |_| Ok(()), actor, now)
-            .await?;
-        Ok(kept.view)
+        Ok(directory.change_settings::<SelfProvisioningKind>(patch, expected, actor, now).await?.view)
     }
 
     /// What the settings would be after a change, checked and not kept.
@@ -147,8 +147,7 @@ impl ServiceControl {
     ) -> Result<SelfProvisioningSettings, DirectoryError> {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
-        let kept = directory.preview::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, now).await?;
-        Ok(kept.view)
+        Ok(directory.preview_settings::<SelfProvisioningKind>(patch, expected, now).await?.view)
     }
 
     /// What keeps the service from running on these settings.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::language_pack::{LanguagePack, PackFault};
+use super::voices::Packs;
 use crate::ivr::{Line, Sentence};
 use crate::locale::{LocaleError, Locales, Spoken};
 use crate::media::{Codec, EncodedAudio, MediaError, PromptLibrary};
@@ -11,8 +13,9 @@ use crate::vocab::{Language, PromptId};
 /// Every language that can be spoken, with its recordings.
 #[derive(Clone)]
 pub struct Voice {
-    spoken: Arc<BTreeMap<Language, Spoken>>,
+    spoken: Arc<BTreeMap<Language, Arc<Spoken>>>,
     library: Arc<PromptLibrary>,
+    packs: Arc<Packs>,
 }
 
 impl Voice {
@@ -21,9 +24,35 @@ impl Voice {
         let mut spoken = BTreeMap::new();
         for language in locales.spoken_languages() {
             let patterns = locales.spoken(&language)?;
-            spoken.insert(language, patterns);
+            spoken.insert(language, Arc::new(patterns));
         }
-        Ok(Self { spoken: Arc::new(spoken), library: Arc::new(library) })
+        Ok(Self { spoken: Arc::new(spoken), library: Arc::new(library), packs: Arc::default() })
+    }
+
+    /// With the language of a pack, in place of what the language was spoken with before.
+    ///
+    /// # Errors
+    /// What the pack can't be used for.
+    pub fn with_pack(&self, pack: &LanguagePack) -> Result<Self, PackFault> {
+        let mut spoken = BTreeMap::clone(&self.spoken);
+        spoken.insert(pack.language.clone(), Arc::new(pack.locales()?.spoken(&pack.language)?));
+        let mut library = PromptLibrary::clone(&self.library);
+        pack.decode(&mut library)?;
+        Ok(Self { spoken: Arc::new(spoken), library: Arc::new(library), packs: self.packs.clone() })
+    }
+
+    pub(super) fn made_with(self, packs: Arc<Packs>) -> Self {
+        Self { packs, ..self }
+    }
+
+    /// The language packs it was made with.
+    pub fn packs(&self) -> &Packs {
+        &self.packs
+    }
+
+    /// The languages it speaks, in the order of their tags.
+    pub fn languages(&self) -> impl Iterator<Item = &Language> {
+        self.spoken.keys().filter(|language| self.speaks(language))
     }
 
     /// Reads the recordings in the program: FLAC files named `<language>/<id>.flac`.

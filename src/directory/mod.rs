@@ -17,6 +17,7 @@ mod profile;
 mod records;
 mod seal;
 mod service;
+mod settings;
 mod store;
 mod table;
 mod template_variables;
@@ -31,10 +32,11 @@ pub use event::Event;
 pub use idempotency::{Repetition, StoredAnswer};
 pub use kind::{Kept, Kind, Page, as_record, read_draft};
 pub use kinds::{
-    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, DeviceLimit, DeviceTemplate,
-    DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate, FeatureGroupTemplates, LineTemplate,
-    LineTemplates, NumberPool, NumberPools, PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens,
-    UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,
+    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
+    DeviceTemplate, DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
+    FeatureGroupTemplates, LineTemplate, LineTemplates, NumberPool, NumberPools, PhoneRow, Phones, Recorded,
+    RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus,
+    Users,
 };
 pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
@@ -42,11 +44,12 @@ pub use profile::UserProfile;
 pub use records::Record;
 pub use seal::Sealer;
 pub use service::Directory;
-pub use store::{insert_line, load_phone, next_phone_secret, record_event};
+pub use settings::Settings;
+pub use store::{insert_line, load_phone, next_phone_secret, record_event, set_pin};
 pub use table::{Column, ColumnKind, Table};
 pub use template_variables::TemplateVariables;
 pub use token::{Bearer, Role, TokenHash};
-pub use user::User;
+pub use user::{Pin, User};
 
 use crate::db::DbError;
 

@@ -8,7 +8,7 @@ use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
 use super::{
     Accounts, Actor, CredentialHash, DeviceTemplate, DirectoryError, Event, Kept, LineTemplate, Listing, Page, Phone,
-    Phones, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
+    Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -68,11 +68,11 @@ impl Directory {
         store::load_phone(&mut connection, id).await
     }
 
-    /// The user with this self-service ID, and the hash of their PIN.
+    /// The user with this self-service ID, and their PIN.
     pub async fn user_by_self_service_id(
         &self,
         id: &SelfServiceId,
-    ) -> Result<Option<(User, Option<CredentialHash>)>, DirectoryError> {
+    ) -> Result<Option<(User, Option<Pin>)>, DirectoryError> {
         let mut connection = self.db.reader().acquire().await?;
         store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await
     }

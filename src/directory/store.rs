@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Sealer,
+    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Pin, Sealer,
     TokenHash, User, UserProfile,
 };
 use crate::sip::Transport;
@@ -198,16 +198,43 @@ pub(super) async fn user_by(
     db: &mut SqliteConnection,
     column: UserColumn,
     value: &str,
-) -> Result<Option<(User, Option<CredentialHash>)>, DirectoryError> {
+) -> Result<Option<(User, Option<Pin>)>, DirectoryError> {
     // At the phone, somebody who may do nothing is somebody nobody knows.
     let condition = if matches!(column, UserColumn::SelfServiceId) { "AND status = 'active'" } else { "" };
     let statement = format!("{USER} WHERE users.{} = $1 {condition}", column.name());
     let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(value).fetch_optional(db).await?;
     row.map(|row| {
         let hash: Option<String> = row.try_get("pin_hash")?;
-        Ok((user(&row)?, hash.map(CredentialHash::from_stored)))
+        let pin = match hash {
+            Some(hash) => Some(Pin {
+                hash: CredentialHash::from_stored(hash),
+                set_at: UnixMillis::new(row.try_get::<Option<i64>, _>("pin_set_at")?.unwrap_or_default()),
+                must_change: row.try_get("pin_must_change")?,
+            }),
+            None => None,
+        };
+        Ok((user(&row)?, pin))
     })
     .transpose()
+}
+
+/// Sets a user's PIN, which need not be changed then.
+pub async fn set_pin(
+    db: &mut SqliteConnection,
+    user: UserId,
+    hash: &CredentialHash,
+    now: UnixMillis,
+) -> Result<(), DirectoryError> {
+    sqlx::query(
+        "UPDATE users SET pin_hash = $2, pin_set_at = $3, pin_must_change = 0, version = version + 1, updated_at = $3 \
+         WHERE id = $1",
+    )
+    .bind(user.to_string())
+    .bind(hash.as_stored())
+    .bind(now.get())
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// The columns that name a user.

@@ -18,9 +18,10 @@ pub const PCM_RATE: u32 = 16_000;
 pub const MAX_PROMPTS: usize = 20_000;
 
 /// Recordings by language and prompt id. Filled first, then shared; a call only points into it.
-#[derive(Default)]
+/// A clone shares what has been decoded and encoded.
+#[derive(Clone, Default)]
 pub struct PromptLibrary {
-    packs: BTreeMap<Language, BTreeMap<PromptId, Prompt>>,
+    packs: BTreeMap<Language, BTreeMap<PromptId, Arc<Prompt>>>,
 }
 
 struct Prompt {
@@ -51,8 +52,14 @@ impl PromptLibrary {
             return Err(MediaError::RecordingTooLarge { limit: MAX_PROMPTS, unit: "recordings" });
         }
         let pcm = decode::decode(file, PCM_RATE)?.into();
-        self.packs.entry(language).or_default().insert(id, Prompt { pcm, encoded: EncodedSet::default() });
+        let prompt = Arc::new(Prompt { pcm, encoded: EncodedSet::default() });
+        self.packs.entry(language).or_default().insert(id, prompt);
         Ok(())
+    }
+
+    /// Takes out every recording of a language.
+    pub fn remove(&mut self, language: &Language) {
+        self.packs.remove(language);
     }
 
     /// The recording encoded for `codec`; `None` if the language has no such recording. Encoded at the first call, which
@@ -94,7 +101,7 @@ impl PromptLibrary {
     }
 
     fn prompt(&self, language: &Language, id: &PromptId) -> Option<&Prompt> {
-        self.packs.get(language)?.get(id)
+        self.packs.get(language)?.get(id).map(Arc::as_ref)
     }
 }
 

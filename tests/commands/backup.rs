@@ -89,6 +89,9 @@ fn a_backup_that_is_not_whole_is_not_restored_and_leaves_nothing() {
     let server = Server::start_empty("");
     let (file, bad, folder) =
         (server.folder().join("good.tar"), server.folder().join("bad.tar"), server.folder().join("new"));
+    let pack = server.data_dir().join("languages/fr");
+    std::fs::create_dir_all(&pack).unwrap();
+    std::fs::write(pack.join("spoken.ftl"), "# nothing yet\n").unwrap();
     save(&server, &file).done();
     let octets = std::fs::read(&file).unwrap();
     let mut changed = octets.clone();
@@ -100,6 +103,7 @@ fn a_backup_that_is_not_whole_is_not_restored_and_leaves_nothing() {
         assert!(refused.status == 1 && !folder.exists(), "{refused:?}");
     }
     restore(&server, &file, &folder).done();
+    assert_eq!(std::fs::read_to_string(folder.join("languages/fr/spoken.ftl")).unwrap(), "# nothing yet\n");
     for (path, mode) in [("", 0o700), ("tsunagu.db", 0o600), ("secret.key", 0o600)] {
         assert_eq!(std::fs::metadata(folder.join(path)).unwrap().permissions().mode() & 0o777, mode, "{path}");
     }

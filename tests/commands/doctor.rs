@@ -87,11 +87,15 @@ fn what_is_to_be_mended_is_said_with_what_to_do() {
     let before = belongings(&server);
     let report = run(&mut doctor(&server), "");
     assert_eq!((report.status, to_mend(&report.json())), (1, vec!["profile-unfit".to_owned()]), "{report:?}");
-    // A conversation that fails half-way.
+    // A conversation that is refused half-way.
     assert_eq!(server.api_patch("/user-profiles/Everybody", &json!({ "allow_provisioning": true })).status, 200);
-    let template = json!({ "settings": { "extra": { "no\nname": "x" } } });
-    let refused = server.api_patch("/device-templates/Desk%20phone", &template).status;
-    assert_ne!(refused, 500);
+    let settings = json!({ "authentication": "administrators-only", "authentication_code": "918273" });
+    assert_eq!(server.api_patch("/self-provisioning?apply=restart-now", &settings).status, 200);
+    let code = server.folder().join("code");
+    std::fs::write(&code, "918274\n").unwrap();
+    let report = run(doctor(&server).arg("--code-file").arg(&code), "");
+    assert_eq!((report.status, to_mend(&report.json())), (1, vec!["enrolment-failed".to_owned()]), "{report:?}");
+    assert!(report.out.contains("wrong-credentials"), "{report:?}");
     assert_eq!(belongings(&server), before);
     server.kill9();
     let gone = run(&mut doctor(&server), "").json();

@@ -114,6 +114,7 @@ impl House {
             phone,
             id: id.parse().unwrap(),
             credential: Some(Secret::from(pin.to_owned())),
+            new_pin: None,
             proof: self.running.service.service().proof.clone(),
             language: Language::ENGLISH,
             deadline: Instant::now() + Duration::from_secs(60),

@@ -122,9 +122,9 @@ pub enum Verb {
         /// The file, which must not be there yet; standard output without it.
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// What the export takes.
+        /// What fields must hold, as in a list.
         #[arg(value_name = "FIELD=VALUE")]
-        items: Vec<String>,
+        filters: Vec<String>,
     },
 }
 

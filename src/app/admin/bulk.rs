@@ -20,9 +20,9 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 /// Between two looks at a job.
 const LOOK: Duration = Duration::from_millis(300);
 /// What a job is while it has not ended.
-const UNDER_WAY: [&str; 5] = ["queued", "waiting", "pending", "running", "started"];
+const UNDER_WAY: [&str; 5] = ["waiting", "checking", "writing", "running", "cancelling"];
 /// What a job is when it has ended well.
-const WELL: [&str; 5] = ["done", "complete", "completed", "succeeded", "finished"];
+const WELL: &str = "done";
 
 /// `import`
 pub fn import(
@@ -55,15 +55,14 @@ pub fn import(
 /// `export`
 pub fn export(
     desk: &Desk,
-    catalogue: &Catalogue,
     collection: &Collection,
     file: Option<&Path>,
-    items: &[String],
+    filters: &[String],
 ) -> Result<(), CommandFault> {
     let operation = collection.operation(Method::Get, false, Some("export"));
     let operation = operation.ok_or_else(|| impossible(collection, "export"))?;
-    let given = given::read(catalogue, collection, operation, items)?;
-    let request = Request::new(Method::Get, path([collection.name.as_str(), "export"])).with_query(given.query);
+    let query = given::filters(operation, filters)?;
+    let request = Request::new(Method::Get, path([collection.name.as_str(), "export"])).with_query(query);
     let answer = desk.client.ask(&request)?;
     match file {
         None => std::io::stdout().lock().write_all(&answer.body).map_err(|error| unusable(Path::new("-"), &error)),
@@ -77,15 +76,12 @@ pub fn export(
 
 /// Shows what came of something; what goes on as a job is followed to its end.
 pub fn finish(desk: &Desk, answer: Answer) -> Result<ExitCode, CommandFault> {
-    let job = match (&answer.location, answer.status) {
-        (Some(place), 202) if place.starts_with('/') => place.clone(),
-        _ => {
-            if answer.body.is_empty() {
-                desk.remark("command-done", &[]);
-            }
-            desk.show(&answer);
-            return Ok(ExitCode::SUCCESS);
+    let Some(job) = job(&answer) else {
+        if answer.body.is_empty() {
+            desk.remark("command-done", &[]);
         }
+        desk.show(&answer);
+        return Ok(ExitCode::SUCCESS);
     };
     let mut told = None;
     loop {
@@ -103,10 +99,21 @@ pub fn finish(desk: &Desk, answer: Answer) -> Result<ExitCode, CommandFault> {
             continue;
         }
         desk.show(&answer);
-        return match WELL.contains(&name.as_str()) && is_clean(&state) {
+        return match name == WELL && is_clean(&state) {
             true => Ok(ExitCode::SUCCESS),
             false => Err(CommandFault::Failed(Said::new("command-job-failed", &[("state", &name)]))),
         };
+    }
+}
+
+/// Where to look what comes of it, if it goes on as a job: where the answer says, or the job of its identifier.
+fn job(answer: &Answer) -> Option<String> {
+    let told = answer.json().unwrap_or_default();
+    match (&answer.location, told.at("id").as_str(), told.at("state").as_str()) {
+        _ if answer.status != 202 => None,
+        (Some(place), _, _) if place.starts_with('/') => Some(place.clone()),
+        (_, Some(id), Some(_)) => Some(path(["jobs", id])),
+        _ => None,
     }
 }
 

@@ -91,8 +91,8 @@ pub fn run(arguments: AdminArguments) -> ExitCode {
             Some(Verb::Delete { name }) => verbs::delete(desk, collection, &name)?,
             Some(Verb::Do { items }) => return verbs::act(desk, &catalogue, collection, &items),
             Some(Verb::Import(import)) => return bulk::import(desk, &catalogue, collection, &import),
-            Some(Verb::Export { output, items }) => {
-                bulk::export(desk, &catalogue, collection, output.as_deref(), &items)?;
+            Some(Verb::Export { output, filters }) => {
+                bulk::export(desk, collection, output.as_deref(), &filters)?;
             }
         }
         Ok(ExitCode::SUCCESS)

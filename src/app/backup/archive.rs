@@ -6,15 +6,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::manifest::{DATABASE, FORMAT, KEY, Manifest, measure};
-use super::staging::new_file;
+use super::manifest::{FORMAT, Manifest, measure};
+use super::staging::{make_folder, new_file};
 use crate::app::client::Members;
 
 /// The archive's name while it is being made.
 pub const NAME: &str = "backup.tar";
 const MANIFEST: &str = "manifest.json";
 /// The largest manifest, in octets.
-const LARGEST_MANIFEST: u64 = 64 * 1024;
+const LARGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 
 /// Why a file can't be restored.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub fn unpack(file: &Path, folder: &Path) -> Result<Manifest, ArchiveError> {
         return Err(ArchiveError::Newer(said.at("version").as_str().unwrap_or_default().to_owned()));
     }
     let manifest: Manifest = serde_json::from_value(said).map_err(|_| ArchiveError::NotABackup)?;
-    if !manifest.files.iter().map(|file| file.name.as_str()).eq([KEY, DATABASE]) {
+    if !manifest.is_whole() {
         return Err(ArchiveError::NotABackup);
     }
     for expected in &manifest.files {
@@ -72,7 +72,9 @@ pub fn unpack(file: &Path, folder: &Path) -> Result<Manifest, ArchiveError> {
         if !is_named(&entry, &expected.name) {
             return Err(ArchiveError::NotABackup);
         }
-        let made = new_file(&folder.join(&expected.name))?;
+        let place = folder.join(&expected.name);
+        place.parent().map_or(Ok(()), make_folder)?;
+        let made = new_file(&place)?;
         // One octet more than there may be shows that there is more.
         let (octets, sha256) = measure(entry.take(expected.octets + 1), &made)?;
         made.sync_all()?;
@@ -89,13 +91,14 @@ fn is_named(entry: &tar::Entry<'_, File>, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::manifest::{DATABASE, KEY};
     use super::*;
     use crate::vocab::UnixMillis;
 
     fn packed(folder: &Path) -> Manifest {
         std::fs::write(folder.join(KEY), "00").unwrap();
         std::fs::write(folder.join(DATABASE), vec![7; 5000]).unwrap();
-        let manifest = Manifest::of(folder, 30, UnixMillis::new(1_700_000_000_000)).unwrap();
+        let manifest = Manifest::of(folder, Vec::new(), 30, UnixMillis::new(1_700_000_000_000)).unwrap();
         pack(folder, &manifest).unwrap();
         manifest
     }

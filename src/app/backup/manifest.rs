@@ -12,6 +12,8 @@ use crate::vocab::UnixMillis;
 pub const DATABASE: &str = "tsunagu.db";
 /// The key's name, in the data folder and in a backup.
 pub const KEY: &str = "secret.key";
+/// The folder of language packs, in the data folder and in a backup.
+pub const PACKS: &str = "languages";
 /// What this program writes and reads.
 pub const FORMAT: u32 = 1;
 
@@ -42,11 +44,12 @@ pub struct File {
 }
 
 impl Manifest {
-    /// Of the files in `folder`.
-    pub fn of(folder: &Path, schema: i64, made_at: UnixMillis) -> std::io::Result<Self> {
-        let files = [KEY, DATABASE].into_iter().map(|name| {
-            let (octets, sha256) = measure(std::fs::File::open(folder.join(name))?, std::io::sink())?;
-            Ok(File { name: name.to_owned(), octets, sha256 })
+    /// Of the key, the database and these files of language packs in `folder`.
+    pub fn of(folder: &Path, packs: Vec<String>, schema: i64, made_at: UnixMillis) -> std::io::Result<Self> {
+        let names = [KEY, DATABASE].map(str::to_owned).into_iter().chain(packs);
+        let files = names.map(|name| {
+            let (octets, sha256) = measure(std::fs::File::open(folder.join(&name))?, std::io::sink())?;
+            Ok(File { name, octets, sha256 })
         });
         Ok(Self {
             format: FORMAT,
@@ -56,6 +59,21 @@ impl Manifest {
             files: files.collect::<std::io::Result<_>>()?,
         })
     }
+}
+
+impl Manifest {
+    /// True if what it names is a whole backup and nothing else: nothing that would be put elsewhere.
+    pub fn is_whole(&self) -> bool {
+        let mut names = self.files.iter().map(|file| file.name.as_str());
+        names.next() == Some(KEY) && names.next() == Some(DATABASE) && names.all(is_of_a_pack)
+    }
+}
+
+/// True for `languages/<folder>/<file>`.
+fn is_of_a_pack(name: &str) -> bool {
+    let is_plain = |part: &&str| !part.is_empty() && *part != "." && *part != ".." && !part.contains('\0');
+    let parts: Vec<&str> = name.split('/').collect();
+    parts.len() == 3 && parts.first() == Some(&PACKS) && parts.iter().all(is_plain)
 }
 
 /// Copies everything; gives its size and its SHA-256 in hexadecimal.
@@ -70,4 +88,25 @@ pub fn measure(mut from: impl Read, mut to: impl std::io::Write) -> std::io::Res
     }
     to.flush()?;
     Ok((octets, hex::encode(hash.finalize())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_packs_have_a_place_beside_key_and_database() {
+        assert!(is_of_a_pack("languages/fr/spoken.ftl"));
+        for name in [
+            "languages/../key",
+            "languages/fr/../x",
+            "/languages/fr",
+            "languages/fr",
+            "other/fr/x",
+            "x",
+            "languages//x",
+        ] {
+            assert!(!is_of_a_pack(name), "{name}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `tsunagu backup` and `tsunagu restore`: a data folder as one file, and that file as a new data folder.
 //!
-//! A backup is a tar archive of the manifest, the key and the database. It appears under its name when it is whole, or
+//! A backup is a tar archive of the manifest, the key, the database and the language packs. It appears under its name when it is whole, or
 //! not at all, and never in place of something else; a restore likewise fills a folder or leaves it as it was.
 
 mod archive;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::arguments::{BackupArguments, RestoreArguments};
-use self::manifest::{DATABASE, KEY, Manifest};
+use self::manifest::{DATABASE, KEY, Manifest, PACKS};
 use self::staging::Staging;
 use super::client::{CommandFault, Said};
 use super::data_lock::{DataLock, LOCK_FILE, LockError};
@@ -91,6 +91,7 @@ async fn save(arguments: &BackupArguments) -> Result<Manifest, CommandFault> {
     db::file::copy(&source.join(DATABASE), &copied).await.map_err(|error| file_fault(source, &error))?;
     let key = std::fs::read(source.join(KEY)).map_err(|error| file_fault(&source.join(KEY), &error))?;
     staging.write(KEY, &key).map_err(|error| file_fault(out, &error))?;
+    let packs = staging.copy_folders(&source.join(PACKS), PACKS).map_err(|error| file_fault(source, &error))?;
     let checked = db::file::check(&copied).await.map_err(|error| file_fault(&copied, &error))?;
     if let Some(fault) = checked.faults.first() {
         return Err(failed(
@@ -100,7 +101,7 @@ async fn save(arguments: &BackupArguments) -> Result<Manifest, CommandFault> {
     }
     let (place, schema) = (staging.path().to_owned(), checked.schema);
     let packed = tokio::task::spawn_blocking(move || {
-        let manifest = Manifest::of(&place, schema, UnixMillis::now())?;
+        let manifest = Manifest::of(&place, packs, schema, UnixMillis::now())?;
         archive::pack(&place, &manifest)?;
         Ok::<_, std::io::Error>(manifest)
     });
@@ -153,6 +154,7 @@ async fn fill(file: &Path, folder: &Path) -> Result<Manifest, CommandFault> {
         return Err(unusable("the database's schema is not the manifest's"));
     }
     Sealer::from_file(&staging.path().join(KEY), [0; 32]).map_err(|error| unusable(&error.to_string()))?;
+    staging.publish_folder(PACKS, &folder.join(PACKS)).map_err(|error| file_fault(folder, &error))?;
     // The database last: a folder with one is complete.
     for name in [KEY, DATABASE] {
         staging.publish(name, &folder.join(name)).map_err(|error| file_fault(folder, &error))?;

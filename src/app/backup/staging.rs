@@ -1,6 +1,6 @@
 //! A folder where files are made before they appear under their names. It goes away with what is still in it.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, DirEntry, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,40 @@ impl Staging {
         new_file(&self.0.join(name))?.write_all(octets)
     }
 
+    /// Copies the files of the folders in `from`, which need not be there, to a folder of that `name` in it. Gives their
+    /// names below it. Links are not followed: a backup holds what is in the data folder.
+    pub fn copy_folders(&self, from: &Path, name: &str) -> std::io::Result<Vec<String>> {
+        let mut copied = Vec::new();
+        for folder in inside(from)? {
+            if !folder.file_type()?.is_dir() {
+                continue;
+            }
+            for file in inside(&folder.path())? {
+                let (Some(folder_name), Some(file_name)) =
+                    (folder.file_name().to_str().map(str::to_owned), file.file_name().to_str().map(str::to_owned))
+                else {
+                    continue;
+                };
+                if file.file_type()?.is_file() {
+                    let copy = format!("{name}/{folder_name}/{file_name}");
+                    let place = self.0.join(&copy);
+                    place.parent().map_or(Ok(()), make_folder)?;
+                    std::io::copy(&mut File::open(file.path())?, &mut new_file(&place)?)?;
+                    copied.push(copy);
+                }
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Gives a folder in it its name, if it is there.
+    pub fn publish_folder(&self, name: &str, to: &Path) -> std::io::Result<()> {
+        match std::fs::rename(self.0.join(name), to) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed,
+        }
+    }
+
     /// Gives a file in it its name, durably; one that is there already stays, and is an error.
     pub fn publish(&self, name: &str, to: &Path) -> std::io::Result<()> {
         let from = self.0.join(name);
@@ -53,6 +87,16 @@ impl Drop for Staging {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// What is in a folder, in the order of its names; nothing if it isn't there.
+fn inside(folder: &Path) -> std::io::Result<Vec<DirEntry>> {
+    let mut found = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?.collect::<std::io::Result<Vec<_>>>()?,
+    };
+    found.sort_by_key(DirEntry::file_name);
+    Ok(found)
 }
 
 /// A new file that only its owner may read.

@@ -20,6 +20,8 @@ const ANSWER: Duration = Duration::from_secs(120);
 const LARGEST: u64 = 256 * 1024 * 1024;
 /// Times something is tried in all.
 const TRIES: u32 = 4;
+/// The largest body the server keeps a key with, in octets.
+const LARGEST_KEYED: usize = 2 * 1024 * 1024;
 /// The longest wait between two tries, in seconds, whatever the server asks for.
 const LONGEST_WAIT: u64 = 60;
 
@@ -80,6 +82,11 @@ impl Request {
         let kind = if self.method == Method::Patch { "application/merge-patch+json" } else { "application/json" };
         self.body = Some((kind, body.to_string().into_bytes()));
         self
+    }
+
+    /// True if it may be sent again and is carried out once.
+    fn is_keyed(&self) -> bool {
+        self.method == Method::Post && self.body.as_ref().is_none_or(|(_, body)| body.len() <= LARGEST_KEYED)
     }
 
     /// With these parameters.
@@ -153,7 +160,7 @@ impl Client {
     /// Asks, and again where that is safe; a refusal is an answer.
     pub fn ask_anyway(&self, request: &Request) -> Result<Answer, CommandFault> {
         let key = hex::encode(rand::random::<[u8; 16]>());
-        let may_repeat = matches!(request.method, Method::Get | Method::Post);
+        let may_repeat = request.method == Method::Get || request.is_keyed();
         let mut wait = Duration::from_millis(500);
         for tries in 1.. {
             let is_last = tries == TRIES;
@@ -187,7 +194,7 @@ impl Client {
         if let Some(token) = &self.token {
             builder = builder.header("Authorization", format!("Bearer {}", token.expose_secret()));
         }
-        if request.method == Method::Post {
+        if request.is_keyed() {
             builder = builder.header("Idempotency-Key", key);
         }
         if let Some(tag) = &request.if_match {

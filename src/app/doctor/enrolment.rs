@@ -22,6 +22,8 @@ use crate::vocab::{Language, Secret};
 const PATIENCE: Duration = Duration::from_secs(240);
 /// How long the server may take to note that the phone is back.
 const NOTED: Duration = Duration::from_secs(30);
+/// Digits of the test user's PIN, if the policy doesn't ask for more.
+const PIN_DIGITS: usize = 6;
 /// The most digits of the test user's number.
 const DIGITS: usize = 8;
 
@@ -43,7 +45,10 @@ pub async fn examine(
         }
     }
     let Some(profile) = profile(report, client, arguments).await else { return };
-    let Some(proof) = proof(report, settings, arguments, test_user) else { return };
+    let policy = read(client, path(["credential-policy"]), &[]).await.unwrap_or_default();
+    let fewest = policy.at("pin_digits").as_u64().and_then(|digits| usize::try_from(digits).ok()).unwrap_or_default();
+    let pin = test_user.pin(fewest.max(PIN_DIGITS));
+    let Some(proof) = proof(report, settings, arguments, &pin) else { return };
     let point = settings.at("route_point").as_str().unwrap_or_default();
     let point = read(client, path(["route-points", point]), &[]).await.unwrap_or_default();
     let (Some(number), Some(language)) = (
@@ -54,7 +59,7 @@ pub async fn examine(
         return;
     };
     let digits = settings.at("dialogue").at("id_digits").as_u64().and_then(|digits| usize::try_from(digits).ok());
-    let id = match test_user.make(digits.unwrap_or(DIGITS).clamp(2, DIGITS), &profile).await {
+    let id = match test_user.make(digits.unwrap_or(DIGITS).clamp(2, DIGITS), &pin, &profile).await {
         Ok(Some(id)) => id,
         Ok(None) => {
             report.mend("doctor-no-number", &[]);
@@ -116,9 +121,9 @@ async fn profile(report: &mut Report, client: &Client, arguments: &DoctorArgumen
 }
 
 /// What is keyed in to prove who it is.
-fn proof(report: &mut Report, settings: &Value, arguments: &DoctorArguments, test_user: &TestUser) -> Option<Secret> {
+fn proof(report: &mut Report, settings: &Value, arguments: &DoctorArguments, pin: &Secret) -> Option<Secret> {
     if settings.at("authentication") != "administrators-only" {
-        return Some(test_user.pin.clone());
+        return Some(pin.clone());
     }
     let code = arguments.code_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
     let code = code.map(|code| Secret::from(code.trim().to_owned()));

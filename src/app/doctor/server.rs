@@ -82,6 +82,16 @@ async fn prompts(report: &mut Report, client: &Client, settings: &Value) {
     let languages: Vec<&str> =
         settings.at("dialogue").at("languages").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let named = languages.join(", ");
+    let installed = read(client, "/api/v1/languages", &[]).await.unwrap_or_default();
+    let packs = installed.at("packs").as_array().into_iter().flatten();
+    let of_packs = packs.flat_map(|pack| {
+        let faults = pack.at("faults").as_array().into_iter().flatten().filter_map(Value::as_str);
+        faults.map(|fault| format!("{}: {fault}", pack.at("folder").as_str().unwrap_or_default()))
+    });
+    let of_packs: Vec<String> = of_packs.collect();
+    if !of_packs.is_empty() {
+        report.mend("doctor-packs-lack", &[("faults", &of_packs.join("; "))]);
+    }
     let document = read(client, "/api/v1/openapi.json", &[]).await.unwrap_or_default();
     if document.at("info").at("version") != env!("CARGO_PKG_VERSION") {
         report.skip("doctor-prompts-other-version", &[]);

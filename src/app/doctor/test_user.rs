@@ -20,6 +20,8 @@ use crate::vocab::{MacAddress, Secret, UnixMillis};
 const RESERVED: &str = "tsunagu-doctor-";
 /// After how long a reserved user is one that a doctor could not take away. No examination takes as long.
 const ABANDONED: Duration = Duration::from_secs(15 * 60);
+/// The most digits of a PIN.
+const LONGEST_PIN: usize = 20;
 /// Times something is taken away again that came back meanwhile.
 const ROUNDS: usize = 3;
 
@@ -30,8 +32,8 @@ pub struct TestUser {
     pub user_id: String,
     /// The phone's hardware address: of a make that fetches its configuration.
     pub mac: MacAddress,
-    /// Its PIN.
-    pub pin: Secret,
+    /// Random digits, as many as a PIN may have.
+    digits: Secret,
     number: Mutex<Option<String>>,
     /// Nothing was asked of the server before this is true.
     is_begun: AtomicBool,
@@ -44,25 +46,32 @@ impl TestUser {
     pub fn new(client: Client) -> Self {
         let mark: [u8; 3] = rand::random();
         let [a, b, c] = mark;
-        let pin = loop {
-            let pin = Secret::from(format!("{:06}", rand::rng().random_range(0..1_000_000)));
-            if CredentialPolicy::default().check_pin(&pin, &[]).is_ok() {
+        // What begins so is never trivial, however long.
+        let begin = loop {
+            let pin = format!("{:04}", rand::rng().random_range(0..10_000));
+            if CredentialPolicy::default().check_pin(&Secret::from(pin.clone()), &[]).is_ok() {
                 break pin;
             }
         };
+        let rest: String = (begin.len()..LONGEST_PIN).map(|_| rand::rng().random_range('0'..='9')).collect();
         Self {
             client,
             user_id: format!("{RESERVED}{}", hex::encode(mark)),
             mac: MacAddress::from([0x00, 0x90, 0x8f, a, b, c]),
-            pin,
+            digits: Secret::from(begin + &rest),
             number: Mutex::default(),
             is_begun: AtomicBool::new(false),
             making: Arc::default(),
         }
     }
 
-    /// Makes it, with a number of `digits` digits that is nobody's; gives the number. `None` if none was found.
-    pub async fn make(&self, digits: usize, profile: &str) -> Result<Option<String>, CommandFault> {
+    /// Its PIN, of that many digits.
+    pub fn pin(&self, digits: usize) -> Secret {
+        Secret::from(self.digits.expose_secret().chars().take(digits).collect::<String>())
+    }
+
+    /// Makes it, with this PIN and a number of `digits` digits that is nobody's; gives the number. `None` if none was found.
+    pub async fn make(&self, digits: usize, pin: &Secret, profile: &str) -> Result<Option<String>, CommandFault> {
         for _ in 0..16 {
             let number = format!("9{}", (1..digits).map(|_| rand::rng().random_range('0'..='9')).collect::<String>());
             if read(&self.client, path(["directory-numbers", number.as_str()]), &[]).await.is_ok() {
@@ -74,7 +83,7 @@ impl TestUser {
                 "name": "Tsunagu doctor",
                 "primary_extension": number,
                 "self_service_id": number,
-                "pin": self.pin.expose_secret(),
+                "pin": pin.expose_secret(),
                 "profile": profile,
             });
             self.is_begun.store(true, Ordering::SeqCst);
