@@ -8,7 +8,6 @@ mod backup;
 #[path = "commands/called.rs"]
 mod called;
 #[path = "loopback/caller.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod caller;
 #[path = "commands/doctor.rs"]
 mod doctor;

@@ -125,7 +125,7 @@ fn nothing_comes_out_of_a_conversation_that_is_over() {
     let now = Instant::now();
     let mut dialogue = Dialogue::new(DialogueSettings::default(), now);
     assert!(matches!(dialogue.handle(now, Input::HungUp)[..], [Output::HangUp(_)]));
-    for input in [Input::Answered, Input::Elapsed, Input::HungUp, Input::ServiceClosing] {
+    for input in [Input::Answered, Input::Elapsed, Input::HungUp, Input::ServiceClosing, Input::CalledOff] {
         assert!(dialogue.handle(now, input).is_empty());
     }
     assert_eq!(dialogue.deadline(), None);
@@ -142,6 +142,7 @@ enum Step {
     Verdict(Verdict),
     Answered,
     Closing,
+    CalledOff,
     HungUp,
 }
 
@@ -161,7 +162,7 @@ fn steps() -> impl Strategy<Value = Step> {
         5 => (0_u64..20_000).prop_map(Step::Pass),
         12 => verdict.prop_map(Step::Verdict),
         1 => Just(Step::Answered),
-        1 => prop_oneof![Just(Step::Closing), Just(Step::HungUp)],
+        1 => prop_oneof![Just(Step::Closing), Just(Step::CalledOff), Just(Step::HungUp)],
     ]
 }
 
@@ -245,6 +246,7 @@ impl Watched {
             Step::Verdict(verdict) => self.give(Input::Verdict(verdict.clone())),
             Step::Answered => self.give(Input::Answered),
             Step::Closing => self.give(Input::ServiceClosing),
+            Step::CalledOff => self.give(Input::CalledOff),
             Step::HungUp => self.give(Input::HungUp),
         }
     }

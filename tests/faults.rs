@@ -20,6 +20,8 @@ mod house;
 mod kill;
 #[path = "faults/leases.rs"]
 mod leases;
+#[path = "faults/lifting.rs"]
+mod lifting;
 #[path = "faults/nonce.rs"]
 mod nonce;
 #[path = "faults/passwords.rs"]

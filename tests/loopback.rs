@@ -3,8 +3,14 @@
 
 #[path = "loopback/bare_call.rs"]
 mod bare_call;
+#[path = "loopback/by_hand.rs"]
+mod by_hand;
 #[path = "loopback/caller.rs"]
 mod caller;
+#[path = "loopback/changes.rs"]
+mod changes;
+#[path = "loopback/g729.rs"]
+mod g729;
 #[path = "loopback/languages.rs"]
 mod languages;
 #[path = "loopback/limits.rs"]

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::cti::{CtiSettings, RoutePointSettings};
 use crate::enrolment::EnrolmentSettings;
+use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
 use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
 
@@ -80,6 +82,10 @@ pub struct LimitSettings {
     pub handset_connections_per_address: usize,
     /// Seconds a request at the phones' door may take to come.
     pub handset_request_seconds: u64,
+    /// Requests of the API in a second by one token; twice as many may come at once.
+    pub api_requests_per_token: NonZeroU32,
+    /// Requests of the API in a second without a good token from one address; twenty times as many may come at once.
+    pub api_requests_of_strangers: NonZeroU32,
     /// Seconds running conversations may take when the server stops.
     pub drain_seconds: u64,
 }
@@ -93,6 +99,8 @@ impl Default for LimitSettings {
             handset_connections: 1000,
             handset_connections_per_address: 100,
             handset_request_seconds: 10,
+            api_requests_per_token: RateSettings::default().of_token,
+            api_requests_of_strangers: RateSettings::default().of_strangers_address,
             drain_seconds: 60,
         }
     }
@@ -186,6 +194,6 @@ mod tests {
     fn a_value_that_can_not_be_taken_is_refused() {
         assert!(Config::parse("[dialogue]\ntries = 0\n").is_err());
         assert!(Config::parse("[self_provisioning]\nauthentication_code = \"12a\"\n").is_err());
-        assert!(Config::parse("[route_point]\ncodecs = [\"G729\"]\n").is_err());
+        assert!(Config::parse("[route_point]\ncodecs = [\"G728\"]\n").is_err());
     }
 }

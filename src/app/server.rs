@@ -18,7 +18,9 @@ use super::{descriptors, doors, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
 use crate::directory::Directory;
 use crate::enrolment::{self, EnrolmentError, Enrolments};
-use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
+use crate::http::{
+    AdminDoor, ConnectionLimits, HandsetDoor, RateSettings, Rates, admin_router, handset_router, serve_handsets,
+};
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
 use crate::registrar::{AutoRegistration, Registrar, RegistrarError};
@@ -177,7 +179,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         service: control.clone(),
         locales,
         metrics,
-        rates: Arc::default(),
+        rates: Arc::new(Rates::new(RateSettings {
+            of_token: config.limits.api_requests_per_token,
+            of_strangers_address: config.limits.api_requests_of_strangers,
+        })),
         is_ready: is_ready.clone(),
     };
     let (stop, _) = watch::channel(false);
@@ -186,6 +191,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
+    tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
     let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {

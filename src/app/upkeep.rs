@@ -43,6 +43,18 @@ pub(super) async fn tidy(registrar: Registrar) {
     }
 }
 
+/// Phones the directory has changed for: brought up to date, and told a few at a time.
+pub(super) async fn pass_on(enrolments: Enrolments) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        let followed = enrolments.follow_directory().await;
+        if let Err(error) = followed.and(enrolments.push_due().await) {
+            tracing::error!(%error, "phones could not be brought up to date");
+        }
+    }
+}
+
 /// Enrolments that are not complete yet. Apart from the registrar's: a phone that doesn't answer takes its time.
 pub(super) async fn chase(enrolments: Enrolments) {
     let mut every = tokio::time::interval(Duration::from_secs(2));

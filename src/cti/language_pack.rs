@@ -1,7 +1,7 @@
 //! Language packs: a folder of Fluent files and recordings an operator adds beside the program, and no build is needed.
 //!
-//! `<tag>/spoken.ftl`, a `.flac` (or `.wav`) file for each recording it names, any other `.ftl` files with words for screens,
-//! and, if its maker wrote one, `manifest.toml`. It must not know which languages callers are offered.
+//! `<tag>/spoken.ftl`, a `.flac` (or `.wav`) file for each recording it names, its `.g729` frames for calls in G.729, any other
+//! `.ftl` files with words for screens, and, if its maker wrote one, `manifest.toml`. It must not know which languages callers are offered.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ivr::SENTENCES;
 use crate::locale::{LocaleError, Locales, PromptFault, SpokenFiles, check_prompts};
-use crate::media::{MediaError, PromptLibrary};
+use crate::media::{Codec, MediaError, PromptLibrary};
 use crate::vocab::{Language, PromptId};
 
 /// The most files of a pack.
@@ -74,6 +74,7 @@ pub struct LanguagePack {
     pub language: Language,
     texts: BTreeMap<String, String>,
     recordings: BTreeMap<PromptId, Vec<u8>>,
+    ready_made: BTreeMap<PromptId, Vec<u8>>,
 }
 
 impl LanguagePack {
@@ -84,7 +85,8 @@ impl LanguagePack {
     pub fn read(folder: &Path) -> Result<Self, PackFault> {
         let language = folder.file_name().and_then(|name| name.to_str()?.parse().ok());
         let language = language.ok_or_else(|| PackFault::NotALanguage(folder.to_owned()))?;
-        let mut pack = Self { language, texts: BTreeMap::new(), recordings: BTreeMap::new() };
+        let mut pack =
+            Self { language, texts: BTreeMap::new(), recordings: BTreeMap::new(), ready_made: BTreeMap::new() };
         let stamps = stamps(folder)?;
         let octets: u64 = stamps.iter().map(|stamp| stamp.octets).sum();
         if stamps.len() > MOST_FILES || octets > MOST_OCTETS {
@@ -92,13 +94,15 @@ impl LanguagePack {
         }
         for path in stamps.into_iter().map(|stamp| stamp.path) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-            let stem = name.strip_suffix(".flac").or_else(|| name.strip_suffix(".wav"));
+            let is_ready_made = name.ends_with(".g729");
+            let stem = [".flac", ".wav", ".g729"].iter().find_map(|ending| name.strip_suffix(ending));
             let is_text = name.ends_with(".ftl") || name == "manifest.toml";
             if stem.is_none() && !is_text {
                 continue;
             }
             let octets = std::fs::read(&path).map_err(|source| PackFault::File { path: path.clone(), source })?;
             match stem.map(str::parse) {
+                Some(Ok(id)) if is_ready_made => drop(pack.ready_made.insert(id, octets)),
                 Some(Ok(id)) => drop(pack.recordings.insert(id, octets)),
                 Some(Err(_)) => {}
                 None => {
@@ -141,12 +145,15 @@ impl LanguagePack {
     /// Names the recording that can't be decoded.
     pub fn decode(&self, library: &mut PromptLibrary) -> Result<(), PackFault> {
         library.remove(&self.language);
+        let fault = |id: &PromptId| {
+            let (language, recording) = (self.language.clone(), id.clone());
+            move |source| PackFault::Recording { language, recording, source }
+        };
         for (id, file) in &self.recordings {
-            library.insert(self.language.clone(), id.clone(), file).map_err(|source| PackFault::Recording {
-                language: self.language.clone(),
-                recording: id.clone(),
-                source,
-            })?;
+            library.insert(self.language.clone(), id.clone(), file).map_err(fault(id))?;
+        }
+        for (id, file) in &self.ready_made {
+            library.insert_ready_made(self.language.clone(), id.clone(), Codec::G729, file).map_err(fault(id))?;
         }
         Ok(())
     }

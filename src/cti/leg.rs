@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 
 use super::call::{Call, Input, Output};
+use super::callers::{CallOff, called_off};
 use super::dialogs::ForCall;
 use super::ending::CallEnding;
 use super::phase::{self, Phase};
@@ -45,6 +46,7 @@ pub(super) struct Leg {
     pub port: RtpPort,
     pub responder: Responder,
     pub inbox: mpsc::Receiver<ForCall>,
+    pub call_off: CallOff,
     pub surroundings: Surroundings,
 }
 
@@ -65,7 +67,7 @@ struct Running {
 impl Leg {
     /// Serves the call to its end, and says how it ended.
     pub(super) async fn run(self, outputs: Vec<Output>) -> CallEnding {
-        let Self { call, flow, phone, port, responder, mut inbox, surroundings } = self;
+        let Self { call, flow, phone, port, responder, mut inbox, mut call_off, surroundings } = self;
         let Surroundings { endpoint, engine, voice, enrolments, dialogue: settings, proof, mut phase, .. } =
             surroundings;
         let (verdicts, mut given_verdicts) = mpsc::channel(4);
@@ -85,7 +87,7 @@ impl Leg {
             ending: None,
         };
         running.carry_out(outputs).await;
-        let mut is_told = false;
+        let (mut is_told, mut is_off) = (false, false);
         loop {
             if let (Some(ending), true) = (&running.ending, running.call.deadline().is_none()) {
                 return ending.clone();
@@ -103,6 +105,10 @@ impl Leg {
                 () = phase::reached(&mut phase, Phase::Closing), if !is_told => {
                     is_told = true;
                     running.converse(ivr::Input::ServiceClosing).await;
+                }
+                () = called_off(&mut call_off), if !is_off => {
+                    is_off = true;
+                    running.converse(ivr::Input::CalledOff).await;
                 }
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => {
                     running.elapsed().await;

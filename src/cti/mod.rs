@@ -5,6 +5,7 @@
 
 mod call;
 mod call_record;
+mod callers;
 mod dialogs;
 mod ending;
 mod language_pack;

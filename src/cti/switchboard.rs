@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::call::{Call, CallSettings};
 use super::call_record::{CallRecord, CallRecords};
+use super::callers::Callers;
 use super::dialogs::Dialogs;
 use super::ending::CallEnding;
 use super::leg::{self, Leg, Surroundings};
@@ -20,7 +21,7 @@ use super::service::Service;
 use super::settings::CtiSettings;
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
-use crate::registrar::{Registrar, Verdict};
+use crate::registrar::{Registrar, SUSPENDED, Verdict};
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::{Endpoint, Flow, Responder, SipError, new_tag};
 use crate::vocab::{DirectoryNumber, PhoneId};
@@ -47,6 +48,7 @@ struct Inner {
     registrar: Registrar,
     dialogs: Dialogs,
     records: CallRecords,
+    callers: Callers,
     calls: Arc<AtomicUsize>,
     ring_backs: Arc<AtomicUsize>,
     phase: watch::Sender<Phase>,
@@ -81,6 +83,7 @@ impl Switchboard {
                 registrar,
                 dialogs: Dialogs::default(),
                 records: CallRecords::default(),
+                callers: Callers::default(),
                 calls: Arc::default(),
                 ring_backs: Arc::default(),
                 phase: watch::channel(Phase::Open).0,
@@ -96,6 +99,16 @@ impl Switchboard {
     /// Calls of late and at this moment, the newest first.
     pub fn records(&self) -> Vec<CallRecord> {
         self.inner.records.newest_first()
+    }
+
+    /// True if a phone is in a conversation.
+    pub fn is_calling(&self, phone: PhoneId) -> bool {
+        self.inner.callers.has(phone)
+    }
+
+    /// Ends a phone's conversations with an apology.
+    pub fn call_off(&self, phone: PhoneId) {
+        self.inner.callers.call_off(phone);
     }
 
     /// Packets and lateness of the media.
@@ -214,10 +227,11 @@ impl Switchboard {
         let (entry, inbox) = inner.dialogs.enter(call.id().clone());
         let record = inner.records.begin(number, phone);
         let surroundings = inner.surroundings(&service);
-        let leg = Leg { call, flow, phone: Some(phone), port, responder, inbox, surroundings };
+        let (calling, call_off) = inner.callers.enter(record, phone);
+        let leg = Leg { call, flow, phone: Some(phone), port, responder, inbox, call_off, surroundings };
         tokio::spawn(async move {
             let ending = leg.run(outputs).await;
-            drop((entry, place, service));
+            drop((entry, place, service, calling));
             inner.records.end(record, &ending);
             leg::after(&inner.enrolments, phone).await;
         });
@@ -277,6 +291,9 @@ impl Inner {
             Verdict::Known(account) => account,
             Verdict::Unproven(unproven) => return Err(self.registrar.refuse(request, flow, &unproven.name)),
         };
+        if account.is_suspended {
+            return Err(request.respond(403).with_reason(SUSPENDED));
+        }
         let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
         let destination = match &number {
             Some(number) if service.route.numbers.contains(number) => Destination::RoutePoint,

@@ -55,14 +55,21 @@ impl Voice {
         self.spoken.keys().filter(|language| self.speaks(language))
     }
 
-    /// Reads the recordings in the program: FLAC files named `<language>/<id>.flac`.
+    /// Reads the recordings in the program: FLAC files named `<language>/<id>.flac`, and their G.729 frames, `<id>.g729`.
     pub fn library(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<PromptLibrary, MediaError> {
         let mut library = PromptLibrary::new();
         for (path, octets) in files {
-            let named = path.strip_suffix(".flac").and_then(|path| path.split_once('/'));
-            let Some((language, id)) = named else { continue };
+            let Some((language, (id, ending))) =
+                path.split_once('/').and_then(|(language, name)| Some((language, name.split_once('.')?)))
+            else {
+                continue;
+            };
             if let (Ok(language), Ok(id)) = (language.parse::<Language>(), id.parse::<PromptId>()) {
-                library.insert(language, id, &octets)?;
+                match ending {
+                    "flac" => library.insert(language, id, &octets)?,
+                    "g729" => library.insert_ready_made(language, id, Codec::G729, &octets)?,
+                    _ => {}
+                }
             }
         }
         Ok(library)
@@ -81,6 +88,11 @@ impl Voice {
     /// True if this language can be spoken.
     pub fn speaks(&self, language: &Language) -> bool {
         self.spoken.contains_key(language) && self.library.languages().any(|known| known == language)
+    }
+
+    /// True if all it says in this language can be sent in this codec.
+    pub fn speaks_in(&self, language: &Language, codec: Codec) -> bool {
+        self.library.speaks_in(language, codec)
     }
 
     /// The recordings of these lines, and their names. A recording that is missing is left out and logged.

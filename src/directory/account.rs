@@ -26,6 +26,10 @@ pub struct Account {
     pub lines: Vec<DirectoryNumber>,
     /// Its temporary number; after a bind still there while the phone may be using it.
     pub temporary_number: Option<DirectoryNumber>,
+    /// Numbers it had before and may still ask to register.
+    pub former_numbers: Vec<DirectoryNumber>,
+    /// True while its user is inactive: it may do nothing.
+    pub is_suspended: bool,
     /// The address it was first seen at.
     pub source: IpAddr,
 }
@@ -36,10 +40,15 @@ impl Account {
         self.algorithms.iter().any(|offered| offered.eq_ignore_ascii_case(algorithm))
     }
 
-    /// True if it may register `user` as its address-of-record: a number of its own, or its own name.
-    pub fn may_register(&self, user: &str) -> bool {
-        let numbers = self.lines.iter().chain(&self.temporary_number);
-        user == self.auth_name || numbers.into_iter().any(|number| number.as_str() == user)
+    /// The address-of-record it gets when it asks to register `user`: a number of its own, or its own name. What it asks
+    /// for under a number it had before is kept under its name: it can be reached there, and the number rings on it no more.
+    pub fn address_of(&self, user: &str) -> Option<&str> {
+        let own = self.lines.iter().chain(&self.temporary_number).map(DirectoryNumber::as_str);
+        if let Some(number) = own.into_iter().find(|number| *number == user) {
+            return Some(number);
+        }
+        let is_former = self.former_numbers.iter().any(|number| number.as_str() == user);
+        (is_former || user == self.auth_name).then_some(&self.auth_name)
     }
 }
 
@@ -90,5 +99,31 @@ impl Accounts {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Table> {
         self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::UnixMillis;
+
+    #[test]
+    fn a_number_a_phone_had_before_is_kept_under_its_name() {
+        let account = Account {
+            phone: PhoneId::new(UnixMillis::new(0), [1; 10]),
+            state: PhoneState::Enrolled,
+            auth_name: "p1".to_owned(),
+            secret: None,
+            old_secret: None,
+            algorithms: Vec::new(),
+            lines: vec!["1002".parse().unwrap()],
+            temporary_number: Some("9000".parse().unwrap()),
+            former_numbers: vec!["1001".parse().unwrap()],
+            is_suspended: false,
+            source: std::net::Ipv4Addr::LOCALHOST.into(),
+        };
+        let of = |user| account.address_of(user);
+        assert_eq!(["1002", "9000", "1001", "p1"].map(of), [Some("1002"), Some("9000"), Some("p1"), Some("p1")]);
+        assert_eq!(of("1003"), None);
     }
 }

@@ -7,22 +7,62 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::records::{self, Record};
 use super::table::{Access, Column, ColumnKind, Table};
-use super::{Directory, DirectoryError, Kind};
+use super::{Directory, DirectoryError, Kind, Phone};
 use crate::vocab::{RecordId, UnixMillis};
 
 /// Who makes a change.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The name of their token, or the part of the program.
+    /// What they are.
+    pub kind: ActorKind,
+    /// The name of their token, the user's or the phone's, or the part of the program.
     pub name: String,
     /// Where they are; empty for the program itself.
     pub source: String,
 }
 
+/// What somebody is who makes a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActorKind {
+    /// The bearer of a token.
+    Token,
+    /// A user at a phone, who has shown who they are.
+    User,
+    /// Somebody at a phone who keyed in the administrators' authentication code.
+    AuthenticationCode,
+    /// A phone by itself, or somebody at it who had to prove nothing.
+    Phone,
+    /// The program itself.
+    Program,
+}
+
+impl ActorKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::User => "user",
+            Self::AuthenticationCode => "authentication-code",
+            Self::Phone => "phone",
+            Self::Program => "program",
+        }
+    }
+}
+
 impl Actor {
     /// The program itself.
     pub fn system(part: &str) -> Self {
-        Self { name: part.to_owned(), source: String::new() }
+        Self { kind: ActorKind::Program, name: part.to_owned(), source: String::new() }
+    }
+
+    /// Somebody or something at a phone.
+    pub fn at_phone(kind: ActorKind, name: &str, phone: &Phone) -> Self {
+        Self { kind, name: name.to_owned(), source: phone.source.to_string() }
+    }
+
+    /// A phone by itself.
+    pub fn phone(phone: &Phone) -> Self {
+        Self::at_phone(ActorKind::Phone, &phone.id.to_string(), phone)
     }
 }
 
@@ -58,7 +98,9 @@ pub struct AuditRecord {
     pub id: RecordId,
     /// When.
     pub created_at: UnixMillis,
-    /// Who: the name of a token, or a part of the program.
+    /// What they are who did it.
+    pub actor_kind: ActorKind,
+    /// Who: the name of a token, of a user, of a phone, or a part of the program.
     pub actor: String,
     /// The address it came from.
     pub source: String,
@@ -82,6 +124,7 @@ static AUDIT: Table = Table {
     key: "id",
     sort: "-created_at",
     columns: &[
+        Column::read_only("actor_kind", ColumnKind::Text),
         Column::read_only("actor", ColumnKind::Text),
         Column::read_only("source", ColumnKind::Text),
         Column::read_only("action", ColumnKind::Text),
@@ -151,8 +194,8 @@ pub async fn write(
     now: UnixMillis,
 ) -> Result<(), DirectoryError> {
     sqlx::query(
-        "INSERT INTO audit (id, created_at, updated_at, actor, source, action, kind, record, name, before, after) \
-         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO audit (id, created_at, updated_at, actor, source, action, kind, record, name, before, after, \
+         actor_kind) VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(RecordId::new(now, rand::random()).to_string())
     .bind(now.get())
@@ -164,9 +207,43 @@ pub async fn write(
     .bind(&change.name)
     .bind(change.before.as_ref().unwrap_or(&Value::Null).to_string())
     .bind(change.after.as_ref().unwrap_or(&Value::Null).to_string())
+    .bind(actor.kind.as_str())
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Notes what became of a phone, inside the transaction that makes it that.
+pub async fn note_phone(
+    db: &mut SqliteConnection,
+    actor: &Actor,
+    before: Option<&Phone>,
+    after: Option<&Phone>,
+    now: UnixMillis,
+) -> Result<(), DirectoryError> {
+    let Some(subject) = after.or(before) else { return Ok(()) };
+    let change = Change {
+        action: Action::Change,
+        kind: "phone",
+        record: subject.id.to_string(),
+        name: subject.name.clone(),
+        before: before.and_then(|phone| serde_json::to_value(phone).ok()),
+        after: after.and_then(|phone| serde_json::to_value(phone).ok()),
+    };
+    write(db, actor, &change, now).await
+}
+
+/// Forgets what phones did by themselves before `then`, at most `most`. Returns how many records went.
+pub async fn purge_of_phones(db: &mut SqliteConnection, then: UnixMillis, most: u32) -> Result<u64, DirectoryError> {
+    let purged = sqlx::query(
+        "DELETE FROM audit WHERE id IN \
+         (SELECT id FROM audit WHERE actor_kind = 'phone' AND created_at < $1 ORDER BY created_at LIMIT $2)",
+    )
+    .bind(then.get())
+    .bind(most)
+    .execute(db)
+    .await?;
+    Ok(purged.rows_affected())
 }
 
 impl Directory {

@@ -25,7 +25,9 @@ mod token;
 mod user;
 
 pub use account::{Account, Accounts};
-pub use audit::{Action, Actor, Audit, AuditRecord, Change};
+pub use audit::{
+    Action, Actor, ActorKind, Audit, AuditRecord, Change, note_phone, purge_of_phones, write as write_audit,
+};
 pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
 pub use event::Event;
@@ -34,9 +36,9 @@ pub use kind::{Kept, Kind, Page, as_record, read_draft};
 pub use kinds::{
     ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
     DeviceTemplate, DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
-    FeatureGroupTemplates, LineTemplate, LineTemplates, NumberPool, NumberPools, PhoneRow, Phones, Recorded,
-    RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus,
-    Users,
+    FeatureGroupTemplates, LinePatch, LineRecord, LineTemplate, LineTemplates, Lines, NumberPool, NumberPools,
+    PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft,
+    UserProfiles, UserStatus, Users,
 };
 pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};

@@ -205,7 +205,13 @@ pub async fn delete(db: &mut SqliteConnection, table: &Table, before: &Record) -
     }
     let mut query = QueryBuilder::<Sqlite>::new(format!("DELETE FROM {} WHERE id = ", table.name));
     query.push_bind(id).push(" AND version = ").push_bind(version(before));
-    Ok(query.build().execute(db).await?.rows_affected() == 1)
+    let deleted = query.build().execute(db).await.map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_foreign_key_violation() => {
+            DirectoryError::InUse { what: table.what, by: "record", names: Vec::new() }
+        }
+        _ => error.into(),
+    })?;
+    Ok(deleted.rows_affected() == 1)
 }
 
 /// The version of a record.

@@ -11,7 +11,7 @@ use super::{
     TokenHash, User, UserProfile,
 };
 use crate::sip::Transport;
-use crate::vocab::{PhoneId, UnixMillis, UserId};
+use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, UserId};
 
 /// Reads a stored word back.
 fn word<T: FromStr>(what: &'static str, text: String) -> Result<T, DirectoryError>
@@ -117,7 +117,9 @@ pub async fn insert_line(
     position: u8,
     line: &Line,
 ) -> Result<(), DirectoryError> {
-    sqlx::query("INSERT INTO lines (phone, position, number, label, display) VALUES ($1, $2, $3, $4, $5)")
+    let insert = "INSERT INTO lines (phone, position, number, label, display, created_at, updated_at) \
+        SELECT $1, $2, $3, $4, $5, now, now FROM (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now)";
+    sqlx::query(insert)
         .bind(phone.to_string())
         .bind(i64::from(position))
         .bind(line.number.as_str())
@@ -136,9 +138,9 @@ pub(super) async fn accounts(
 ) -> Result<Vec<Account>, DirectoryError> {
     let rows = sqlx::query(
         "SELECT phones.id, state, auth_name, sealed_secret, sealed_old_secret, algorithms, source, \
-                leases.number AS temporary_number, \
+                former_numbers, coalesce(users.status = 'inactive', 0) AS is_suspended, leases.number AS temporary_number, \
                 (SELECT group_concat(number) FROM lines WHERE phone = phones.id) AS numbers \
-         FROM phones LEFT JOIN leases ON leases.phone = phones.id \
+         FROM phones LEFT JOIN leases ON leases.phone = phones.id LEFT JOIN users ON users.id = phones.user \
          WHERE state <> 'released' AND ($1 IS NULL OR phones.id = $1)",
     )
     .bind(only.map(|id| id.to_string()))
@@ -149,7 +151,11 @@ pub(super) async fn accounts(
 
 fn account(row: &SqliteRow, sealer: &Sealer) -> Result<Account, DirectoryError> {
     let open = |sealed: Option<String>| sealed.map(|sealed| sealer.open(&sealed)).transpose();
-    let numbers: Option<String> = row.try_get("numbers")?;
+    let numbers = |column: &str| -> Result<Vec<DirectoryNumber>, DirectoryError> {
+        let text: Option<String> = row.try_get(column)?;
+        let parts = text.iter().flat_map(|numbers| numbers.split(',')).filter(|number| !number.is_empty());
+        parts.map(|number| word("line number", number.to_owned())).collect()
+    };
     let algorithms: String = row.try_get("algorithms")?;
     Ok(Account {
         phone: word("phone", row.try_get("id")?)?,
@@ -158,12 +164,10 @@ fn account(row: &SqliteRow, sealer: &Sealer) -> Result<Account, DirectoryError> 
         secret: open(row.try_get("sealed_secret")?)?,
         old_secret: open(row.try_get("sealed_old_secret")?)?,
         algorithms: algorithms.split(',').map(|name| name.trim().to_owned()).collect(),
-        lines: numbers
-            .iter()
-            .flat_map(|numbers| numbers.split(','))
-            .map(|number| word("line number", number.to_owned()))
-            .collect::<Result<_, _>>()?,
+        lines: numbers("numbers")?,
         temporary_number: optional("temporary number", row.try_get("temporary_number")?)?,
+        former_numbers: numbers("former_numbers")?,
+        is_suspended: row.try_get("is_suspended")?,
         source: word("address", row.try_get("source")?)?,
     })
 }
@@ -190,6 +194,7 @@ fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
         locale: optional("language", row.try_get("locale")?)?,
         primary_extension: optional("primary extension", row.try_get("primary_extension")?)?,
         profile: row.try_get("profile_name")?,
+        is_active: row.try_get::<String, _>("status")? == "active",
     })
 }
 

@@ -20,6 +20,8 @@ pub struct User {
     pub primary_extension: Option<DirectoryNumber>,
     /// Their profile's name; none means the system's default.
     pub profile: Option<String>,
+    /// False for somebody who may do nothing.
+    pub is_active: bool,
 }
 
 /// A user's PIN.

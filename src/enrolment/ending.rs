@@ -35,10 +35,14 @@ pub enum Step {
     Complete,
     /// It ended otherwise; the detail is the ending.
     Ended,
+    /// An administrator called it off; the detail says who.
+    Cancelled,
+    /// An administrator undid the bind; the detail says who.
+    Undone,
 }
 
 impl Step {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Fetched,
         Self::Registered,
         Self::Called,
@@ -54,6 +58,8 @@ impl Step {
         Self::Answered,
         Self::Complete,
         Self::Ended,
+        Self::Cancelled,
+        Self::Undone,
     ];
 
     /// Its name in the database and the API; `step-<name>` says it in words.
@@ -74,7 +80,15 @@ impl Step {
             Self::Answered => "answered",
             Self::Complete => "complete",
             Self::Ended => "ended",
+            Self::Cancelled => "cancelled",
+            Self::Undone => "undone",
         }
+    }
+
+    /// The steps after the phone became its user's. Before it may have been told that it was taken back from another.
+    pub(super) fn since_bound(steps: &[Self]) -> &[Self] {
+        let bound = steps.iter().rposition(|step| *step == Self::Bound).map_or(0, |at| at + 1);
+        steps.get(bound..).unwrap_or_default()
     }
 
     /// How far along the way it is. Of two steps of one millisecond that are noted by different tasks, the one further along
@@ -89,6 +103,7 @@ impl Step {
             Self::FetchedAgain => 5,
             Self::RegisteredAgain | Self::Answered => 6,
             Self::Complete | Self::Ended => 7,
+            Self::Cancelled | Self::Undone => 8,
         }
     }
 }
@@ -116,12 +131,24 @@ pub enum EnrolmentEnding {
     DidNotFetch,
     /// It fetched, but did not register on its extension.
     DidNotRegister,
+    /// An administrator called it off before it was complete.
+    Cancelled,
+    /// The phone was its user's, and an administrator took it back.
+    Undone,
 }
 
 impl EnrolmentEnding {
     /// Every ending.
-    pub const ALL: [Self; 6] =
-        [Self::Complete, Self::Abandoned, Self::Replaced, Self::NotReachable, Self::DidNotFetch, Self::DidNotRegister];
+    pub const ALL: [Self; 8] = [
+        Self::Complete,
+        Self::Abandoned,
+        Self::Replaced,
+        Self::NotReachable,
+        Self::DidNotFetch,
+        Self::DidNotRegister,
+        Self::Cancelled,
+        Self::Undone,
+    ];
 
     /// Its name in the database and the API; `enrolment-ending-<name>` says it in words, `enrolment-remedy-<name>` what to do.
     pub fn as_str(self) -> &'static str {
@@ -132,12 +159,14 @@ impl EnrolmentEnding {
             Self::NotReachable => "not-reachable",
             Self::DidNotFetch => "did-not-fetch",
             Self::DidNotRegister => "did-not-register",
+            Self::Cancelled => "cancelled",
+            Self::Undone => "undone",
         }
     }
 
     /// How an enrolment that was bound but did not come back ended, by what was seen of it.
     pub fn of_unfinished(steps: &[Step]) -> Self {
-        let seen = |step| steps.contains(&step);
+        let seen = |step| Step::since_bound(steps).contains(&step);
         match (seen(Step::FetchedAgain), seen(Step::Notified)) {
             (true, _) => Self::DidNotRegister,
             (false, true) => Self::DidNotFetch,
@@ -162,6 +191,7 @@ mod tests {
         let of = EnrolmentEnding::of_unfinished;
         assert_eq!(of(&[Step::Bound, Step::NotNotified]), EnrolmentEnding::NotReachable);
         assert_eq!(of(&[Step::Bound, Step::Notified]), EnrolmentEnding::DidNotFetch);
+        assert_eq!(of(&[Step::Notified, Step::Bound]), EnrolmentEnding::NotReachable);
         assert_eq!(of(&[Step::Bound, Step::Notified, Step::FetchedAgain]), EnrolmentEnding::DidNotRegister);
     }
 }

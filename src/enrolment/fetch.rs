@@ -160,6 +160,9 @@ impl Enrolments {
         };
         let id = held.phone;
         let Some(phone) = load_phone(&mut transaction, id).await? else { return Ok(Fetch::NotFound) };
+        if self.directory.accounts().of(id).is_some_and(|account| account.is_suspended) {
+            return Ok(Fetch::NotFound);
+        }
         let is_same_phone = request.asked.mac.is_none() || request.asked.mac == phone.mac;
         let Some(number) = phone.number().filter(|_| is_same_phone) else { return Ok(Fetch::NotFound) };
         let is_claimed = phone.state == PhoneState::Enrolled;
@@ -188,6 +191,7 @@ impl Enrolments {
                 token,
             });
         }
+        store::fetched(&mut transaction, id).await?;
         let rendered = self.render(request, &phone, content).await?;
         let step = if is_claimed { Step::FetchedAgain } else { Step::Fetched };
         store::step(&mut transaction, id, now, step, &rendered.sha256).await?;

@@ -8,8 +8,11 @@ use super::lockout::Scope;
 use super::service::Enrolments;
 use super::turns::Turn;
 use super::{EnrolmentError, Step, store};
-use crate::directory::{self, CredentialHash, Phone, Pin, User};
+use crate::directory::{self, Actor, ActorKind, CredentialHash, Phone, Pin, User};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis};
+
+/// What the marks of IDs in lockouts are for.
+pub(super) const LOCKOUT: &str = "lockout";
 
 /// Somebody who has shown who they are.
 pub(super) struct Proven {
@@ -18,6 +21,8 @@ pub(super) struct Proven {
     pub by_pin: bool,
     /// That PIN has to be changed.
     pub is_pin_due: bool,
+    /// As the audit names them.
+    pub actor: Actor,
 }
 
 /// Whose proof was given.
@@ -28,9 +33,20 @@ enum Prover {
     Nobody,
 }
 
+impl Prover {
+    /// As the audit names them.
+    fn actor(self, user: &User, phone: &Phone) -> Actor {
+        match self {
+            Self::User => Actor::at_phone(ActorKind::User, &user.user_id, phone),
+            Self::Administrator => Actor::at_phone(ActorKind::AuthenticationCode, "", phone),
+            Self::Nobody => Actor::phone(phone),
+        }
+    }
+}
+
 /// What a claim's proof is worth.
 pub(super) enum Judgement {
-    Right(Proven),
+    Right(Box<Proven>),
     Wrong,
     LockedOut,
 }
@@ -57,7 +73,12 @@ impl Enrolments {
                 let policy = self.directory.credential_policy().await?;
                 let is_due = |pin: &Pin| pin.must_change || policy.pin_is_over(pin.set_at, now);
                 let by_pin = prover == Prover::User;
-                Ok(Judgement::Right(Proven { user, by_pin, is_pin_due: by_pin && pin.as_ref().is_some_and(is_due) }))
+                let is_pin_due = by_pin && pin.as_ref().is_some_and(is_due);
+                let actor = match self.directory.phone(claim.phone).await? {
+                    Some(phone) => prover.actor(&user, &phone),
+                    None => Actor::system("enrolment"),
+                };
+                Ok(Judgement::Right(Box::new(Proven { user, by_pin, is_pin_due, actor })))
             }
             None => {
                 self.note_wrong(claim, &attempt, now).await?;
@@ -142,7 +163,7 @@ impl Enrolments {
     /// What attempts for a user are counted under. Somebody may have keyed in a PIN where the ID was asked: it is not kept,
     /// and what is kept instead tells nobody what it was.
     fn counted_as(&self, id: &SelfServiceId) -> String {
-        self.directory.sealer().mark("lockout", id.as_str())
+        self.directory.sealer().mark(LOCKOUT, id.as_str())
     }
 
     /// What a phone's attempts are counted under.

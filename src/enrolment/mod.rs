@@ -4,12 +4,19 @@
 //! fetch its new configuration, and calls an enrolment complete only when the phone was seen to be back.
 //! It knows nothing of calls or voices: the claim reaches it as digits and leaves as a verdict.
 
+mod adaptation;
+mod bind;
+mod by_hand;
 mod claim;
 mod configuration;
 mod ending;
 mod fetch;
 mod judgement;
+mod lifting;
 mod lockout;
+mod objection;
+mod outfit;
+mod pace;
 mod pin_change;
 mod push;
 mod record;
@@ -20,10 +27,13 @@ mod settings;
 mod store;
 mod turns;
 
+pub use by_hand::{Afterwards, Order};
 pub use claim::{Claim, ClaimVerdict, Next};
 pub use configuration::check_template;
 pub use ending::{EnrolmentEnding, Step};
 pub use fetch::{Fetch, FetchRequest};
+pub use lifting::{Lockout, LockoutRow, LockoutRows};
+pub use objection::Objection;
 pub use pin_change::NewPinReason;
 pub use record::{Enrolment, EnrolmentRows, TimelineStep};
 pub use rules::Refusal;
@@ -64,6 +74,9 @@ pub enum EnrolmentError {
     /// The caller has been told already that nothing was changed.
     #[error("a claim could not be decided in time")]
     TooLate,
+    /// An administrator has cancelled the enrolment while the caller was heard.
+    #[error("the enrolment was cancelled")]
+    CalledOff,
     /// Work could not be done in the background.
     #[error("the server is stopping")]
     Stopped,

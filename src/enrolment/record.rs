@@ -14,8 +14,10 @@ pub struct Enrolment {
     pub id: EnrolmentId,
     /// The phone.
     pub phone: PhoneId,
-    /// Whose it became.
+    /// Whose it became; none again if there is no such user any more.
     pub user: Option<UserId>,
+    /// The name that user logged in with at that time.
+    pub user_id: Option<String>,
     /// The language the caller chose.
     pub language: Option<String>,
     /// When it began.
@@ -67,6 +69,7 @@ static ENROLMENTS: Table = Table {
     columns: &[
         Column::read_only("phone", ColumnKind::Text),
         Column::read_only("user", ColumnKind::Text),
+        Column::read_only("user_id", ColumnKind::Text),
         Column::read_only("language", ColumnKind::Text),
         Column::read_only("ending", ColumnKind::Text),
         Column::read_only("started_at", ColumnKind::Instant),

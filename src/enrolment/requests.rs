@@ -209,6 +209,8 @@ mod tests {
             algorithms: vec!["MD5".to_owned()],
             lines: Vec::new(),
             temporary_number: None,
+            former_numbers: Vec::new(),
+            is_suspended: false,
             source: peer.ip(),
         };
         let target = Target { aor: "9000", binding: &binding };

@@ -60,7 +60,7 @@ pub(super) fn eligible<'a>(
     profile: Option<&'a UserProfile>,
     phones: usize,
 ) -> Result<Grounds<'a>, Refusal> {
-    let profile = profile.filter(|profile| profile.allow_provisioning).ok_or(Refusal::NotEnabled)?;
+    let profile = profile.filter(|profile| profile.allow_provisioning && user.is_active).ok_or(Refusal::NotEnabled)?;
     let extension = user.primary_extension.as_ref().ok_or(Refusal::NoPrimaryExtension)?;
     let device_template = profile.desk_template.as_deref().ok_or(Refusal::NoDeviceTemplate)?;
     if phones >= usize::from(profile.device_limit) {
@@ -83,6 +83,7 @@ mod tests {
             locale: None,
             primary_extension: Some("1001".parse().unwrap()),
             profile: None,
+            is_active: true,
         }
     }
 
@@ -108,6 +109,7 @@ mod tests {
             refusal(&user(), Some(&UserProfile { allow_provisioning: false, ..profile() }), 0),
             Refusal::NotEnabled
         );
+        assert_eq!(refusal(&User { is_active: false, ..user() }, Some(&profile()), 0), Refusal::NotEnabled);
         let unnumbered = User { primary_extension: None, ..user() };
         assert_eq!(refusal(&unnumbered, Some(&profile()), 0), Refusal::NoPrimaryExtension);
         let bare = UserProfile { desk_template: None, ..profile() };

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::pace::Pace;
 use super::record::{Enrolment, EnrolmentRows};
 use super::settings::EnrolmentSettings;
 use super::turns::Turns;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::{Account, Directory, Listing, Page, Phone, PhoneState};
+use crate::directory::{
+    Account, Action, Actor, Change, Directory, Listing, Page, Phone, PhoneState, load_phone, purge_of_phones,
+    write_audit,
+};
 use crate::locale::Words;
 use crate::provisioning::Templates;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
@@ -49,6 +53,11 @@ pub struct Enrolments {
     /// Since when each bound phone is waited for, on a clock that never jumps.
     pub(super) awaited: Arc<Mutex<HashMap<PhoneId, Instant>>>,
     purged_at: Arc<Mutex<Option<Instant>>>,
+    /// Who follows the directory.
+    pub(super) following: Arc<tokio::sync::Mutex<()>>,
+    /// Who was told of a changed configuration, and places for being told.
+    pub(super) pace: Arc<Mutex<Pace>>,
+    pub(super) telling: Arc<tokio::sync::Semaphore>,
     completions: mpsc::Sender<Completed>,
 }
 
@@ -81,6 +90,9 @@ impl Enrolments {
             notified: Arc::default(),
             awaited: Arc::default(),
             purged_at: Arc::default(),
+            following: Arc::default(),
+            pace: Arc::default(),
+            telling: Arc::new(Self::places()),
             completions: foundations.completions,
         })
     }
@@ -97,11 +109,8 @@ impl Enrolments {
     /// A page of enrolments.
     pub async fn list(&self, listing: &Listing) -> Result<Page<Enrolment>, EnrolmentError> {
         let Page { items, next, total } = self.directory.list::<EnrolmentRows>(listing).await?;
-        let mut found = Vec::with_capacity(items.len());
-        for row in items {
-            found.extend(self.get(row.id).await?);
-        }
-        Ok(Page { items: found, next, total })
+        let ids: Vec<EnrolmentId> = items.into_iter().map(|row| row.id).collect();
+        Ok(Page { items: store::enrolments_by_ids(self.directory.db().reader(), &ids).await?, next, total })
     }
 
     /// One enrolment.
@@ -134,11 +143,26 @@ impl Enrolments {
         match record.state {
             PhoneState::Quarantine => {
                 let mut transaction = self.directory.db().write().await?;
+                // Taken back from a user, and not fetched yet what it is now.
+                if record.is_managed && store::is_push_pending(&mut transaction, phone).await? {
+                    drop(transaction);
+                    return self.notify_again(phone).await;
+                }
                 let steps = store::open_steps(&mut transaction, phone).await?;
                 if !steps.contains(&Step::Registered) {
                     store::step(&mut transaction, phone, at, Step::Registered, aor).await?;
                 }
-                Ok(transaction.commit().await?)
+                let is_back =
+                    record.is_managed && record.temporary_number.as_ref().is_some_and(|it| it.as_str() == aor);
+                if is_back {
+                    store::forget_the_past(&mut transaction, phone).await?;
+                }
+                transaction.commit().await?;
+                if is_back {
+                    self.directory.refresh_account(phone).await?;
+                    self.registrar.forget_name(phone).await?;
+                }
+                Ok(())
             }
             PhoneState::Enrolled if record.lines.iter().any(|line| line.number.as_str() == aor) => {
                 self.seen_on_its_line(&record, aor, at).await
@@ -183,15 +207,29 @@ impl Enrolments {
         let mut transaction = self.directory.db().write().await?;
         store::forget_the_past(&mut transaction, phone).await?;
         let language = store::open_language(&mut transaction, phone).await?;
+        let record = load_phone(&mut transaction, phone).await?;
         let is_news = store::end(&mut transaction, phone, now, EnrolmentEnding::Complete).await?;
+        if let Some(record) = record.as_ref().filter(|_| is_news) {
+            let change = Change {
+                action: Action::Act,
+                kind: "phone",
+                record: phone.to_string(),
+                name: record.name.clone(),
+                before: None,
+                after: Some("complete".into()),
+            };
+            write_audit(&mut transaction, &Actor::phone(record), &change, now).await?;
+        }
         transaction.commit().await?;
         self.directory.refresh_account(phone).await?;
+        if record.as_ref().is_some_and(|record| record.is_managed) {
+            self.registrar.forget_name(phone).await?;
+        }
         if !is_news {
             return Ok(());
         }
         metrics::counter!("enrolments_ended_total", "ending" => "complete").increment(1);
         tracing::info!(%phone, "an enrolment is complete");
-        let record = self.directory.phone(phone).await?;
         if let Some(extension) = record.and_then(|record| record.number().cloned()) {
             let _ = self.completions.try_send(Completed { phone, extension, language });
         }
@@ -211,10 +249,10 @@ impl Enrolments {
     }
 
     /// Takes a phone from whoever has it: its numbers, secrets and private URL are worth nothing any more.
-    pub async fn release(&self, phone: PhoneId, now: UnixMillis) -> Result<(), EnrolmentError> {
+    pub async fn release(&self, phone: PhoneId, actor: &Actor, now: UnixMillis) -> Result<(), EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
         store::end(&mut transaction, phone, now, EnrolmentEnding::Abandoned).await?;
-        self.registrar.auto_registration().release(&mut transaction, phone, now).await?;
+        self.registrar.auto_registration().release(&mut transaction, phone, Some(actor), now).await?;
         transaction.commit().await?;
         self.registrar.forget(phone);
         tracing::info!(%phone, "a phone was released");
@@ -235,7 +273,7 @@ impl Enrolments {
         let mut connection = self.directory.db().reader().acquire().await?;
         let steps = store::open_steps(&mut connection, phone).await?;
         drop(connection);
-        if !steps.contains(&Step::Bound) || steps.contains(&Step::Notified) {
+        if !steps.contains(&Step::Bound) || Step::since_bound(&steps).contains(&Step::Notified) {
             return Ok(());
         }
         self.may_notify(phone, Duration::ZERO);
@@ -271,6 +309,7 @@ impl Enrolments {
         let mut transaction = self.directory.db().write().await?;
         let enrolments = store::purge_ended(&mut transaction, then, BATCH).await?;
         let phones = crate::registrar::purge_released(&mut transaction, then, BATCH).await?;
+        purge_of_phones(&mut transaction, then, BATCH).await?;
         transaction.commit().await?;
         if enrolments + phones > 0 {
             tracing::info!(enrolments, phones, "records were forgotten that are no longer kept");

@@ -97,6 +97,10 @@ pub struct EnrolmentSettings {
     pub phones: PhoneDefaults,
     /// Days the record of an ended enrolment is kept, and with it that of a released phone.
     pub keep_records_days: NonZeroU32,
+    /// Seconds after the bind in which an administrator may undo it.
+    pub undo_seconds: u64,
+    /// The most phones told in a second to fetch a configuration that a change of the directory has changed.
+    pub phones_told_per_second: NonZeroU32,
 }
 
 impl Default for EnrolmentSettings {
@@ -109,6 +113,8 @@ impl Default for EnrolmentSettings {
             completion: CompletionSettings::default(),
             phones: PhoneDefaults::default(),
             keep_records_days: NonZeroU32::new(90).unwrap_or(NonZeroU32::MIN),
+            undo_seconds: 600,
+            phones_told_per_second: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
         }
     }
 }

@@ -13,4 +13,4 @@ mod rates;
 pub use admin::router as admin_router;
 pub use door::AdminDoor;
 pub use handset::{ConnectionLimits, HandsetDoor, router as handset_router, serve as serve_handsets};
-pub use rates::Rates;
+pub use rates::{RateSettings, Rates};

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::language::Reader;
 use crate::cti::ServiceFault;
 use crate::directory::DirectoryError;
-use crate::enrolment::EnrolmentError;
+use crate::enrolment::{EnrolmentError, Objection};
 use crate::locale::{Value, Words};
 
 /// The media type of a problem.
@@ -46,6 +46,9 @@ pub struct ProblemDocument {
     detail: String,
     /// The field or parameter that is wrong.
     field: Option<String>,
+    /// Which case of this kind it is, where there are several: a name from the catalogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl Problem {
@@ -153,6 +156,7 @@ impl Problem {
             status: self.status.as_u16(),
             detail: say("detail", &self.detail),
             field: self.field.clone(),
+            reason: self.arguments.iter().find(|(name, _)| *name == "reason").map(|(_, reason)| reason.clone()),
         }
     }
 }
@@ -201,6 +205,22 @@ impl From<EnrolmentError> for Problem {
         match error {
             EnrolmentError::Directory(error) => error.into(),
             error => Self::failed(&error),
+        }
+    }
+}
+
+impl From<Objection> for Problem {
+    fn from(objection: Objection) -> Self {
+        let status = match objection {
+            Objection::NoSuchPhone(_) | Objection::NoSuchUser(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::CONFLICT,
+        };
+        let detail = objection.to_string();
+        let problem = Self::new(status, "enrolment", "The enrolment can't be changed so", detail);
+        Self {
+            field: objection.field().map(str::to_owned),
+            arguments: [("reason", objection.code().to_owned())].into_iter().chain(objection.arguments()).collect(),
+            ..problem
         }
     }
 }

@@ -72,6 +72,8 @@ pub enum DialogueEnding {
     ServiceClosed,
     /// The conversation reached its time limit.
     TooLong,
+    /// An administrator called it off.
+    CalledOff,
 }
 
 impl DialogueEnding {
@@ -85,13 +87,14 @@ impl DialogueEnding {
             Self::CallerHungUp => "caller-hung-up",
             Self::ServiceClosed => "service-closed",
             Self::TooLong => "too-long",
+            Self::CalledOff => "called-off",
         }
     }
 
     /// Every ending.
     pub fn all() -> impl Iterator<Item = Self> {
         use DialogueEnding::*;
-        let others = [Bound, TooManyTries, NoAnswer, CallerHungUp, ServiceClosed, TooLong];
+        let others = [Bound, TooManyTries, NoAnswer, CallerHungUp, ServiceClosed, TooLong, CalledOff];
         others.into_iter().chain(Refusal::ALL.into_iter().map(Refused))
     }
 }

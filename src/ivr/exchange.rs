@@ -23,6 +23,8 @@ pub enum Input {
     Verdict(Verdict),
     /// The service stops soon: say so and leave.
     ServiceClosing,
+    /// Somebody else has decided that nothing comes of it: say so and leave.
+    CalledOff,
     /// The call is gone.
     HungUp,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::guessing::{Guesses, Standing, WrongPasswordSettings};
+use super::guessing::{Guesses, ShutOut, Standing, WrongPasswordSettings};
 use crate::directory::{Account, Accounts};
 use crate::sip::Flow;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1};
@@ -150,6 +150,16 @@ impl Authenticator {
             );
         }
         forbidden(request)
+    }
+
+    /// Who is shut out at this moment.
+    pub fn shut_outs(&self, now: Instant) -> Vec<ShutOut> {
+        self.guesses().shut(now)
+    }
+
+    /// Lets somebody in again; false if they are not shut out.
+    pub fn lift(&self, shut_out: &ShutOut, now: Instant) -> bool {
+        self.guesses().lift(shut_out, now)
     }
 
     /// Whether the password now or the one before was used. The same work where there is none.

@@ -146,7 +146,7 @@ impl AutoRegistration {
         let mut transaction = self.directory.db().write().await?;
         let twins = store::unclaimed_twins(&mut transaction, candidate).await?;
         for (twin, _) in &twins {
-            self.release(&mut transaction, *twin, now).await?;
+            self.release(&mut transaction, *twin, None, now).await?;
         }
         let kept = twins.first().map(|(_, number)| number.as_str());
         let (number, free) = match self.room(&mut transaction, candidate.source, kept).await? {
@@ -201,22 +201,42 @@ impl AutoRegistration {
                 None => return Ok(Err(Refusal::PoolDry)),
             },
         };
-        let number = number.parse().map_err(|fault: VocabError| directory::DirectoryError::Unreadable {
-            what: "temporary number",
-            fault: fault.to_string(),
-        })?;
-        Ok(Ok((number, free.count() as u64)))
+        Ok(Ok((temporary(number)?, free.count() as u64)))
     }
 
     /// Takes a phone out of quarantine, or from its user, inside the caller's transaction: its secrets and URL are worth
-    /// nothing any more, and its temporary number cools.
+    /// nothing any more, and its temporary number cools. Without an actor, it is the phone itself that went away.
     pub async fn release(
         &self,
         db: &mut SqliteConnection,
         phone: PhoneId,
+        actor: Option<&Actor>,
         now: UnixMillis,
     ) -> Result<(), RegistrarError> {
-        store::release(db, phone, now, now.after(self.cooling())).await
+        let Some(before) = directory::load_phone(db, phone).await? else { return Ok(()) };
+        store::release(db, phone, now, now.after(self.cooling())).await?;
+        let after = directory::load_phone(db, phone).await?;
+        let actor = actor.cloned().unwrap_or_else(|| Actor::phone(&before));
+        Ok(directory::note_phone(db, &actor, Some(&before), after.as_ref(), now).await?)
+    }
+
+    /// Lends a temporary number to a phone that is nobody's again, inside the caller's transaction: the one it had, if
+    /// that is not somebody else's by now, or the next free one. None if there is none.
+    pub async fn lend_again(
+        &self,
+        db: &mut SqliteConnection,
+        phone: PhoneId,
+        now: UnixMillis,
+    ) -> Result<Option<DirectoryNumber>, RegistrarError> {
+        if let Some(number) = store::revive_lease(db, phone, now).await? {
+            return Ok(Some(number));
+        }
+        let used: HashSet<String> = store::numbers_in_use(db).await?.into_iter().collect();
+        let in_force = self.in_force();
+        let Some(number) = in_force.range.numbers().find(|number| !used.contains(number)) else { return Ok(None) };
+        let number = temporary(number)?;
+        store::lease(db, phone, &number, now).await?;
+        Ok(Some(number))
     }
 
     /// How many numbers are left.
@@ -251,7 +271,7 @@ impl AutoRegistration {
         let mut lapsed = store::lapsed_leases(&mut transaction, now, unregistered, unseen).await?;
         lapsed.retain(|phone| !is_registered(*phone));
         for phone in &lapsed {
-            self.release(&mut transaction, *phone, now).await?;
+            self.release(&mut transaction, *phone, None, now).await?;
         }
         let cooled = store::forget_cooled(&mut transaction, now).await?;
         transaction.commit().await?;
@@ -331,6 +351,12 @@ impl AutoRegistration {
         directory::record_event(&mut transaction, now, severity, kind, detail).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+fn temporary(number: String) -> Result<DirectoryNumber, RegistrarError> {
+    let unreadable =
+        |fault: VocabError| DirectoryError::Unreadable { what: "temporary number", fault: fault.to_string() };
+    Ok(number.parse().map_err(unreadable)?)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

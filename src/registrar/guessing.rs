@@ -91,6 +91,19 @@ impl Scope {
     }
 }
 
+/// Somebody whose passwords are not looked at for a time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShutOut {
+    /// What was counted.
+    pub scope: Scope,
+    /// The address, or for IPv6 the first of its network.
+    pub address: Option<IpAddr>,
+    /// The SIP name, as it was given.
+    pub name: Option<String>,
+    /// How long it still lasts.
+    pub wait: Duration,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Subject {
     address: Option<IpAddr>,
@@ -146,6 +159,33 @@ impl Guesses {
         self.old.remove(&subject);
     }
 
+    /// Who is shut out, the longest first.
+    pub fn shut(&self, now: Instant) -> Vec<ShutOut> {
+        let counts = self.young.iter().chain(self.old.iter().filter(|(subject, _)| !self.young.contains_key(subject)));
+        let mut shut: Vec<ShutOut> = counts
+            .filter_map(|(subject, gone)| {
+                let scope = match (&subject.address, &subject.name) {
+                    (Some(_), Some(_)) => Scope::NameAndAddress,
+                    (None, _) => Scope::Name,
+                    (Some(_), None) => Scope::Address,
+                };
+                let wait = self.left(scope, *gone, now)?;
+                Some(ShutOut { scope, address: subject.address, name: subject.name.clone(), wait })
+            })
+            .collect();
+        shut.sort_by(|one, two| two.wait.cmp(&one.wait).then_with(|| one.name.cmp(&two.name)));
+        shut
+    }
+
+    /// Forgets a count; false if it shuts nobody out.
+    pub fn lift(&mut self, shut_out: &ShutOut, now: Instant) -> bool {
+        let subject = Subject { address: shut_out.address, name: shut_out.name.clone() };
+        let is_shut = self.shut_for(shut_out.scope, &subject, now).is_some();
+        self.young.remove(&subject);
+        self.old.remove(&subject);
+        is_shut
+    }
+
     fn limit(&self, scope: Scope) -> u32 {
         match scope {
             Scope::NameAndAddress => self.settings.per_name_and_address.get(),
@@ -156,8 +196,13 @@ impl Guesses {
 
     /// A count is full when one more would take longer than an hour to leak away.
     fn shut_for(&mut self, scope: Scope, subject: &Subject, now: Instant) -> Option<Duration> {
+        let gone = self.gone(subject)?;
+        self.left(scope, gone, now)
+    }
+
+    fn left(&self, scope: Scope, gone: Instant, now: Instant) -> Option<Duration> {
         let limit = self.limit(scope);
-        let left = self.gone(subject)?.saturating_duration_since(now);
+        let left = gone.saturating_duration_since(now);
         Some(left.saturating_sub(HOUR / limit * (limit - 1))).filter(|wait| !wait.is_zero())
     }
 
@@ -269,6 +314,23 @@ mod tests {
         guesses.forgive(ONE, "x");
         assert_eq!(guesses.count(ONE, "x", now), vec![]);
         assert_eq!(guesses.wait(ONE, "x", Standing::Strange, now), None);
+    }
+
+    #[test]
+    fn who_is_shut_out_is_listed_and_let_in_again() {
+        let (mut guesses, now) = guesses();
+        for _ in 0..10 {
+            guesses.count(ONE, "x", now);
+            guesses.count(TWO, "y", now);
+        }
+        guesses.count(ONE, "z", now);
+        let shut = guesses.shut(now);
+        assert_eq!(shut.iter().map(|one| one.name.as_deref()).collect::<Vec<_>>(), [Some("x"), Some("y")]);
+        assert!(shut.iter().all(|one| one.scope == Scope::NameAndAddress && one.wait == Duration::from_secs(360)));
+        assert!(guesses.lift(&shut[0], now) && !guesses.lift(&shut[0], now));
+        assert_eq!(guesses.wait(ONE, "x", Standing::Strange, now), None);
+        assert_eq!(guesses.shut(now), shut[1..]);
+        assert_eq!(guesses.shut(now + Duration::from_secs(360)), []);
     }
 
     #[test]

@@ -106,6 +106,52 @@ impl Location {
         }
     }
 
+    /// Moves the live bindings of a phone to other addresses-of-record, or forgets those for which there is none; waits
+    /// for the commit. What is in memory holds from now on.
+    pub(super) async fn readdress(
+        &self,
+        phone: PhoneId,
+        now: Instant,
+        address: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), RegistrarError> {
+        let aors: Vec<String> = self.table().by_phone.get(&phone).into_iter().flatten().cloned().collect();
+        for from in aors {
+            let to = address(&from);
+            if to.as_ref() == Some(&from) {
+                continue;
+            }
+            let mut permits = self.changes.reserve_many(2).await.map_err(|_| RegistrarError::Stopped)?;
+            let committed = {
+                let mut table = self.table();
+                let (moved, left): (Vec<_>, Vec<_>) =
+                    table.live(&from, now).into_iter().partition(|binding| binding.phone == phone);
+                table.set(&from, left);
+                let removed = moved.iter().map(|binding| binding.contact.clone()).collect();
+                let mut changes = vec![(from, Vec::new(), removed)];
+                if let Some(to) = to {
+                    let mut there = table.live(&to, now);
+                    there.retain(|binding| moved.iter().all(|moved| moved.contact != binding.contact));
+                    there.extend(moved.iter().cloned());
+                    table.set(&to, there);
+                    changes.push((to, moved, Vec::new()));
+                }
+                let mut committed = Vec::with_capacity(changes.len());
+                for ((aor, put, removed), permit) in changes.into_iter().zip(permits.by_ref()) {
+                    let (done, outcome) = oneshot::channel();
+                    permit.send(Change { aor, put, removed, seen: None, done });
+                    committed.push(outcome);
+                }
+                committed
+            };
+            for outcome in committed {
+                if !matches!(outcome.await, Ok(true)) {
+                    return Err(RegistrarError::Stopped);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// How many bindings there are.
     pub fn len(&self) -> usize {
         self.table().by_aor.values().map(Vec::len).sum()

@@ -25,10 +25,10 @@ pub use authentication::{Unproven, Verdict};
 pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
 pub use events::{RegistrarEvent, RegistrarNews};
-pub use guessing::WrongPasswordSettings;
+pub use guessing::{Scope as ShutOutScope, ShutOut, WrongPasswordSettings};
 pub use location::Location;
 pub use number_range::NumberRange;
-pub use service::{Registrar, RegistrarSettings};
+pub use service::{Registrar, RegistrarSettings, SUSPENDED};
 pub use store::purge_released;
 
 use crate::db::DbError;

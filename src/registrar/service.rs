@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
 use super::binding::Binding;
-use super::guessing::{Standing, WrongPasswordSettings};
+use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
 use super::{RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
@@ -51,6 +51,9 @@ impl Default for RegistrarSettings {
     }
 }
 
+/// What the phone of somebody inactive is told.
+pub const SUSPENDED: &str = "The user of this phone is inactive";
+
 /// The registrar.
 #[derive(Clone, Debug)]
 pub struct Registrar {
@@ -86,6 +89,37 @@ impl Registrar {
     /// Forgets where a phone is that was released in the database.
     pub fn forget(&self, phone: PhoneId) {
         self.location.forget(phone);
+    }
+
+    /// Brings where a phone is in line with its account, which has changed: what it registered under a number that is no
+    /// longer its own is kept under its name, and a phone that may do nothing is nowhere.
+    pub async fn settle(&self, phone: PhoneId) -> Result<(), RegistrarError> {
+        match self.directory.accounts().of(phone) {
+            Some(account) if !account.is_suspended => {
+                let now = Instant::now();
+                self.location
+                    .readdress(phone, now, |aor| Some(account.address_of(aor).unwrap_or(&account.auth_name).to_owned()))
+                    .await
+            }
+            _ => self.location.readdress(phone, Instant::now(), |_| None).await,
+        }
+    }
+
+    /// Forgets what a phone is registered as under its own name: it is back under its number.
+    pub async fn forget_name(&self, phone: PhoneId) -> Result<(), RegistrarError> {
+        let Some(account) = self.directory.accounts().of(phone) else { return Ok(()) };
+        let keep = |aor: &str| (aor != account.auth_name).then(|| aor.to_owned());
+        self.location.readdress(phone, Instant::now(), keep).await
+    }
+
+    /// Who is told nothing about their passwords for the time being.
+    pub fn shut_outs(&self) -> Vec<ShutOut> {
+        self.authenticator.shut_outs(Instant::now())
+    }
+
+    /// Has passwords of a name or address judged again; false if they are judged.
+    pub fn lift_shut_out(&self, shut_out: &ShutOut) -> bool {
+        self.authenticator.lift(shut_out, Instant::now())
     }
 
     /// Who sent a request.
@@ -144,11 +178,14 @@ impl Registrar {
                 Err(answer) => return Ok(answer),
             },
         };
-        if !account.may_register(&aor) {
+        if account.is_suspended {
+            return Ok(forbidden(request).with_reason(SUSPENDED));
+        }
+        let Some(aor) = account.address_of(&aor) else {
             tracing::info!(phone = %account.phone, "a phone asked to register a number that is not its own");
             return Ok(forbidden(request));
-        }
-        self.bind(request, flow, &aor, &account).await
+        };
+        self.bind(request, flow, aor, &account).await
     }
 
     async fn bind(

@@ -166,6 +166,16 @@ pub(super) async fn insert_quarantined(
     .execute(&mut *db)
     .await?;
     sqlx::query("DELETE FROM leases WHERE number = $1").bind(number.as_str()).execute(&mut *db).await?;
+    lease(db, phone, number, now).await
+}
+
+/// Leases a number to a phone that has none.
+pub(super) async fn lease(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    number: &DirectoryNumber,
+    now: UnixMillis,
+) -> Result<(), RegistrarError> {
     sqlx::query("INSERT INTO leases (number, phone, leased_at) VALUES ($1, $2, $3)")
         .bind(number.as_str())
         .bind(phone.to_string())
@@ -173,6 +183,29 @@ pub(super) async fn insert_quarantined(
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// The number a phone had while it was nobody's is its own again, if it is only cooling and nobody's extension by now.
+pub(super) async fn revive_lease(
+    db: &mut SqliteConnection,
+    phone: PhoneId,
+    now: UnixMillis,
+) -> Result<Option<DirectoryNumber>, RegistrarError> {
+    let number: Option<String> = sqlx::query_scalar(
+        "UPDATE leases SET cooling_until = NULL, leased_at = $2 WHERE phone = $1 \
+         AND number NOT IN (SELECT number FROM lines \
+            UNION SELECT primary_extension FROM users WHERE primary_extension IS NOT NULL) RETURNING number",
+    )
+    .bind(phone.to_string())
+    .bind(now.get())
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(number) = number else {
+        sqlx::query("DELETE FROM leases WHERE phone = $1").bind(phone.to_string()).execute(db).await?;
+        return Ok(None);
+    };
+    let unreadable = |_| DirectoryError::Unreadable { what: "temporary number", fault: number.clone() };
+    Ok(Some(number.parse().map_err(unreadable)?))
 }
 
 /// Phones in quarantine that share a hardware address and source and have never registered, and their numbers: a newer
@@ -256,8 +289,8 @@ pub(super) async fn release(
     sqlx::query("DELETE FROM location WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
     sqlx::query("DELETE FROM lines WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
     sqlx::query(
-        "UPDATE phones SET state = 'released', released_at = $2, user = NULL, push_pending = 0, token_hash = NULL, \
-         old_token_hash = NULL, sealed_secret = NULL, sealed_old_secret = NULL, auth_name = $3 || id WHERE id = $1",
+        "UPDATE phones SET state = 'released', released_at = $2, user = NULL, push_pending = 0, push_due = NULL, outdated = 0, \
+         former_numbers = '', token_hash = NULL, old_token_hash = NULL, sealed_secret = NULL, sealed_old_secret = NULL, auth_name = $3 || id WHERE id = $1",
     )
     .bind(phone.to_string())
     .bind(now.get())

@@ -88,6 +88,7 @@ impl Call {
         match what {
             "answered" => self.gets(Input::Answered),
             "closing" => self.gets(Input::ServiceClosing),
+            "called-off" => self.gets(Input::CalledOff),
             "hung up" => self.gets(Input::HungUp),
             "heard" => {
                 let tag = self.playing.take().expect("nothing is playing");

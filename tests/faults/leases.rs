@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tsunagu::directory::PhoneState;
+use tsunagu::directory::{Actor, PhoneState};
 use tsunagu::directory::{Kind, Listing};
 use tsunagu::enrolment::EnrolmentRows;
 use tsunagu::vocab::{PhoneId, UnixMillis};
@@ -21,7 +21,7 @@ async fn a_number_of_a_released_phone_cools_before_another_gets_it() {
     let house = House::open("[auto_registration]\nenabled = true\nfirst = \"9000\"\nlast = \"9001\"\n").await;
     let first = house.new_phone(1).await;
     assert_eq!(number_of(&house, first).await, "9000");
-    house.running.enrolments.release(first, UnixMillis::now()).await.unwrap();
+    house.running.enrolments.release(first, &Actor::system("test"), UnixMillis::now()).await.unwrap();
     let second = house.new_phone(2).await;
     assert_eq!(number_of(&house, second).await, "9001");
     // The other is still warm: there is none for a third.
@@ -65,7 +65,12 @@ async fn one_address_gets_as_many_numbers_as_it_may_and_leaves_the_rest_to_other
     assert_eq!(alarms.len(), 1, "{events:?}");
     assert!(alarms[0].severity == "alarm" && alarms[0].detail.contains("127.0.0.1"), "{alarms:?}");
     // Giving back buys nothing: the number still cools. Being assigned does.
-    house.running.enrolments.release(house.phone_named("one").await, UnixMillis::now()).await.unwrap();
+    house
+        .running
+        .enrolments
+        .release(house.phone_named("one").await, &Actor::system("test"), UnixMillis::now())
+        .await
+        .unwrap();
     assert_eq!(status(&plug_in(1, "six")), 403);
     house.claim(phone, "1001", PIN, UnixMillis::now()).await;
     assert_eq!(status(&plug_in(1, "six")), 200);
@@ -79,7 +84,7 @@ async fn records_of_what_is_long_past_are_forgotten_and_no_others() {
     let (released, kept, bound) = (house.new_phone(1).await, house.new_phone(2).await, house.new_phone(3).await);
     let now = UnixMillis::now();
     house.claim(bound, "1001", PIN, now).await;
-    enrolments.release(released, now).await.unwrap();
+    enrolments.release(released, &Actor::system("test"), now).await.unwrap();
     let left = || async {
         let phones = house.phones().await;
         let enrolments = house.running.enrolments.list(&Listing::all(EnrolmentRows::TABLE)).await.unwrap();

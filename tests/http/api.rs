@@ -6,7 +6,7 @@ use crate::support::http::{Answer, get, post};
 use crate::support::server::{Server, USERS};
 
 /// Paths of the API that can be read.
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 21] = [
     "/users",
     "/user-profiles",
     "/device-templates",
@@ -19,6 +19,9 @@ const PATHS: [&str; 18] = [
     "/tokens",
     "/audit",
     "/phones",
+    "/lines",
+    "/lockouts",
+    "/shut-outs",
     "/auto-registration",
     "/credential-policy",
     "/enrolments",

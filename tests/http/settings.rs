@@ -96,8 +96,9 @@ fn a_first_start_with_auto_registration_makes_the_templates_new_phones_are_made_
     assert_eq!(name, "auto-registration");
     assert_eq!(server.api_get("/device-templates")[0]["name"], name);
     assert_eq!(server.api_get("/line-templates")[0]["name"], name);
-    let refusal = server.api_patch("/device-templates/auto-registration", &json!({ "name": "Desk" }));
-    assert_eq!(refusal.status, 200, "a template can be renamed");
+    assert_eq!(server.api_delete("/device-templates/auto-registration").status, 409);
+    let renamed = server.api_patch("/device-templates/auto-registration", &json!({ "name": "Desk" }));
+    assert_eq!(renamed.status, 200, "{renamed:?}");
     assert_eq!(server.api_get("/auto-registration")["device_template"], "Desk");
     let off = Server::start_empty("auto_registration.enabled = false");
     assert_eq!(off.api_get("/device-templates"), json!([]));

@@ -202,6 +202,13 @@ impl Server {
         http::post(&url, &[("Authorization", &bearer)], body).expect("an answer of the administrators' door")
     }
 
+    /// DELETE of the API's `/api/v1{path}`, whatever comes of it.
+    pub fn api_delete(&self, path: &str) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let url = format!("http://{}/api/v1{path}", self.admin);
+        http::delete(&url, &[("Authorization", &bearer)]).expect("an answer of the administrators' door")
+    }
+
     /// GET at the administrators' door, with the token.
     pub fn admin_get(&self, path: &str) -> Answer {
         let bearer = format!("Bearer {}", self.token);

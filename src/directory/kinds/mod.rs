@@ -3,6 +3,7 @@
 mod application_user;
 mod credential_policy;
 mod feature_group_template;
+mod line;
 mod number;
 mod phone;
 mod route_point;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use application_user::{ApplicationUserDraft, ApplicationUserFields, ApplicationUsers};
 pub use credential_policy::CredentialPolicyKind;
 pub use feature_group_template::{FeatureGroupTemplate, FeatureGroupTemplates};
+pub use line::{LinePatch, LineRecord, Lines};
 pub use number::{DirectoryNumberDraft, DirectoryNumbers, NumberPool, NumberPools};
 pub use phone::{PhoneRow, Phones};
 pub use route_point::{CodecName, RoutePoint, RoutePoints};

@@ -81,6 +81,7 @@ pub(super) static DEVICE_TEMPLATES: Table = Table {
             what: "user profile",
             statement: "SELECT name FROM user_profiles WHERE $1 IN (desk_template, mobile_template, remote_template)",
         },
+        Usage { what: "settings of", statement: "SELECT name FROM auto_registration WHERE device_template = $1" },
         Usage {
             what: "phone",
             statement: "SELECT name FROM phones WHERE device_template = $1 AND state <> 'released'",

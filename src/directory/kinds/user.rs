@@ -45,6 +45,7 @@ pub struct UserDraft {
     pub status: UserStatus,
     /// Their PIN, at the phone; not shown again. Left as it is where it isn't given.
     #[serde(default, skip_serializing)]
+    #[schemars(regex(pattern = "^[0-9]{4,20}$"))]
     pub pin: Option<Secret>,
     /// They must change their PIN before they use it for anything else.
     #[serde(default)]

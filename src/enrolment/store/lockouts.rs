@@ -78,3 +78,25 @@ pub(in crate::enrolment) async fn forget_counters(
         .await?;
     Ok(())
 }
+
+/// What a lockout in force is counted under, by the identifier lists show.
+pub(in crate::enrolment) async fn lockout_subject(
+    db: &mut SqliteConnection,
+    id: &str,
+) -> Result<Option<(Scope, String)>, EnrolmentError> {
+    let row =
+        sqlx::query("SELECT scope, subject FROM current_lockouts WHERE id = $1").bind(id).fetch_optional(db).await?;
+    let Some(row) = row else { return Ok(None) };
+    let scope: String = row.try_get("scope")?;
+    let scope = [Scope::User, Scope::Phone, Scope::All].into_iter().find(|known| known.as_str() == scope);
+    let subject = row.try_get("subject")?;
+    Ok(scope.map(|scope| (scope, subject)))
+}
+
+/// Every user's user ID and self-service ID.
+pub(in crate::enrolment) async fn self_service_ids(
+    db: &sqlx::SqlitePool,
+) -> Result<Vec<(String, String)>, EnrolmentError> {
+    let rows = sqlx::query("SELECT user_id, self_service_id FROM users").fetch_all(db).await?;
+    rows.iter().map(|row| Ok((row.try_get("user_id")?, row.try_get("self_service_id")?))).collect()
+}

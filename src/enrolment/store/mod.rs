@@ -1,6 +1,9 @@
 //! The enrolments' SQL: what a bind and a push do to a phone here, timelines and lockouts beside.
 
+mod changes;
+mod former;
 mod lockouts;
+mod subjects;
 mod timeline;
 
 use std::time::Duration;
@@ -8,14 +11,20 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-pub(super) use self::lockouts::{clear_counter, counter, forget_counters, set_counter};
+pub(super) use self::changes::{Marked, dress, fetched, is_outdated, make_due, outdated, push_due, retire_number};
+pub(super) use self::former::{is_newest_bind, remember_former, restore, undone};
+pub(super) use self::lockouts::{
+    clear_counter, counter, forget_counters, lockout_subject, self_service_ids, set_counter,
+};
+pub(super) use self::subjects::{phones_named, users_named};
 pub(super) use self::timeline::{
-    begin, bound_and_open, end, enrolment_by_id, open_enrolment, open_language, open_steps, purge_ended, step, step_of,
+    begin, bound_and_open, end, enrolment_by_id, enrolments_by_ids, open_enrolment, open_language, open_steps,
+    purge_ended, step, step_of,
 };
 use super::{EnrolmentError, Step};
-use crate::directory::DirectoryError;
+use crate::directory::{DirectoryError, User};
 use crate::sip::Transport;
-use crate::vocab::{MacAddress, PhoneId, UnixMillis, UserId};
+use crate::vocab::{MacAddress, PhoneId, UnixMillis};
 
 fn unreadable(what: &'static str) -> EnrolmentError {
     DirectoryError::Unreadable { what, fault: "not an identifier".to_owned() }.into()
@@ -24,15 +33,17 @@ fn unreadable(what: &'static str) -> EnrolmentError {
 /// What a bind writes.
 pub(super) struct Bind<'a> {
     pub phone: PhoneId,
-    pub user: UserId,
+    pub user: &'a User,
     pub name: &'a str,
     pub device_template: &'a str,
     /// What its configuration will say; none for one that takes no configuration.
     pub managed: Option<Managed<'a>>,
-    pub language: &'a str,
+    pub language: Option<&'a str>,
     /// Digest algorithms to offer it from now on; none leaves those it has.
     pub algorithms: Option<&'a str>,
     pub cooling: Duration,
+    /// What the timeline says beside the step.
+    pub detail: &'a str,
 }
 
 /// What a bind writes of a phone that fetches its configuration.
@@ -45,15 +56,18 @@ pub(super) struct Managed<'a> {
     pub transport: Transport,
 }
 
-/// Makes the phone its user's: all but the line, inside the caller's transaction.
+/// Makes the phone its user's: all but the line, inside the caller's transaction. What it was before is kept with its open
+/// enrolment.
 pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMillis) -> Result<(), EnrolmentError> {
     let phone = bind.phone.to_string();
+    remember_former(db, bind.phone).await?;
+    sqlx::query("DELETE FROM lines WHERE phone = $1").bind(&phone).execute(&mut *db).await?;
     sqlx::query(
-        "UPDATE phones SET state = 'enrolled', user = $2, name = $3, device_template = $4, \
+        "UPDATE phones SET state = 'enrolled', user = $2, name = $3, device_template = $4, outdated = 0, \
          algorithms = coalesce($5, algorithms) WHERE id = $1",
     )
     .bind(&phone)
-    .bind(bind.user.to_string())
+    .bind(bind.user.id.to_string())
     .bind(bind.name)
     .bind(bind.device_template)
     .bind(bind.algorithms)
@@ -73,14 +87,18 @@ pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMi
         .bind(now.after(bind.cooling).get())
         .execute(&mut *db)
         .await?;
-    sqlx::query("UPDATE enrolments SET user = $2, bound_at = $3, language = $4 WHERE phone = $1 AND ended_at IS NULL")
-        .bind(&phone)
-        .bind(bind.user.to_string())
-        .bind(now.get())
-        .bind(bind.language)
-        .execute(&mut *db)
-        .await?;
-    step(db, bind.phone, now, Step::Bound, "").await
+    sqlx::query(
+        "UPDATE enrolments SET user = $2, user_id = $3, bound_at = $4, language = $5 \
+         WHERE phone = $1 AND ended_at IS NULL",
+    )
+    .bind(&phone)
+    .bind(bind.user.id.to_string())
+    .bind(&bind.user.user_id)
+    .bind(now.get())
+    .bind(bind.language)
+    .execute(&mut *db)
+    .await?;
+    step(db, bind.phone, now, Step::Bound, bind.detail).await
 }
 
 /// Other phones in quarantine that showed the same hardware address: only the one that was claimed was the phone.
@@ -153,26 +171,24 @@ pub(super) async fn push_fetched(
 
 /// The phone is back as its user's: what it had before is worth nothing any more.
 pub(super) async fn forget_the_past(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
-    sqlx::query("UPDATE phones SET sealed_old_secret = NULL, old_token_hash = NULL WHERE id = $1")
+    sqlx::query("UPDATE phones SET sealed_old_secret = NULL, old_token_hash = NULL, former_numbers = '' WHERE id = $1")
         .bind(phone.to_string())
         .execute(db)
         .await?;
     Ok(())
 }
 
-/// True while a phone's secrets wait to be fetched.
+/// True while a phone's secrets or settings wait to be fetched.
 pub(super) async fn is_push_pending(db: &mut SqliteConnection, phone: PhoneId) -> Result<bool, EnrolmentError> {
-    let pending: Option<bool> = sqlx::query_scalar("SELECT push_pending FROM phones WHERE id = $1")
-        .bind(phone.to_string())
-        .fetch_optional(db)
-        .await?;
+    let pending = "SELECT push_pending = 1 OR push_due IS NOT NULL OR outdated > 0 FROM phones WHERE id = $1";
+    let pending: Option<bool> = sqlx::query_scalar(pending).bind(phone.to_string()).fetch_optional(db).await?;
     Ok(pending.unwrap_or(false))
 }
 
-/// A new push: an enrolled phone's secrets may be fetched once more.
+/// A new push: a phone's secrets may be fetched once more.
 pub(super) async fn rearm(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
     sqlx::query(
-        "UPDATE phones SET push_pending = 1 WHERE id = $1 AND state = 'enrolled' AND sealed_secret IS NOT NULL",
+        "UPDATE phones SET push_pending = 1 WHERE id = $1 AND state <> 'released' AND sealed_secret IS NOT NULL",
     )
     .bind(phone.to_string())
     .execute(db)

@@ -1,5 +1,7 @@
 //! Enrolments and their timelines.
 
+use std::collections::HashMap;
+
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
@@ -152,6 +154,7 @@ fn enrolment(row: &SqliteRow, steps: Vec<TimelineStep>) -> Result<Enrolment, Enr
         id: id.parse().map_err(|_| unreadable("enrolment"))?,
         phone: phone.parse().map_err(|_| unreadable("phone"))?,
         user: user.map(|user| user.parse().map_err(|_| unreadable("user"))).transpose()?,
+        user_id: row.try_get("user_id")?,
         language: row.try_get("language")?,
         started_at: UnixMillis::new(row.try_get("started_at")?),
         bound_at: instant("bound_at")?,
@@ -161,21 +164,41 @@ fn enrolment(row: &SqliteRow, steps: Vec<TimelineStep>) -> Result<Enrolment, Enr
     })
 }
 
-async fn steps_of(db: &SqlitePool, enrolment: &str) -> Result<Vec<TimelineStep>, EnrolmentError> {
-    let rows = sqlx::query("SELECT at, step, detail FROM enrolment_steps WHERE enrolment = $1 ORDER BY at, sequence")
-        .bind(enrolment)
-        .fetch_all(db)
-        .await?;
-    let steps = rows.iter().map(|row| {
-        Ok(TimelineStep {
+/// These enrolments with their timelines, in this order.
+pub(in crate::enrolment) async fn enrolments_by_ids(
+    db: &SqlitePool,
+    ids: &[EnrolmentId],
+) -> Result<Vec<Enrolment>, EnrolmentError> {
+    let wanted = serde_json::json!(ids).to_string();
+    let rows = sqlx::query(
+        "SELECT enrolment, at, step, detail FROM enrolment_steps \
+         WHERE enrolment IN (SELECT value FROM json_each($1)) ORDER BY enrolment, at, sequence",
+    )
+    .bind(&wanted)
+    .fetch_all(db)
+    .await?;
+    let mut steps: HashMap<String, Vec<TimelineStep>> = HashMap::new();
+    for row in &rows {
+        steps.entry(row.try_get("enrolment")?).or_default().push(TimelineStep {
             at: UnixMillis::new(row.try_get("at")?),
             step: row.try_get("step")?,
             detail: row.try_get("detail")?,
+        });
+    }
+    steps.values_mut().for_each(|steps| put_in_order(steps));
+    let rows = sqlx::query(
+        "SELECT enrolments.* FROM enrolments JOIN json_each($1) AS wanted ON wanted.value = enrolments.id \
+         ORDER BY wanted.key",
+    )
+    .bind(&wanted)
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            enrolment(row, steps.remove(&id).unwrap_or_default())
         })
-    });
-    let mut steps = steps.collect::<Result<Vec<_>, EnrolmentError>>()?;
-    put_in_order(&mut steps);
-    Ok(steps)
+        .collect()
 }
 
 /// One enrolment.
@@ -183,11 +206,7 @@ pub(in crate::enrolment) async fn enrolment_by_id(
     db: &SqlitePool,
     id: EnrolmentId,
 ) -> Result<Option<Enrolment>, EnrolmentError> {
-    let row = sqlx::query("SELECT * FROM enrolments WHERE id = $1").bind(id.to_string()).fetch_optional(db).await?;
-    match row {
-        Some(row) => Ok(Some(enrolment(&row, steps_of(db, &id.to_string()).await?)?)),
-        None => Ok(None),
-    }
+    Ok(enrolments_by_ids(db, &[id]).await?.pop())
 }
 
 #[cfg(test)]

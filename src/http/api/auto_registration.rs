@@ -2,7 +2,7 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::document::documented;
 use super::exchange::{Expected, Patch, Tagged};
+use super::parameters::Parameters;
 use crate::directory::{Kept, Recorded};
 use crate::enrolment::EnrolmentError;
 use crate::http::door::AdminDoor;
@@ -56,10 +57,10 @@ async fn show(State(door): State<AdminDoor>) -> Result<Tagged<AutoRegistrationVi
 
 async fn change(
     State(door): State<AdminDoor>,
-    Query(ChangeQuery { dry_run }): Query<ChangeQuery>,
+    Parameters(ChangeQuery { dry_run }): Parameters<ChangeQuery>,
     caller: Caller,
     Expected(expected): Expected,
-    Patch(patch): Patch,
+    Patch(patch, _): Patch<AutoRegistrationSettings>,
 ) -> Result<Tagged<AutoRegistrationView>, Problem> {
     let now = UnixMillis::now();
     let kept = match dry_run {

@@ -8,7 +8,7 @@ use axum::http::{header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::directory::{Actor, Bearer, Role};
+use crate::directory::{Actor, ActorKind, Bearer, Role};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::{Secret, UnixMillis};
@@ -24,7 +24,7 @@ pub struct Caller {
 impl Caller {
     /// As the audit names them.
     pub fn actor(&self) -> Actor {
-        Actor { name: self.bearer.name.clone(), source: self.source.clone() }
+        Actor { kind: ActorKind::Token, name: self.bearer.name.clone(), source: self.source.clone() }
     }
 }
 

@@ -100,7 +100,7 @@ pub async fn change<C: Collection>(
     Named(name): Named,
     caller: Caller,
     Expected(expected): Expected,
-    Patch(patch): Patch,
+    Patch(patch, _): Patch<C::Draft>,
 ) -> Result<Tagged<C::View>, Problem> {
     let now = UnixMillis::now();
     let kept = door.directory.change::<C>(&name, &patch, expected, C::check, &caller.actor(), now).await?;

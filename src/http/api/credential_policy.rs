@@ -39,7 +39,7 @@ async fn change(
     State(door): State<AdminDoor>,
     caller: Caller,
     Expected(expected): Expected,
-    Patch(patch): Patch,
+    Patch(patch, _): Patch<CredentialPolicy>,
 ) -> Result<View, Problem> {
     let (actor, now) = (caller.actor(), UnixMillis::now());
     let kept = door.directory.change_settings::<CredentialPolicyKind>(&patch, expected, &actor, now).await?;

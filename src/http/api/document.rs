@@ -80,7 +80,11 @@ pub fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         if let Some(post) = &mut path.post {
             let about =
                 "Makes a repetition safe: the same key with the same request gives the first answer again, for a day.";
-            post.parameters.push(ReferenceOr::Item(header_parameter("Idempotency-Key", about)));
+            post.parameters.push(ReferenceOr::Item(header_parameter(
+                "Idempotency-Key",
+                about,
+                "^[\\x21-\\x7e]{1,255}$",
+            )));
         }
     }
     api

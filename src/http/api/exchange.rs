@@ -1,5 +1,7 @@
 //! Bodies and answers as every path of the API takes and gives them.
 
+use std::marker::PhantomData;
+
 use aide::generate::GenContext;
 use aide::openapi::{
     HeaderStyle, MediaType, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, RequestBody,
@@ -12,10 +14,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
-use schemars::{JsonSchema, json_schema};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::directory::{Kept, read_draft};
 use crate::http::problem::Problem;
@@ -28,8 +31,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let value = read_json(request, state, &["application/json"]).await?;
-        Ok(Self(read_draft(value)?))
+        match read_json(request, state, &["application/json"]).await? {
+            // An array would be taken field by field.
+            value @ Value::Object(_) => Ok(Self(read_draft(value)?)),
+            _ => Err(Problem::unreadable("the body is to be a JSON object")),
+        }
     }
 }
 
@@ -39,24 +45,24 @@ impl<T: JsonSchema> OperationInput for Body<T> {
     }
 }
 
-/// A JSON merge patch (RFC 7396): the fields to change; `null` takes one away.
+/// A JSON merge patch (RFC 7396) of a `T`: the fields to change; `null` takes one away.
 #[derive(Debug)]
-pub struct Patch(pub Value);
+pub struct Patch<T>(pub Value, pub PhantomData<T>);
 
-impl<S: Send + Sync> FromRequest<S> for Patch {
+impl<T, S: Send + Sync> FromRequest<S> for Patch<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         match read_json(request, state, &["application/merge-patch+json", "application/json"]).await? {
-            patch @ Value::Object(_) => Ok(Self(patch)),
+            patch @ Value::Object(_) => Ok(Self(patch, PhantomData)),
             _ => Err(Problem::unreadable("a patch is a JSON object with the fields to change")),
         }
     }
 }
 
-impl OperationInput for Patch {
+impl<T: JsonSchema> OperationInput for Patch<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let json_schema = json_schema!({ "type": "object" });
+        let json_schema = patch_of::<T>();
         let media = MediaType {
             schema: Some(SchemaObject { json_schema, external_docs: None, example: None }),
             ..MediaType::default()
@@ -69,6 +75,25 @@ impl OperationInput for Patch {
         };
         set_body(ctx, operation, body);
     }
+}
+
+/// The schema of a patch: every field of a `T`, none required, each of them or null.
+fn patch_of<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    for name in ["$schema", "title", "required"] {
+        schema.remove(name);
+    }
+    if let Some(Value::Object(fields)) = schema.ensure_object().get_mut("properties") {
+        for field in fields.values_mut() {
+            if let Value::Object(field) = field {
+                field.remove("default");
+            }
+            let patched = json!({ "anyOf": [field.take(), { "type": "null" }] });
+            *field = patched;
+        }
+    }
+    schema
 }
 
 async fn read_json<S: Send + Sync>(request: Request, state: &S, kinds: &[&str]) -> Result<Value, Problem> {
@@ -150,14 +175,14 @@ fn expected(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 impl OperationInput for Expected {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         let about = "The ETag of the version to change; another version is refused with 412.";
-        add_parameters(ctx, operation, [header_parameter("If-Match", about)]);
+        add_parameters(ctx, operation, [header_parameter("If-Match", about, r#"^("[0-9]+"|\*)$"#)]);
     }
 }
 
-/// A header in the document.
-pub fn header_parameter(name: &str, about: &str) -> Parameter {
+/// A header in the document, with the pattern of what it takes.
+pub fn header_parameter(name: &str, about: &str, pattern: &str) -> Parameter {
     Parameter::Header {
-        parameter_data: parameter(name, about, json_schema!({ "type": "string" })),
+        parameter_data: parameter(name, about, json_schema!({ "type": "string", "pattern": pattern })),
         style: HeaderStyle::Simple,
     }
 }

@@ -10,9 +10,13 @@ mod document;
 mod enrolments;
 mod events;
 mod exchange;
+mod follow;
 mod idempotency;
 mod languages;
+mod lines;
 mod listing;
+mod lockouts;
+mod parameters;
 mod phones;
 mod self_provisioning;
 mod tokens;
@@ -49,12 +53,15 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(auto_registration::router())
         .merge(languages::router())
         .merge(credential_policy::router())
+        .merge(lines::router())
+        .route_layer(middleware::from_fn_with_state(door.clone(), follow::afterwards))
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()
         .merge(phones::router())
         .merge(self_provisioning::control_router())
         .merge(enrolments::router())
         .merge(calls::router())
+        .merge(lockouts::router())
         .merge(events::router())
         .route_layer(middleware::from_fn_with_state(Needs::Operate, require));
     let mut document = document::blank();

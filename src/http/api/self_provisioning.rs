@@ -3,7 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::document::documented;
 use super::exchange::{Body, Expected, Patch, Tagged};
-use crate::cti::{RestartMode, SelfProvisioningSettings, ServiceFault};
+use super::parameters::Parameters;
+use crate::cti::{RestartMode, SelfProvisioningDraft, SelfProvisioningSettings, ServiceFault};
 use crate::directory::Kept;
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
@@ -152,10 +153,10 @@ async fn show(State(door): State<AdminDoor>, Reader(words): Reader) -> Result<Ta
 async fn change(
     State(door): State<AdminDoor>,
     Reader(words): Reader,
-    Query(ChangeQuery { apply }): Query<ChangeQuery>,
+    Parameters(ChangeQuery { apply }): Parameters<ChangeQuery>,
     caller: Caller,
     Expected(expected): Expected,
-    Patch(patch): Patch,
+    Patch(patch, _): Patch<SelfProvisioningDraft>,
 ) -> Result<Tagged<Saved>, Problem> {
     let before = door.service.settings().await?;
     let after = match apply {
@@ -228,6 +229,11 @@ async fn view(door: &AdminDoor, words: &Words, settings: SelfProvisioningSetting
     if settings.authentication == crate::enrolment::AuthenticationMode::None {
         let code = "no-authentication".to_owned();
         warnings.push(Notice { text: words.say("service-fault-no-authentication", &[]), code });
+    }
+    for codec in door.service.left_out(&settings).await? {
+        let text =
+            words.say("service-codec-left-out", &[("name", crate::media::Codec::from(codec).encoding_name().into())]);
+        warnings.push(Notice { code: "codec-left-out".to_owned(), text });
     }
     let (route, waits_for_restart) = door.service.outlook(&settings).await?;
     let instruction = (!route.numbers.is_empty()).then(|| {

@@ -72,6 +72,7 @@ impl Dialogue {
             Input::Elapsed => self.elapsed(),
             Input::Verdict(verdict) => self.decided(verdict),
             Input::ServiceClosing => self.service_closing(),
+            Input::CalledOff => self.called_off(),
             Input::HungUp => self.hung_up(),
         }
         std::mem::take(&mut self.out)
@@ -254,6 +255,16 @@ impl Dialogue {
             Stage::Checking(_) => self.closing = true,
             Stage::Leaving(_) | Stage::Over => {}
             _ => self.leave(DialogueEnding::ServiceClosed),
+        }
+    }
+
+    /// Whatever was decided holds no more: not even a bound phone's extension is said to its end.
+    fn called_off(&mut self) {
+        match self.stage {
+            Stage::Waiting => self.hang_up(DialogueEnding::CalledOff),
+            Stage::Over => {}
+            Stage::Leaving(ending) if ending != DialogueEnding::Bound => {}
+            _ => self.leave(DialogueEnding::CalledOff),
         }
     }
 

@@ -56,6 +56,7 @@ pub(super) fn farewell(ending: DialogueEnding) -> Option<Sentence> {
         DialogueEnding::TooManyTries => Some(Sentence::TooManyTries),
         DialogueEnding::NoAnswer => Some(Sentence::NoAnswer),
         DialogueEnding::ServiceClosed => Some(Sentence::Refused(Refusal::ServiceClosing)),
+        DialogueEnding::CalledOff => Some(Sentence::Refused(Refusal::NotNow)),
         DialogueEnding::TooLong => Some(Sentence::TooLong),
         DialogueEnding::Bound | DialogueEnding::CallerHungUp => None,
     }

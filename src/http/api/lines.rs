@@ -1,0 +1,87 @@
+//! `/lines`
+
+use std::time::Instant;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::caller::Caller;
+use super::document::{Named, documented};
+use super::exchange::{Expected, Patch, Tagged};
+use super::listing::Asked;
+use crate::directory::{Kept, Kind, LineRecord, Lines, Page};
+use crate::http::door::AdminDoor;
+use crate::http::problem::Problem;
+use crate::vocab::UnixMillis;
+
+/// A line, and where it is registered.
+#[derive(Serialize, JsonSchema)]
+struct LineView {
+    #[serde(flatten)]
+    line: LineRecord,
+    /// True if its phone is registered on it, or by its own name where it takes no configuration.
+    is_registered: bool,
+    /// The addresses it is registered from.
+    registered_from: Vec<String>,
+}
+
+/// The paths of lines.
+pub fn router() -> ApiRouter<AdminDoor> {
+    ApiRouter::new().api_route("/lines", get_with(list, |op| documented(op, "lines", "List lines", &[400]))).api_route(
+        "/lines/{name}",
+        get_with(show, |op| documented(op, "lines", "Show a line", &[400, 404]).response::<200, Tagged<LineView>>())
+            .patch_with(change, |op| {
+                documented(op, "lines", "Change a line", &[400, 404, 412, 413, 415, 422])
+                    .response::<200, Tagged<LineView>>()
+            }),
+    )
+}
+
+fn view(door: &AdminDoor, line: LineRecord) -> LineView {
+    let account = door.directory.accounts().of(line.phone);
+    // A phone without a password of ours has the name it was set up with, whatever number rings on it.
+    let own_name = account.filter(|account| account.secret.is_none()).map(|account| account.auth_name.clone());
+    let bindings = door.registrar.location().of_phone(line.phone, Instant::now());
+    let is_on_it = |aor: &String| line.number.as_str() == aor || own_name.as_ref() == Some(aor);
+    let registered_from: Vec<String> = bindings
+        .iter()
+        .filter(|(aor, _)| is_on_it(aor))
+        .map(|(_, binding)| format!("{} ({})", binding.flow.peer, binding.flow.transport))
+        .collect();
+    LineView { is_registered: !registered_from.is_empty(), registered_from, line }
+}
+
+/// Numbers on the keys of phones, and where they are registered.
+async fn list(State(door): State<AdminDoor>, asked: Asked<Lines>) -> Result<Json<Page<LineView>>, Problem> {
+    let Page { items, next, total } = door.directory.list::<Lines>(&asked.0).await?;
+    Ok(Json(Page { items: items.into_iter().map(|line| view(&door, line)).collect(), next, total }))
+}
+
+/// One line.
+async fn show(State(door): State<AdminDoor>, Named(id): Named) -> Result<Tagged<LineView>, Problem> {
+    found(&door, &id).await
+}
+
+async fn found(door: &AdminDoor, id: &str) -> Result<Tagged<LineView>, Problem> {
+    let kept = door.directory.find::<Lines>(id).await?.ok_or_else(|| Problem::not_found("line"))?;
+    let Kept { id, version, view: line } = kept;
+    Ok(Tagged(StatusCode::OK, Kept { id, version, view: view(door, line) }))
+}
+
+/// Gives a line a label or name of its own; `null` makes it the template's again. Its phone is told.
+async fn change(
+    State(door): State<AdminDoor>,
+    Named(id): Named,
+    caller: Caller,
+    Expected(expected): Expected,
+    Patch(patch, _): Patch<<Lines as Kind>::Draft>,
+) -> Result<Tagged<LineView>, Problem> {
+    door.directory.change_line(&id, patch, expected, &caller.actor(), UnixMillis::now()).await?;
+    door.enrolments.follow_directory().await?;
+    found(&door, &id).await
+}
