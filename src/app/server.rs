@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::config::Config;
+use super::data_lock::DataLock;
 use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, figures, prompts, routing, upkeep};
@@ -98,7 +99,9 @@ pub struct Running {
     is_ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
-    drain: Duration,
+    /// How long running conversations may take when it stops.
+    pub drain: Duration,
+    _data_lock: DataLock,
 }
 
 impl Running {
@@ -123,7 +126,7 @@ impl Running {
 pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     descriptors::raise_limit();
     let metrics = figures::recorder();
-    let directory = first_run::open(data).await?;
+    let (directory, data_lock) = first_run::open(data).await?;
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
     first_run::settings(&directory, &config).await?;
@@ -221,6 +224,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         stop,
         tasks,
         drain: Duration::from_secs(config.limits.drain_seconds),
+        _data_lock: data_lock,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The database: opening it, bringing its schema up to date. What is in it belongs to the rooms above.
 
+pub mod file;
+
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::str::FromStr;
