@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::service::{Route, Service, ServiceFault, faults, settings};
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
 use super::switchboard::Switchboard;
-use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Kind};
+use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Listed};
 use crate::vocab::UnixMillis;
 
 /// How running conversations are met.

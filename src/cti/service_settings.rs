@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{
-    ApplicationUsers, Column, ColumnKind, Directory, DirectoryError, Kind, Record, RoutePoints, Table, as_record,
+    ApplicationUsers, Column, ColumnKind, Directory, DirectoryError, Kind, Listed, Record, RoutePoints, Table,
+    as_record,
 };
 use crate::enrolment::AuthenticationMode;
 use crate::ivr::DialogueSettings;
@@ -74,10 +75,13 @@ pub struct SelfProvisioningSettings {
 #[derive(Debug)]
 pub struct SelfProvisioningKind;
 
-impl Kind for SelfProvisioningKind {
+impl Listed for SelfProvisioningKind {
     const TABLE: &'static Table = &TABLE;
-    type Draft = SelfProvisioningDraft;
     type View = SelfProvisioningSettings;
+}
+
+impl Kind for SelfProvisioningKind {
+    type Draft = SelfProvisioningDraft;
 
     async fn record(
         directory: &Directory,

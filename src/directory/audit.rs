@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::records::{self, Record};
 use super::table::{Access, Column, ColumnKind, Table};
-use super::{Directory, DirectoryError, Kind};
+use super::{Directory, DirectoryError, Listed};
 use crate::vocab::{RecordId, UnixMillis};
 
 /// Who makes a change.
@@ -98,9 +98,8 @@ static AUDIT: Table = Table {
 #[derive(Debug)]
 pub struct Audit;
 
-impl Kind for Audit {
+impl Listed for Audit {
     const TABLE: &'static Table = &AUDIT;
-    type Draft = AuditRecord;
     type View = AuditRecord;
 }
 

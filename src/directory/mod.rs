@@ -29,7 +29,7 @@ pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
 pub use event::Event;
 pub use idempotency::{Repetition, StoredAnswer};
-pub use kind::{Kept, Kind, Page, as_record, read_draft};
+pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
     ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, DeviceLimit, DeviceTemplate,
     DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate, FeatureGroupTemplates, LineTemplate,

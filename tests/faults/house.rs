@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
 use tsunagu::directory::{
-    Actor, DeviceTemplates, Kind, LARGEST_PAGE, Listing, Phone, Phones, UserProfiles, Users, read_draft,
+    Actor, DeviceTemplates, LARGEST_PAGE, Listed, Listing, Phone, Phones, UserProfiles, Users, read_draft,
 };
 use tsunagu::enrolment::{Claim, ClaimVerdict};
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};

@@ -10,7 +10,7 @@ use super::user_profile::USER_PROFILES;
 use crate::directory::kind::as_record;
 use crate::directory::records::{self, Record};
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{CredentialPolicy, Directory, DirectoryError, Kind};
+use crate::directory::{CredentialPolicy, Directory, DirectoryError, Kind, Listed, Written};
 use crate::vocab::{DirectoryNumber, Language, Name, RecordId, Secret, SelfServiceId, UnixMillis};
 
 /// Digits of a self-service ID that is made for somebody without a number.
@@ -111,10 +111,14 @@ pub struct UserFields {
 #[derive(Debug)]
 pub struct Users;
 
-impl Kind for Users {
+impl Listed for Users {
     const TABLE: &'static Table = &USERS;
-    type Draft = UserDraft;
     type View = Recorded<UserFields>;
+}
+
+impl Kind for Users {
+    type Draft = UserDraft;
+    const UNIQUE: &'static [&'static str] = &["self_service_id"];
 
     async fn record(
         directory: &Directory,
@@ -150,23 +154,26 @@ impl Kind for Users {
     }
 
     /// Somebody's extension is a directory number, and reaches no application.
-    async fn writing(
+    async fn writing_all(
         db: &mut SqliteConnection,
-        _id: &str,
-        record: &Record,
+        written: &[Written],
         now: UnixMillis,
     ) -> Result<(), DirectoryError> {
-        let extension = records::text(record, "primary_extension");
-        if extension.is_empty() {
-            return Ok(());
-        }
-        let route_point: Option<String> = sqlx::query_scalar(
-            "SELECT route_points.name FROM route_points, json_each(numbers) WHERE value = $1 LIMIT 1",
+        let extensions: Vec<[String; 2]> = written
+            .iter()
+            .map(|user| records::text(&user.record, "primary_extension"))
+            .filter(|extension| !extension.is_empty())
+            .map(|extension| [extension, RecordId::new(now, rand::random()).to_string()])
+            .collect();
+        let extensions = serde_json::json!(extensions).to_string();
+        let reached: Option<(String, String)> = sqlx::query_as(
+            "SELECT given.value ->> 0, route_points.name FROM route_points, json_each(numbers) AS number \
+             JOIN json_each($1) AS given ON given.value ->> 0 = number.value LIMIT 1",
         )
-        .bind(&extension)
+        .bind(&extensions)
         .fetch_optional(&mut *db)
         .await?;
-        if let Some(route_point) = route_point {
+        if let Some((extension, route_point)) = reached {
             return Err(DirectoryError::Refused {
                 field: "primary_extension".to_owned(),
                 code: "number-taken",
@@ -175,12 +182,11 @@ impl Kind for Users {
             });
         }
         sqlx::query(
-            "INSERT INTO directory_numbers (id, created_at, updated_at, number) VALUES ($1, $2, $2, $3) \
-             ON CONFLICT (number) DO NOTHING",
+            "INSERT INTO directory_numbers (id, created_at, updated_at, number) \
+             SELECT value ->> 1, $2, $2, value ->> 0 FROM json_each($1) WHERE true ON CONFLICT (number) DO NOTHING",
         )
-        .bind(RecordId::new(now, rand::random()).to_string())
+        .bind(&extensions)
         .bind(now.get())
-        .bind(&extension)
         .execute(db)
         .await?;
         Ok(())
