@@ -15,7 +15,7 @@ use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice};
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryError, Jobs};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
 use crate::locale::{LocaleError, Locales};
@@ -48,6 +48,9 @@ pub enum StartError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The registrar.
     #[error(transparent)]
     Registrar(#[from] RegistrarError),
@@ -149,6 +152,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             addresses,
         },
     );
+    let (jobs, job_runner) = Jobs::open(directory.clone(), UnixMillis::now()).await?;
     let control = ServiceControl::new(directory.clone(), switchboard.clone());
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
@@ -161,6 +165,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     };
     let admin_door = AdminDoor {
         directory: directory.clone(),
+        jobs,
         registrar: registrar.clone(),
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
@@ -176,6 +181,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
+    tasks.spawn(until(&stop, job_runner.run()));
+    tasks.spawn(until(&stop, upkeep::hash_sealed(directory.clone())));
     let caller = RingBack { config: config.clone(), registrar, switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {

@@ -4,18 +4,22 @@
 
 mod account;
 mod audit;
+mod bulk;
 mod credential;
 mod credential_policy;
 mod event;
 mod hashing;
 mod idempotency;
+mod jobs;
 mod kind;
 mod kinds;
 mod listing;
 mod phone;
 mod profile;
+mod quick_add;
 mod records;
 mod seal;
+mod sealed;
 mod service;
 mod store;
 mod table;
@@ -29,18 +33,25 @@ pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
 pub use event::Event;
 pub use idempotency::{Repetition, StoredAnswer};
+pub use jobs::{
+    Fault, ImportFile, ImportMode, ImportOptions, Job, JobFields, JobKind, JobPlace, JobRecords, JobRunner, JobState,
+    Jobs, LARGEST_FILE, MOST_FAULTS, OnExisting, RowFault, Tally,
+};
 pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
     ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, DeviceLimit, DeviceTemplate,
     DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate, FeatureGroupTemplates, LineTemplate,
-    LineTemplates, NumberPool, NumberPools, PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens,
-    UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,
+    LineTemplates, NumberPool, NumberPools, PhoneReservation, PhoneReservations, PhoneRow, Phones, Recorded,
+    RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus,
+    Users,
 };
 pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
 pub use profile::UserProfile;
+pub use quick_add::{QuickAdd, QuickAdded};
 pub use records::Record;
 pub use seal::Sealer;
+pub use sealed::Credential;
 pub use service::Directory;
 pub use store::{insert_line, load_phone, next_phone_secret, record_event};
 pub use table::{Column, ColumnKind, Table};

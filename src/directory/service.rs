@@ -7,8 +7,8 @@ use super::hashing;
 use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
 use super::{
-    Accounts, Actor, CredentialHash, DeviceTemplate, DirectoryError, Event, Kept, LineTemplate, Listing, Page, Phone,
-    Phones, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
+    Accounts, Actor, Credential, CredentialHash, DeviceTemplate, DirectoryError, Event, Kept, LineTemplate, Listing,
+    Page, Phone, Phones, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -19,6 +19,8 @@ pub struct Directory {
     db: Db,
     sealer: Sealer,
     accounts: Accounts,
+    /// Users' secrets are sealed, to be hashed later.
+    pub(super) seals: bool,
 }
 
 impl Directory {
@@ -28,7 +30,7 @@ impl Directory {
         for account in store::accounts(db.reader(), &sealer, None).await? {
             accounts.put(account);
         }
-        Ok(Self { db, sealer, accounts })
+        Ok(Self { db, sealer, accounts, seals: false })
     }
 
     /// The database under it.
@@ -68,13 +70,14 @@ impl Directory {
         store::load_phone(&mut connection, id).await
     }
 
-    /// The user with this self-service ID, and the hash of their PIN.
+    /// The user with this self-service ID, and their PIN.
     pub async fn user_by_self_service_id(
         &self,
         id: &SelfServiceId,
-    ) -> Result<Option<(User, Option<CredentialHash>)>, DirectoryError> {
+    ) -> Result<Option<(User, Option<Credential>)>, DirectoryError> {
         let mut connection = self.db.reader().acquire().await?;
-        store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await
+        let found = store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await?;
+        found.map(|(user, pin)| Ok((user, Credential::of(pin.hash, pin.sealed, &self.sealer)?))).transpose()
     }
 
     /// What operators should know of, the newest first, at most `most`.

@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Sealer,
-    TokenHash, User, UserProfile,
+    Account, Bearer, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Sealer, TokenHash, User,
+    UserProfile,
 };
 use crate::sip::Transport;
 use crate::vocab::{PhoneId, UnixMillis, UserId};
@@ -193,19 +193,25 @@ fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
     })
 }
 
-/// One user and the hash of their PIN, found by one of the columns that name a user.
+/// A PIN as it stands in its columns.
+pub(super) struct StoredPin {
+    pub hash: Option<String>,
+    pub sealed: Option<String>,
+}
+
+/// One user and their PIN, found by one of the columns that name a user.
 pub(super) async fn user_by(
     db: &mut SqliteConnection,
     column: UserColumn,
     value: &str,
-) -> Result<Option<(User, Option<CredentialHash>)>, DirectoryError> {
+) -> Result<Option<(User, StoredPin)>, DirectoryError> {
     // At the phone, somebody who may do nothing is somebody nobody knows.
     let condition = if matches!(column, UserColumn::SelfServiceId) { "AND status = 'active'" } else { "" };
     let statement = format!("{USER} WHERE users.{} = $1 {condition}", column.name());
     let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(value).fetch_optional(db).await?;
     row.map(|row| {
-        let hash: Option<String> = row.try_get("pin_hash")?;
-        Ok((user(&row)?, hash.map(CredentialHash::from_stored)))
+        let pin = StoredPin { hash: row.try_get("pin_hash")?, sealed: row.try_get("sealed_pin")? };
+        Ok((user(&row)?, pin))
     })
     .transpose()
 }

@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::rates::Rates;
 use crate::cti::{ServiceControl, Switchboard};
-use crate::directory::Directory;
+use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
 use crate::locale::Locales;
 use crate::registrar::Registrar;
@@ -17,6 +17,8 @@ use crate::registrar::Registrar;
 pub struct AdminDoor {
     /// Users, profiles, phones.
     pub directory: Directory,
+    /// What takes longer than a request.
+    pub jobs: Jobs,
     /// Who is registered.
     pub registrar: Registrar,
     /// What is being enrolled.

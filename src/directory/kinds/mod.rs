@@ -4,6 +4,7 @@ mod application_user;
 mod feature_group_template;
 mod number;
 mod phone;
+mod phone_reservation;
 mod route_point;
 mod template;
 mod token;
@@ -17,6 +18,7 @@ pub use application_user::{ApplicationUserDraft, ApplicationUserFields, Applicat
 pub use feature_group_template::{FeatureGroupTemplate, FeatureGroupTemplates};
 pub use number::{DirectoryNumberDraft, DirectoryNumbers, NumberPool, NumberPools};
 pub use phone::{PhoneRow, Phones};
+pub use phone_reservation::{PhoneReservation, PhoneReservations};
 pub use route_point::{CodecName, RoutePoint, RoutePoints};
 pub use template::{DeviceTemplate, DeviceTemplates, LineTemplate, LineTemplates};
 pub use token::{TokenDraft, Tokens};

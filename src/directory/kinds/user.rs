@@ -141,13 +141,11 @@ impl Kind for Users {
         };
         if let Some(pin) = draft.pin {
             policy.check_pin(&pin, &[extension, &self_service_id])?;
-            record.insert("pin_hash".to_owned(), directory.hash(pin).await?.as_stored().into());
-            record.insert("pin_set_at".to_owned(), now.get().into());
+            directory.keep(&mut record, "pin", pin, now).await?;
         }
         if let Some(password) = draft.password {
             policy.check_password(&password)?;
-            record.insert("password_hash".to_owned(), directory.hash(password).await?.as_stored().into());
-            record.insert("password_set_at".to_owned(), now.get().into());
+            directory.keep(&mut record, "password", password, now).await?;
         }
         record.insert("self_service_id".to_owned(), self_service_id.into());
         Ok(record)
@@ -214,9 +212,11 @@ pub(super) static USERS: Table = Table {
         Column::new("locale", ColumnKind::Text),
         Column::new("status", ColumnKind::Text),
         Column::hidden("pin_hash", ColumnKind::Text),
+        Column::hidden("sealed_pin", ColumnKind::Text),
         Column::read_only("pin_set_at", ColumnKind::Instant),
         Column::new("pin_must_change", ColumnKind::Flag),
         Column::hidden("password_hash", ColumnKind::Text),
+        Column::hidden("sealed_password", ColumnKind::Text),
         Column::read_only("password_set_at", ColumnKind::Instant),
         Column::new("password_must_change", ColumnKind::Flag),
         Column::new("primary_extension", ColumnKind::Text),

@@ -3,7 +3,7 @@
 use super::collection::{Collection, Shown};
 use crate::directory::{
     ApplicationUsers, Audit, DeviceTemplate, DeviceTemplates, DirectoryError, DirectoryNumbers, FeatureGroupTemplates,
-    LineTemplates, NumberPools, RoutePoints, UserProfiles, Users,
+    LineTemplates, NumberPools, PhoneReservations, RoutePoints, UserProfiles, Users,
 };
 use crate::enrolment::check_template;
 
@@ -25,6 +25,7 @@ places! {
     RoutePoints: "route-points",
     DirectoryNumbers: "directory-numbers",
     NumberPools: "number-pools",
+    PhoneReservations: "phone-reservations",
     Audit: "audit",
 }
 
@@ -36,7 +37,7 @@ macro_rules! unchecked {
 
 unchecked! {
     Users, UserProfiles, LineTemplates, FeatureGroupTemplates, ApplicationUsers, RoutePoints, DirectoryNumbers,
-    NumberPools,
+    NumberPools, PhoneReservations,
 }
 
 impl Collection for DeviceTemplates {

@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 
 /// What is asked of a list of records of a kind.
 #[derive(Debug)]
-pub struct Asked<K>(pub Listing, PhantomData<K>);
+pub struct Asked<K>(pub Listing, pub PhantomData<K>);
 
 impl<K: Listed, S: Send + Sync> FromRequestParts<S> for Asked<K> {
     type Rejection = Problem;

@@ -9,10 +9,14 @@ mod enrolments;
 mod events;
 mod exchange;
 mod idempotency;
+mod jobs;
 mod listing;
 mod phones;
+mod previews;
+mod quick_add;
 mod self_provisioning;
 mod tokens;
+mod transfer;
 
 use aide::axum::ApiRouter;
 use axum::response::Html;
@@ -21,11 +25,12 @@ use axum::{Router, middleware};
 
 use self::caller::{Needs, authorize, require};
 use self::collection::{collection, read_only};
+use self::transfer::transfer;
 use super::door::AdminDoor;
 use super::problem::{self, Problem};
 use crate::directory::{
     ApplicationUsers, Audit, DeviceTemplates, DirectoryNumbers, FeatureGroupTemplates, LineTemplates, NumberPools,
-    RoutePoints, UserProfiles, Users,
+    PhoneReservations, RoutePoints, UserProfiles, Users,
 };
 
 /// Every path of the API.
@@ -38,8 +43,20 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(collection::<FeatureGroupTemplates>())
         .merge(collection::<DirectoryNumbers>())
         .merge(collection::<NumberPools>())
+        .merge(collection::<PhoneReservations>())
+        .merge(quick_add::router())
+        .merge(previews::router())
         .merge(collection::<RoutePoints>())
         .merge(collection::<ApplicationUsers>())
+        .merge(transfer::<Users>())
+        .merge(transfer::<UserProfiles>())
+        .merge(transfer::<DeviceTemplates>())
+        .merge(transfer::<LineTemplates>())
+        .merge(transfer::<FeatureGroupTemplates>())
+        .merge(transfer::<DirectoryNumbers>())
+        .merge(transfer::<NumberPools>())
+        .merge(transfer::<RoutePoints>())
+        .merge(jobs::router())
         .merge(read_only::<Audit>())
         .merge(tokens::router())
         .merge(self_provisioning::settings_router())
