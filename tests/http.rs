@@ -19,6 +19,8 @@ mod quick_add;
 mod raw;
 #[path = "http/records.rs"]
 mod records;
+#[path = "http/settings.rs"]
+mod settings;
 #[path = "http/shared_files.rs"]
 mod shared_files;
 mod support;

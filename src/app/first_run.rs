@@ -7,7 +7,11 @@ use serde_json::json;
 use super::config::Config;
 use crate::cti::{SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind};
 use crate::db::{Db, DbError};
-use crate::directory::{Actor, ApplicationUsers, Directory, DirectoryError, RoutePoints, Sealer, read_draft};
+use crate::directory::{
+    Actor, ApplicationUsers, CredentialPolicy, CredentialPolicyKind, DeviceTemplates, Directory, DirectoryError,
+    LineTemplates, Listed, RoutePoints, Sealer, read_draft,
+};
+use crate::registrar::{AutoRegistrationKind, AutoRegistrationSettings};
 use crate::vocab::{Secret, UnixMillis};
 
 /// Why the data folder can't be used.
@@ -38,11 +42,44 @@ pub async fn open(folder: &Path) -> Result<Directory, DataError> {
     Ok(Directory::open(db, sealer).await?)
 }
 
-/// On the first start: the settings of self-provisioning, with a route point and an application user it can run with.
-pub async fn self_provisioning(directory: &Directory, config: &Config) -> Result<(), DataError> {
-    if directory.find::<SelfProvisioningKind>(SELF_PROVISIONING).await?.is_some() {
-        return Ok(());
+/// On the first start: the settings administrators change from then on.
+pub async fn settings(directory: &Directory, config: &Config) -> Result<(), DataError> {
+    let (actor, now) = (Actor::system("first start"), UnixMillis::now());
+    if !directory.has_settings::<CredentialPolicyKind>().await? {
+        directory.create::<CredentialPolicyKind>(CredentialPolicy::default(), &actor, now).await?;
     }
+    if !directory.has_settings::<AutoRegistrationKind>().await? {
+        auto_registration(directory, &config.auto_registration).await?;
+    }
+    if !directory.has_settings::<SelfProvisioningKind>().await? {
+        self_provisioning(directory, config).await?;
+    }
+    Ok(())
+}
+
+/// The settings of auto-registration. Where it is on, templates of the same name go with it (the note of seed 003 on upgrades):
+/// phones that are let in are made from them, and profiles can name them.
+async fn auto_registration(directory: &Directory, given: &AutoRegistrationSettings) -> Result<(), DataError> {
+    let (actor, now) = (Actor::system("first start"), UnixMillis::now());
+    let mut settings = given.clone();
+    if given.enabled {
+        let name = AutoRegistrationKind::TABLE.what;
+        let device = json!({ "name": name, "phone_name": "{model} {user_name}" });
+        let line = json!({ "name": name, "label": "{extension} {user_name}", "display": "{user_name}" });
+        if directory.find::<DeviceTemplates>(name).await?.is_none() {
+            directory.create::<DeviceTemplates>(read_draft(device)?, &actor, now).await?;
+        }
+        if directory.find::<LineTemplates>(name).await?.is_none() {
+            directory.create::<LineTemplates>(read_draft(line)?, &actor, now).await?;
+        }
+        settings.device_template = Some(name.to_owned());
+    }
+    directory.create::<AutoRegistrationKind>(settings, &actor, now).await?;
+    Ok(())
+}
+
+/// The settings of self-provisioning, with a route point and an application user it can run with.
+async fn self_provisioning(directory: &Directory, config: &Config) -> Result<(), DataError> {
     let (actor, now) = (Actor::system("first start"), UnixMillis::now());
     let (given, route_point) = (&config.self_provisioning, &config.route_point);
     let password = hex::encode(rand::random::<[u8; 16]>());

@@ -91,6 +91,8 @@ pub struct Running {
     pub enrolments: Enrolments,
     /// The self-provisioning service.
     pub service: ServiceControl,
+    /// Who is where.
+    pub registrar: Registrar,
     switchboard: Switchboard,
     is_ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -120,7 +122,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let directory = first_run::open(data).await?;
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
-    let auto_registration = AutoRegistration::new(config.auto_registration.clone(), directory.clone())?;
+    first_run::settings(&directory, &config).await?;
+    let auto_registration = AutoRegistration::open(directory.clone()).await.map_err(RegistrarError::from)?;
     let (news, registrar_news) = mpsc::channel(NEWS);
     let registrar = Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news).await?;
     let (completions, completed) = mpsc::channel(NEWS);
@@ -133,7 +136,6 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         completions,
     };
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
-    first_run::self_provisioning(&directory, &config).await?;
     let service = first_service(&directory, load_voice(&locales).await?).await?;
     let port_range = PortRange::new(config.calls.rtp_first_port, config.calls.rtp_last_port)?;
     let addresses = MediaAddresses {
@@ -183,7 +185,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     tasks.spawn(until(&stop, job_runner.run()));
     tasks.spawn(until(&stop, upkeep::hash_sealed(directory.clone())));
-    let caller = RingBack { config: config.clone(), registrar, switchboard: switchboard.clone() };
+    let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {
         connections: config.limits.handset_connections,
@@ -200,6 +202,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         directory,
         enrolments,
         service: control,
+        registrar,
         switchboard,
         is_ready,
         stop,

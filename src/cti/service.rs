@@ -164,8 +164,7 @@ impl std::fmt::Debug for Service {
 
 /// The settings as they are kept.
 pub async fn settings(directory: &Directory) -> Result<SelfProvisioningSettings, DirectoryError> {
-    let kept = directory.find::<SelfProvisioningKind>(SELF_PROVISIONING).await?;
-    kept.map(|kept| kept.view).ok_or(DirectoryError::NotFound { what: "self-provisioning" })
+    Ok(directory.settings::<SelfProvisioningKind>().await?.view)
 }
 
 /// Everything that keeps the service from running on these settings.

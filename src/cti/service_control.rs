@@ -130,10 +130,7 @@ impl ServiceControl {
     ) -> Result<SelfProvisioningSettings, DirectoryError> {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
-        let kept = directory
-            .change::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, |_| Ok(()), actor, now)
-            .await?;
-        Ok(kept.view)
+        Ok(directory.change_settings::<SelfProvisioningKind>(patch, expected, actor, now).await?.view)
     }
 
     /// What the settings would be after a change, checked and not kept.
@@ -147,8 +144,7 @@ impl ServiceControl {
     ) -> Result<SelfProvisioningSettings, DirectoryError> {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
-        let kept = directory.preview::<SelfProvisioningKind>(SELF_PROVISIONING, patch, expected, now).await?;
-        Ok(kept.view)
+        Ok(directory.preview_settings::<SelfProvisioningKind>(patch, expected, now).await?.view)
     }
 
     /// What keeps the service from running on these settings.

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{
-    ApplicationUsers, Column, ColumnKind, Directory, DirectoryError, Kind, Listed, Record, RoutePoints, Table,
-    as_record,
+    ApplicationUsers, Column, ColumnKind, Directory, DirectoryError, Kind, Listed, Record, RoutePoints, Settings,
+    Table, as_record,
 };
 use crate::enrolment::AuthenticationMode;
 use crate::ivr::DialogueSettings;
@@ -74,6 +74,10 @@ pub struct SelfProvisioningSettings {
 /// The settings as a kind of record with one row.
 #[derive(Debug)]
 pub struct SelfProvisioningKind;
+
+impl Settings for SelfProvisioningKind {
+    const NAME: &'static str = SELF_PROVISIONING;
+}
 
 impl Listed for SelfProvisioningKind {
     const TABLE: &'static Table = &TABLE;

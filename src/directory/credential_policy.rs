@@ -1,16 +1,21 @@
 //! Which PINs and passwords are taken, and for how long.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::DirectoryError;
-use crate::vocab::Secret;
+use crate::vocab::{Secret, UnixMillis};
 
 /// The most digits of a PIN: what a keypad's entry holds.
 const LONGEST_PIN: usize = 20;
 /// The most characters of a password.
 const LONGEST_PASSWORD: usize = 128;
+/// The most days a PIN is taken for.
+const LONGEST_LIFE: usize = 3650;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What PINs and passwords must be like.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +29,7 @@ pub struct CredentialPolicy {
     /// The fewest characters of a password: 8 to 128.
     #[schemars(range(min = 8, max = 128))]
     pub password_characters: usize,
-    /// Days until a PIN must be changed; 0 for never.
+    /// Days until a PIN must be changed, at the phone; 0 for never.
     #[schemars(range(min = 0, max = 3650))]
     pub pin_days: u32,
 }
@@ -36,6 +41,26 @@ impl Default for CredentialPolicy {
 }
 
 impl CredentialPolicy {
+    /// Refuses a policy no PIN or password could meet, or that guards nothing.
+    pub fn check(&self) -> Result<(), DirectoryError> {
+        let ranges = [
+            ("pin_digits", self.pin_digits, 4, LONGEST_PIN),
+            ("password_characters", self.password_characters, 8, LONGEST_PASSWORD),
+            ("pin_days", usize::try_from(self.pin_days).unwrap_or(usize::MAX), 0, LONGEST_LIFE),
+        ];
+        for (field, value, least, most) in ranges {
+            if !(least..=most).contains(&value) {
+                return refuse(field, "range", format!("it is not from {least} to {most}"), "give another number");
+            }
+        }
+        Ok(())
+    }
+
+    /// True if a PIN set then has to be changed by now.
+    pub fn pin_is_over(&self, set_at: UnixMillis, now: UnixMillis) -> bool {
+        self.pin_days > 0 && set_at.after(DAY.saturating_mul(self.pin_days)) <= now
+    }
+
     /// Refuses a PIN that is none, or that is easily guessed of somebody with these numbers.
     pub fn check_pin(&self, pin: &Secret, own_numbers: &[&str]) -> Result<(), DirectoryError> {
         let digits = pin.expose_secret();

@@ -21,6 +21,7 @@ mod records;
 mod seal;
 mod sealed;
 mod service;
+mod settings;
 mod store;
 mod table;
 mod template_variables;
@@ -39,11 +40,11 @@ pub use jobs::{
 };
 pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
-    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, DeviceLimit, DeviceTemplate,
-    DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate, FeatureGroupTemplates, LineTemplate,
-    LineTemplates, NumberPool, NumberPools, PhoneReservation, PhoneReservations, PhoneRow, Phones, Recorded,
-    RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus,
-    Users,
+    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
+    DeviceTemplate, DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
+    FeatureGroupTemplates, LineTemplate, LineTemplates, NumberPool, NumberPools, PhoneReservation, PhoneReservations,
+    PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft,
+    UserProfiles, UserStatus, Users,
 };
 pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
@@ -53,6 +54,7 @@ pub use records::Record;
 pub use seal::Sealer;
 pub use sealed::Credential;
 pub use service::Directory;
+pub use settings::Settings;
 pub use store::{insert_line, load_phone, next_phone_secret, record_event};
 pub use table::{Column, ColumnKind, Table};
 pub use template_variables::TemplateVariables;

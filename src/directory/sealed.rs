@@ -45,11 +45,12 @@ impl Credential {
 }
 
 impl Directory {
-    /// The same directory, that seals users' PINs and passwords where it would have hashed them.
-    pub(super) fn sealing(&self) -> Self {
+    /// The same directory as imports see it: it judges all of their rows by the policy there is now, and seals users' PINs
+    /// and passwords where it would have hashed them.
+    pub(super) async fn importing(&self) -> Result<Self, DirectoryError> {
         let mut directory = self.clone();
-        directory.seals = true;
-        directory
+        directory.importing = Some(self.credential_policy().await?);
+        Ok(directory)
     }
 
     /// Puts a user's `pin` or `password` into their record.
@@ -60,9 +61,9 @@ impl Directory {
         secret: Secret,
         now: UnixMillis,
     ) -> Result<(), DirectoryError> {
-        let (sealed, hash) = match self.seals {
-            true => (self.sealer().seal(&secret, rand::random())?.into(), Value::Null),
-            false => (Value::Null, self.hash(secret).await?.as_stored().into()),
+        let (sealed, hash) = match self.importing {
+            Some(_) => (self.sealer().seal(&secret, rand::random())?.into(), Value::Null),
+            None => (Value::Null, self.hash(secret).await?.as_stored().into()),
         };
         record.insert(format!("sealed_{what}"), sealed);
         record.insert(format!("{what}_hash"), hash);

@@ -7,8 +7,8 @@ use super::hashing;
 use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
 use super::{
-    Accounts, Actor, Credential, CredentialHash, DeviceTemplate, DirectoryError, Event, Kept, LineTemplate, Listing,
-    Page, Phone, Phones, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
+    Accounts, Actor, Credential, CredentialHash, CredentialPolicy, DeviceTemplate, DirectoryError, Event, Kept,
+    LineTemplate, Listing, Page, Phone, Phones, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -19,8 +19,8 @@ pub struct Directory {
     db: Db,
     sealer: Sealer,
     accounts: Accounts,
-    /// Users' secrets are sealed, to be hashed later.
-    pub(super) seals: bool,
+    /// While records are imported: the policy they are judged by. Users' secrets are then sealed, to be hashed later.
+    pub(super) importing: Option<CredentialPolicy>,
 }
 
 impl Directory {
@@ -30,7 +30,7 @@ impl Directory {
         for account in store::accounts(db.reader(), &sealer, None).await? {
             accounts.put(account);
         }
-        Ok(Self { db, sealer, accounts, seals: false })
+        Ok(Self { db, sealer, accounts, importing: None })
     }
 
     /// The database under it.

@@ -174,7 +174,7 @@ impl Enrolments {
             sealed_admin_password: &sealed_admin_password,
             transport: template.transport,
         });
-        let cooling = Duration::from_secs(self.registrar.auto_registration().settings().cooling_seconds);
+        let cooling = self.registrar.auto_registration().cooling();
         let algorithms = algorithms(&template.settings)?;
         let bind = store::Bind {
             phone: phone.id,

@@ -35,11 +35,11 @@ pub(super) struct Secrets {
 impl Enrolments {
     /// The device template a phone is made from; nobody's phone yet is made from the one auto-registration names.
     pub(super) async fn template_of(&self, phone: Option<&Phone>) -> Result<Option<DeviceTemplate>, EnrolmentError> {
-        let usual = &self.registrar.auto_registration().settings().device_template;
-        let own = phone.and_then(|phone| phone.device_template.as_ref());
-        let Some(name) = own.or(Some(usual).filter(|name| !name.is_empty())) else { return Ok(None) };
+        let own = phone.and_then(|phone| phone.device_template.clone());
+        let usual = || self.registrar.auto_registration().settings().device_template;
+        let Some(name) = own.or_else(usual) else { return Ok(None) };
         let mut reader = self.directory.db().reader().acquire().await?;
-        Ok(Directory::device_template_in(&mut reader, name).await?.map(|(_, template)| template))
+        Ok(Directory::device_template_in(&mut reader, &name).await?.map(|(_, template)| template))
     }
 
     pub(super) async fn render(

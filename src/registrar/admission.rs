@@ -10,17 +10,18 @@ use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, MacAddress, PhoneId};
 
 /// Settings of auto-registration.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AutoRegistrationSettings {
-    /// On or off.
+    /// Whether phones nobody knows get a temporary number.
     pub enabled: bool,
     /// The first temporary number.
     pub first: DirectoryNumber,
     /// The last temporary number.
     pub last: DirectoryNumber,
-    /// The universal device template of phones nobody has claimed; empty for none.
-    pub device_template: String,
+    /// The universal device template of phones nobody has claimed, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_template: Option<String>,
     /// Networks unknown phones may come from.
     #[schemars(with = "Vec<String>")]
     pub networks: Vec<IpNet>,
@@ -44,7 +45,7 @@ impl Default for AutoRegistrationSettings {
             enabled: false,
             first: default_number("9000"),
             last: default_number("9099"),
-            device_template: String::new(),
+            device_template: None,
             networks: [
                 "127.0.0.0/8",
                 "10.0.0.0/8",

@@ -2,17 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sqlx::sqlite::SqliteConnection;
 
 use super::admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal};
+use super::admission_settings::AutoRegistrationKind;
 use super::number_range::NumberRange;
 use super::site::site;
 use super::wall_clock::WallClock;
 use super::{RegistrarError, store};
-use crate::directory::{self, Directory};
+use crate::directory::{self, Actor, Directory, DirectoryError, Kept, Recorded};
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError};
 
 /// The span over which one address's admissions are counted.
@@ -25,8 +27,9 @@ const MOST_ADDRESSES: usize = 65_536;
 /// Lets unknown phones in.
 #[derive(Clone, Debug)]
 pub struct AutoRegistration {
-    settings: Arc<AutoRegistrationSettings>,
-    range: NumberRange,
+    in_force: Arc<RwLock<Arc<InForce>>>,
+    /// One change at a time, so that what is kept last is what is in force.
+    changing: Arc<tokio::sync::Mutex<()>>,
     directory: Directory,
     admissions: Arc<Mutex<HashMap<IpAddr, (Instant, u32)>>>,
     alarm: Arc<Mutex<bool>>,
@@ -34,13 +37,31 @@ pub struct AutoRegistration {
     clock: Arc<Mutex<WallClock>>,
 }
 
+/// What auto-registration goes by at the moment.
+#[derive(Debug)]
+struct InForce {
+    settings: AutoRegistrationSettings,
+    range: NumberRange,
+}
+
+impl InForce {
+    fn new(settings: AutoRegistrationSettings) -> Result<Self, DirectoryError> {
+        let range = NumberRange::new(&settings.first, &settings.last)
+            .map_err(|fault| DirectoryError::Unreadable { what: "auto-registration", fault: fault.to_string() })?;
+        Ok(Self { settings, range })
+    }
+}
+
 impl AutoRegistration {
-    /// Fails if the range is not one.
-    pub fn new(settings: AutoRegistrationSettings, directory: Directory) -> Result<Self, VocabError> {
-        let range = NumberRange::new(&settings.first, &settings.last)?;
+    /// On the settings the directory keeps.
+    ///
+    /// # Errors
+    /// If the database fails, or the first start has not made them yet.
+    pub async fn open(directory: Directory) -> Result<Self, DirectoryError> {
+        let settings = directory.settings::<AutoRegistrationKind>().await?.view.fields;
         Ok(Self {
-            settings: Arc::new(settings),
-            range,
+            in_force: Arc::new(RwLock::new(Arc::new(InForce::new(settings)?))),
+            changing: Arc::default(),
             directory,
             admissions: Arc::default(),
             alarm: Arc::default(),
@@ -50,14 +71,45 @@ impl AutoRegistration {
     }
 
     /// The settings in force.
-    pub fn settings(&self) -> &AutoRegistrationSettings {
-        &self.settings
+    pub fn settings(&self) -> AutoRegistrationSettings {
+        self.in_force().settings.clone()
+    }
+
+    /// Changes the settings, in force from now on. Phones that have a number keep it.
+    ///
+    /// # Errors
+    /// What can't be taken.
+    pub async fn change(
+        &self,
+        patch: &Value,
+        expected: Option<i64>,
+        actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<Kept<Recorded<AutoRegistrationSettings>>, DirectoryError> {
+        let _turn = self.changing.lock().await;
+        let kept = self.directory.change_settings::<AutoRegistrationKind>(patch, expected, actor, now).await?;
+        let in_force = Arc::new(InForce::new(kept.view.fields.clone())?);
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
+        tracing::info!(actor = actor.name, enabled = kept.view.fields.enabled, "auto-registration was changed");
+        Ok(kept)
+    }
+
+    /// How many of the numbers of `settings` are left.
+    ///
+    /// # Errors
+    /// If the database fails, or their range is not one.
+    pub async fn level_of(&self, settings: &AutoRegistrationSettings) -> Result<PoolLevel, RegistrarError> {
+        self.level_in(&InForce::new(settings.clone())?.range).await
+    }
+
+    fn in_force(&self) -> Arc<InForce> {
+        self.in_force.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a phone may be let in from `source` at all.
     pub fn allows(&self, source: IpAddr) -> Result<(), Refusal> {
         let source = source.to_canonical();
-        match &*self.settings {
+        match &self.in_force().settings {
             settings if !settings.enabled => Err(Refusal::Off),
             settings if !settings.networks.iter().any(|network| network.contains(&source)) => Err(Refusal::Network),
             _ => Ok(()),
@@ -71,7 +123,7 @@ impl AutoRegistration {
         admissions.retain(|_, (since, _)| now.saturating_duration_since(*since) < MINUTE);
         let count = admissions.get(&site(source)).map_or(0, |(_, count)| *count);
         let is_full = count == 0 && admissions.len() >= MOST_ADDRESSES;
-        if is_full || count >= self.settings.per_address_per_minute {
+        if is_full || count >= self.in_force().settings.per_address_per_minute {
             metrics::counter!("auto_registration_slowed_total").increment(1);
             tracing::warn!(%source, "too many new phones from one address: is somebody trying out hardware addresses?");
             return Err(Refusal::TooManyFromAddress);
@@ -111,7 +163,7 @@ impl AutoRegistration {
         for changed in replaced.iter().chain([&phone]) {
             self.directory.refresh_account(*changed).await?;
         }
-        self.report(PoolLevel { total: self.range.len(), free }, now).await?;
+        self.report(PoolLevel { total: self.in_force().range.len(), free }, now).await?;
         Ok(Ok(Admission { phone, number, replaced }))
     }
 
@@ -134,13 +186,14 @@ impl AutoRegistration {
         source: IpAddr,
         kept: Option<&str>,
     ) -> Result<Result<(DirectoryNumber, u64), Refusal>, RegistrarError> {
+        let InForce { settings, range } = &*self.in_force();
         let held = store::held_numbers(db).await?;
         let from_here = held.iter().filter(|(number, at)| site(*at) == site(source) && Some(number.as_str()) != kept);
-        if from_here.count() >= usize::try_from(self.settings.numbers_per_address).unwrap_or(usize::MAX) {
+        if from_here.count() >= usize::try_from(settings.numbers_per_address).unwrap_or(usize::MAX) {
             return Ok(Err(Refusal::TooManyNumbers));
         }
         let used: HashSet<String> = store::numbers_in_use(db).await?.into_iter().collect();
-        let mut free = self.range.numbers().filter(|number| !used.contains(number)).peekable();
+        let mut free = range.numbers().filter(|number| !used.contains(number)).peekable();
         let number = match kept {
             Some(kept) => kept.to_owned(),
             None => match free.next() {
@@ -168,10 +221,14 @@ impl AutoRegistration {
 
     /// How many numbers are left.
     pub async fn level(&self) -> Result<PoolLevel, RegistrarError> {
+        self.level_in(&self.in_force().range).await
+    }
+
+    async fn level_in(&self, range: &NumberRange) -> Result<PoolLevel, RegistrarError> {
         let mut connection = self.directory.db().reader().acquire().await?;
         let used = store::numbers_in_use(&mut connection).await?;
-        let used = used.iter().filter(|number| self.range.contains(number)).count() as u64;
-        Ok(PoolLevel { total: self.range.len(), free: self.range.len().saturating_sub(used) })
+        let used = used.iter().filter(|number| range.contains(number)).count() as u64;
+        Ok(PoolLevel { total: range.len(), free: range.len().saturating_sub(used) })
     }
 
     /// Takes numbers back from phones not seen for the time of their lease, but for those that are registered, and forgets
@@ -182,8 +239,9 @@ impl AutoRegistration {
         steady: Instant,
         is_registered: impl Fn(PhoneId) -> bool,
     ) -> Result<Vec<PhoneId>, RegistrarError> {
-        let unregistered = Duration::from_secs(self.settings.first_registration_seconds);
-        let unseen = Duration::from_secs(self.settings.lease_seconds);
+        let in_force = self.in_force();
+        let unregistered = Duration::from_secs(in_force.settings.first_registration_seconds);
+        let unseen = Duration::from_secs(in_force.settings.lease_seconds);
         let was_set = locked(&self.clock).was_set(steady, now);
         let mut transaction = self.directory.db().write().await?;
         if was_set {
@@ -210,13 +268,14 @@ impl AutoRegistration {
         locked(&self.clock).is_believed(steady, now)
     }
 
-    fn cooling(&self) -> Duration {
-        Duration::from_secs(self.settings.cooling_seconds)
+    /// How long a number rests before another phone gets it.
+    pub fn cooling(&self) -> Duration {
+        Duration::from_secs(self.in_force().settings.cooling_seconds)
     }
 
     async fn note_refusal(&self, refusal: Refusal, source: IpAddr, now: UnixMillis) -> Result<(), RegistrarError> {
         match refusal {
-            Refusal::PoolDry => self.report(PoolLevel { total: self.range.len(), free: 0 }, now).await,
+            Refusal::PoolDry => self.report(PoolLevel { total: self.in_force().range.len(), free: 0 }, now).await,
             Refusal::TooManyNumbers => self.alarm_of(source, now).await,
             Refusal::Off | Refusal::Network | Refusal::TooManyFromAddress => Ok(()),
         }
@@ -234,7 +293,7 @@ impl AutoRegistration {
             }
             alarmed.insert(site(source), steady);
         }
-        let most = self.settings.numbers_per_address;
+        let most = self.in_force().settings.numbers_per_address;
         tracing::warn!(%source, most, "phones from one address have as many temporary numbers as they may");
         let detail = format!("phones at {source} have all of the {most} temporary numbers one address may have");
         self.record("alarm", "temporary-numbers-address-full", &detail, now).await
@@ -245,7 +304,7 @@ impl AutoRegistration {
     async fn report(&self, level: PoolLevel, now: UnixMillis) -> Result<(), RegistrarError> {
         metrics::gauge!("temporary_numbers_free").set(level.free as f64);
         metrics::gauge!("temporary_numbers_total").set(level.total as f64);
-        let is_low = level.free * 100 <= level.total * u64::from(self.settings.alarm_percent);
+        let is_low = level.free * 100 <= level.total * u64::from(self.in_force().settings.alarm_percent);
         {
             let mut alarm = locked(&self.alarm);
             if *alarm == is_low {

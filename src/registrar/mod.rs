@@ -4,6 +4,7 @@
 //! It answers from memory and acknowledges after the commit. It knows phones and their accounts, not what an enrolment or a call is.
 
 mod admission;
+mod admission_settings;
 mod authentication;
 mod auto_registration;
 mod binding;
@@ -19,6 +20,7 @@ mod store;
 mod wall_clock;
 
 pub use admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal, generated_name};
+pub use admission_settings::AutoRegistrationKind;
 pub use authentication::{Unproven, Verdict};
 pub use auto_registration::AutoRegistration;
 pub use binding::Binding;

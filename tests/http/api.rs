@@ -6,7 +6,7 @@ use crate::support::http::{Answer, get, post};
 use crate::support::server::{Server, USERS};
 
 /// Paths of the API that can be read.
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 18] = [
     "/users",
     "/user-profiles",
     "/device-templates",
@@ -20,6 +20,7 @@ const PATHS: [&str; 17] = [
     "/audit",
     "/phones",
     "/auto-registration",
+    "/credential-policy",
     "/enrolments",
     "/calls",
     "/events",

@@ -217,17 +217,20 @@ async fn nothing_but_the_phones_own_file_is_behind_its_private_url() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_phone_is_told_the_transport_of_its_template_and_never_one_that_nobody_listens_on() {
     const TRANSPORT: &str = "voip/signalling/sip/transport_protocol";
-    let server = Server::start("auto_registration.device_template = \"Over TCP\"");
+    let server = Server::start("");
     let template = serde_json::json!({ "name": "Over TCP", "phone_name": "x", "transport": "tcp" });
     assert_eq!(server.api_post("/device-templates", &template).status, 201);
+    let named = serde_json::json!({ "device_template": "Over TCP" });
+    assert_eq!(server.api_patch("/auto-registration", &named).status, 200);
     let file = server.handset_get(&format!("/{}.cfg", mac(1)), &agent(&mac(1))).body;
     assert_eq!(parameter(&file, TRANSPORT).as_deref(), Some("TCP"));
     assert_eq!(parameter(&file, "voip/signalling/sip/proxy_port"), Some(server.sip.port().to_string()));
     assert_eq!(server.api_get("/phones")[0]["transport"], "tcp");
     // This one takes no SIP over TCP.
-    let house = House::open("[auto_registration]\nenabled = true\ndevice_template = \"Over TCP\"\n").await;
-    let (template, actor) = (read_draft(template).unwrap(), Actor::system("test"));
-    house.running.directory.create::<DeviceTemplates>(template, &actor, UnixMillis::now()).await.unwrap();
+    let house = House::open("[auto_registration]\nenabled = true\n").await;
+    let (template, actor, now) = (read_draft(template).unwrap(), Actor::system("test"), UnixMillis::now());
+    house.running.directory.create::<DeviceTemplates>(template, &actor, now).await.unwrap();
+    house.running.registrar.auto_registration().change(&named, None, &actor, now).await.unwrap();
     assert_eq!(parameter(&house.first_file(1), TRANSPORT).as_deref(), Some("UDP"));
     house.close().await;
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tsunagu::enrolment::ClaimVerdict;
-use tsunagu::vocab::{ExposeSecret, UnixMillis};
+use tsunagu::vocab::UnixMillis;
 
 use crate::house::House;
 use crate::support::http::{Answer, get, post_file};

@@ -168,6 +168,7 @@ impl<K: Kind> Import<'_, K> {
         }
         let mut faults = Vec::new();
         let ready = preparation.prepare(batch, tally, &mut faults, UnixMillis::now()).await?;
+        faults.sort_by_key(|fault| fault.line);
         Ok(Some(Batch { ready, faults }))
     }
 

@@ -84,14 +84,14 @@ impl Jobs {
         now: UnixMillis,
     ) -> Result<RecordId, DirectoryError> {
         let id = RecordId::new(now, rand::random());
+        // PINs and passwords are hashed afterwards: that takes longer than an import may.
+        let directory = self.directory.importing().await?;
         let mut transaction = self.directory.db().write().await?;
         store::add(&mut transaction, id, K::TABLE.what, options, actor, now).await?;
         audit::write(&mut transaction, actor, &act(id, "import"), now).await?;
         transaction.commit().await?;
         let is_cancelled = self.flag(id);
         let (jobs, actor) = (self.clone(), actor.clone());
-        // PINs and passwords are hashed afterwards: that takes longer than an import may.
-        let directory = self.directory.sealing();
         let work = async move {
             let import =
                 Import::<K> { id, directory: &directory, options, actor: &actor, check, is_cancelled: &is_cancelled };

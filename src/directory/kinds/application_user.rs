@@ -7,7 +7,7 @@ use super::Recorded;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{CredentialPolicy, Directory, DirectoryError, Kind, Listed};
+use crate::directory::{Directory, DirectoryError, Kind, Listed};
 use crate::vocab::{Name, Secret, UnixMillis};
 
 /// An application user as it is given.
@@ -60,7 +60,7 @@ impl Kind for ApplicationUsers {
     ) -> Result<Record, DirectoryError> {
         let mut record = as_record(&draft)?;
         if let Some(password) = draft.password {
-            CredentialPolicy::default().check_password(&password)?;
+            directory.credential_policy().await?.check_password(&password)?;
             record.insert("password_hash".to_owned(), directory.hash(password).await?.as_stored().into());
             record.insert("password_set_at".to_owned(), now.get().into());
         }

@@ -1,6 +1,7 @@
 //! The kinds of records: what administrators give, what they see, and how each is kept.
 
 mod application_user;
+mod credential_policy;
 mod feature_group_template;
 mod number;
 mod phone;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use application_user::{ApplicationUserDraft, ApplicationUserFields, ApplicationUsers};
+pub use credential_policy::CredentialPolicyKind;
 pub use feature_group_template::{FeatureGroupTemplate, FeatureGroupTemplates};
 pub use number::{DirectoryNumberDraft, DirectoryNumbers, NumberPool, NumberPools};
 pub use phone::{PhoneRow, Phones};

@@ -10,7 +10,7 @@ use super::user_profile::USER_PROFILES;
 use crate::directory::kind::as_record;
 use crate::directory::records::{self, Record};
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{CredentialPolicy, Directory, DirectoryError, Kind, Listed, Written};
+use crate::directory::{Directory, DirectoryError, Kind, Listed, Written};
 use crate::vocab::{DirectoryNumber, Language, Name, RecordId, Secret, SelfServiceId, UnixMillis};
 
 /// Digits of a self-service ID that is made for somebody without a number.
@@ -126,7 +126,7 @@ impl Kind for Users {
         _before: Option<&Record>,
         now: UnixMillis,
     ) -> Result<Record, DirectoryError> {
-        let policy = CredentialPolicy::default();
+        let policy = directory.credential_policy().await?;
         let mut record = as_record(&draft)?;
         if draft.name.is_none() {
             let made = format!("{} {}", draft.family_name.trim(), draft.given_name.trim());

@@ -43,8 +43,10 @@ async fn carry_out(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let largest = if kind.starts_with("text/csv") { LARGEST_FILE } else { LARGEST };
-    let body = to_bytes(body, largest).await.map_err(|_| Problem::too_large())?;
+    let body = match kind.starts_with("text/csv") {
+        true => to_bytes(body, LARGEST_FILE).await.map_err(|_| Problem::file_too_large())?,
+        false => to_bytes(body, LARGEST).await.map_err(|_| Problem::too_large())?,
+    };
     let fingerprint =
         hex::encode(Sha256::new().chain_update(parts.uri.to_string()).chain_update([0]).chain_update(&body).finalize());
     match door.directory.begin_request(token, key, &fingerprint, UnixMillis::now()).await? {

@@ -1,8 +1,10 @@
 //! The API under `/api/v1/`. Every path needs a token but those of its document.
 
+mod auto_registration;
 mod caller;
 mod calls;
 mod collection;
+mod credential_policy;
 mod directory;
 mod document;
 mod enrolments;
@@ -60,6 +62,8 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(read_only::<Audit>())
         .merge(tokens::router())
         .merge(self_provisioning::settings_router())
+        .merge(auto_registration::router())
+        .merge(credential_policy::router())
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()
         .merge(phones::router())

@@ -1,4 +1,4 @@
-//! `/phones`, `/auto-registration`
+//! `/phones`
 
 use std::time::Instant;
 
@@ -17,7 +17,6 @@ use super::listing::Asked;
 use crate::directory::{Action, Change, Page, Phone, Phones};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
-use crate::registrar::PoolLevel;
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// A phone and where it is registered.
@@ -46,7 +45,7 @@ struct Registration {
     seconds_left: u64,
 }
 
-/// The paths of phones and of auto-registration.
+/// The paths of phones.
 pub fn router() -> ApiRouter<AdminDoor> {
     ApiRouter::new()
         .api_route("/phones", get_with(list, |op| documented(op, "phones", "List phones", &[400])))
@@ -61,10 +60,6 @@ pub fn router() -> ApiRouter<AdminDoor> {
                 documented(op, "phones", "Push a phone's configuration", &[400, 404, 409])
                     .response_with::<202, (), _>(|answer| answer.description("The phone is being notified."))
             }),
-        )
-        .api_route(
-            "/auto-registration",
-            get_with(pool, |op| documented(op, "auto-registration", "Show auto-registration", &[])),
         )
 }
 
@@ -124,19 +119,4 @@ fn view(door: &AdminDoor, phone: Phone) -> PhoneView {
             user_agent: binding.user_agent,
         });
     PhoneView { registrations: registrations.collect(), phone }
-}
-
-/// How many temporary numbers are left, and the settings.
-#[derive(Serialize, JsonSchema)]
-struct Pool {
-    #[serde(flatten)]
-    level: PoolLevel,
-    settings: crate::registrar::AutoRegistrationSettings,
-}
-
-/// Auto-registration as it stands.
-async fn pool(State(door): State<AdminDoor>) -> Result<Json<Pool>, Problem> {
-    let auto_registration = door.registrar.auto_registration();
-    let level = auto_registration.level().await.map_err(crate::enrolment::EnrolmentError::from)?;
-    Ok(Json(Pool { level, settings: auto_registration.settings().clone() }))
 }
