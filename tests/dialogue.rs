@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use secrecy::ExposeSecret;
 use tsunagu::ivr::{
-    Authentication, Dialogue, DialogueDraft, DialogueSettings, DigitsDuringPrompt, Input, Key, NextStep, Output,
-    PlayTag, Question, Refusal, Verdict,
+    Authentication, Dialogue, DialogueDraft, DialogueSettings, DigitsDuringPrompt, Input, Key, NewPinReason, NextStep,
+    Output, PlayTag, Question, Refusal, Verdict,
 };
 use tsunagu::vocab::Language;
 
@@ -56,6 +56,44 @@ fn press(dialogue: &mut Dialogue, now: Instant, keys: &str) -> Vec<Output> {
     keys.chars().flat_map(|key| dialogue.handle(now, Input::Digit(Key::try_from(key).unwrap()))).collect()
 }
 
+/// The languages of what is being said.
+fn languages_said(outputs: &[Output]) -> Vec<String> {
+    let said = outputs.iter().filter_map(|output| match output {
+        Output::Play { lines, .. } => Some(lines),
+        _ => None,
+    });
+    said.flatten().map(|line| line.language.to_string()).collect()
+}
+
+#[test]
+fn of_more_than_nine_languages_nine_are_offered_at_a_time() {
+    let tags = ["ja", "en", "fr", "de", "es", "it", "pt", "nl", "sv", "ko", "zh"];
+    let settings = settings(|draft| draft.languages = tags.iter().map(|tag| tag.parse().unwrap()).collect());
+    let now = Instant::now();
+    let begun = || {
+        let mut dialogue = Dialogue::new(settings.clone(), now);
+        dialogue.handle(now, Input::Answered);
+        let offered = languages_said(&dialogue.handle(now, Input::Verdict(Verdict::Proceed)));
+        assert_eq!(offered, tags[..9]);
+        dialogue
+    };
+    // 0 goes on, round to the first; a key without a language counts as silence.
+    let mut dialogue = begun();
+    assert_eq!(languages_said(&press(&mut dialogue, now, "0")), tags[9..]);
+    assert_eq!(languages_said(&press(&mut dialogue, now, "0")), tags[..9]);
+    assert_eq!(languages_said(&press(&mut dialogue, now, "0")), tags[9..]);
+    assert_eq!(languages_said(&press(&mut dialogue, now, "2")), ["zh", "zh"]);
+    // Who says nothing hears all of them, as often as they are to be offered, and is then spoken to in the first.
+    let mut dialogue = begun();
+    let mut now = now;
+    for offered in [&tags[9..], &tags[..9], &tags[9..], &["ja", "ja"]] {
+        let playing = (0..9).map(PlayTag);
+        playing.for_each(|tag| drop(dialogue.handle(now, Input::PromptDone { tag })));
+        now = dialogue.deadline().unwrap();
+        assert_eq!(languages_said(&dialogue.handle(now, Input::Elapsed)), offered);
+    }
+}
+
 #[test]
 fn the_credential_reaches_the_claim_and_no_debug_text() {
     for during in [DigitsDuringPrompt::Interrupt, DigitsDuringPrompt::Keep] {
@@ -71,7 +109,7 @@ fn the_credential_reaches_the_claim_and_no_debug_text() {
             seen += &format!("{dialogue:?}");
         }
         let claimed = outputs.iter().find_map(|output| match output {
-            Output::Ask(Question::Claim { id, credential: Some(secret) }) => {
+            Output::Ask(Question::Claim { id, credential: Some(secret), .. }) => {
                 Some((id.as_str(), secret.expose_secret()))
             }
             _ => None,
@@ -110,11 +148,13 @@ enum Step {
 fn steps() -> impl Strategy<Value = Step> {
     let bound = Verdict::Bound { extension: "2001".parse().unwrap(), next: NextStep::Ready };
     let refused = select(&Refusal::ALL[..]).prop_map(Verdict::Refused);
-    let verdict =
-        prop_oneof![3 => Just(Verdict::WrongCredentials), 2 => Just(Verdict::Proceed), 1 => Just(bound), 1 => refused];
+    let new_pin = select(vec![NewPinReason::Due, NewPinReason::TooEasy]).prop_map(Verdict::NewPin);
+    let wrong = Just(Verdict::WrongCredentials);
+    let verdict = prop_oneof![3 => wrong, 2 => Just(Verdict::Proceed), 2 => new_pin, 1 => Just(bound), 1 => refused];
     prop_oneof![
         8 => "[0-9*#A-D]{1,12}".prop_map(Step::Keys),
         20 => "[12]?[0-9]{1,8}##[0-9]{5,8}#".prop_map(Step::Keys),
+        6 => "(1234567#1234567|[0-9]{5,8}#[0-9]{5,8})#".prop_map(Step::Keys),
         10 => Just(Step::Heard),
         2 => (0_u32..40).prop_map(Step::HeardLate),
         5 => Just(Step::Due),
@@ -225,10 +265,12 @@ impl Watched {
                 }
                 Output::StopPlaying => assert!(self.playing.take().is_some(), "stopped nothing: {outputs:?}"),
                 Output::Ask(Question::Begin) => {}
-                Output::Ask(Question::Claim { id, credential }) => {
-                    self.claims += 1;
+                Output::Ask(Question::Claim { id, credential, new_pin }) => {
+                    // With a new PIN the same claim is made again: nobody guesses anything by that.
+                    self.claims += usize::from(new_pin.is_none());
                     self.ids.push(id.to_string());
-                    self.credentials.extend(credential.iter().map(|secret| secret.expose_secret().to_owned()));
+                    let secrets = credential.iter().chain(new_pin);
+                    self.credentials.extend(secrets.map(|secret| secret.expose_secret().to_owned()));
                 }
                 Output::HangUp(_) => self.over = true,
             }

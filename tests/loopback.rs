@@ -5,10 +5,16 @@
 mod bare_call;
 #[path = "loopback/caller.rs"]
 mod caller;
+#[path = "loopback/g729.rs"]
+mod g729;
+#[path = "loopback/languages.rs"]
+mod languages;
 #[path = "loopback/limits.rs"]
 mod limits;
 #[path = "loopback/main_job.rs"]
 mod main_job;
+#[path = "loopback/new_pin.rs"]
+mod new_pin;
 #[path = "loopback/not_back.rs"]
 mod not_back;
 #[path = "loopback/proof.rs"]

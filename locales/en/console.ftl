@@ -40,6 +40,7 @@ step-registered = registered on its temporary number
 step-called = called the route point
 step-identified = the caller said who they are
 step-authenticated = the caller proved it
+step-pin-changed = chose another PIN
 step-refused = refused
 step-bound = bound to its user
 step-notified = took the notification

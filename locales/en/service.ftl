@@ -18,3 +18,4 @@ service-fault-no-credentials = Valid credentials not set for this application Us
 service-fault-unspoken = There are no recordings in { $name }. Choose languages that are installed.
 service-fault-no-authentication = Nobody has to prove who they are. This mode is not recommended for everyday use.
 service-fault-failed = The server's log says why.
+service-codec-left-out = A chosen language has no recordings in { $name }; calls are taken in the other codecs.

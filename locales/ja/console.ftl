@@ -37,6 +37,7 @@ step-registered = 一時番号でレジスト
 step-called = ルートポイントに発信
 step-identified = 発信者が名乗った
 step-authenticated = 発信者が認証された
+step-pin-changed = 発信者が暗証番号を変更した
 step-refused = 拒否
 step-bound = 利用者に割り当て
 step-notified = 通知を受け取った

@@ -18,3 +18,4 @@ service-fault-no-credentials = 有効なクレデンシャルがこのアプリ�
 service-fault-unspoken = { $name }の音声がありません。インストールされている言語を選択してください。
 service-fault-no-authentication = 本人の確認をしない設定です。日常の運用には推奨されません。
 service-fault-failed = 原因はサーバーのログを確認してください。
+service-codec-left-out = 選択した言語に { $name } の録音がないため、その他のコーデックで応答します。

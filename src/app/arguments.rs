@@ -161,5 +161,13 @@ pub enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub enum PromptsCommand {
     /// Check that every sentence has its recordings, made from the text as it is now.
-    Check,
+    ///
+    /// Exits 1 if something is missing or can't be used. What is only left over is listed too.
+    #[command(
+        after_help = "Examples:\n  tsunagu prompts check                     the languages carried in the program\n  tsunagu prompts check data/languages/fr   a language pack before the service is restarted"
+    )]
+    Check {
+        /// Folders of language packs, each named by its language (fr, pt-BR); none for the languages in the program.
+        packs: Vec<std::path::PathBuf>,
+    },
 }

@@ -32,6 +32,6 @@ async fn run(command: Command) -> ExitCode {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => output::fail(&error),
         },
-        Command::Prompts(PromptsCommand::Check) => prompts_check::run(),
+        Command::Prompts(PromptsCommand::Check { packs }) => prompts_check::run(&packs),
     }
 }

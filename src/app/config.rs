@@ -186,6 +186,6 @@ mod tests {
     fn a_value_that_can_not_be_taken_is_refused() {
         assert!(Config::parse("[dialogue]\ntries = 0\n").is_err());
         assert!(Config::parse("[self_provisioning]\nauthentication_code = \"12a\"\n").is_err());
-        assert!(Config::parse("[route_point]\ncodecs = [\"G729\"]\n").is_err());
+        assert!(Config::parse("[route_point]\ncodecs = [\"G728\"]\n").is_err());
     }
 }

@@ -5,6 +5,7 @@ use rust_embed::RustEmbed;
 #[derive(RustEmbed)]
 #[folder = "prompts/"]
 #[include = "*/*.flac"]
+#[include = "*/*.g729"]
 #[include = "*/manifest.toml"]
 struct Recordings;
 

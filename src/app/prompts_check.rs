@@ -1,17 +1,22 @@
 //! `tsunagu prompts check`
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use sha2::{Digest, Sha256};
 
 use super::{output, prompts};
+use crate::cti::{LanguagePack, PackFault};
 use crate::ivr::SENTENCES;
 use crate::locale::{LocaleError, Locales, PromptFault, SpokenFiles, check_prompts};
 use crate::vocab::{Language, PromptId};
 
-/// Checks the recordings in the program; lists what is wrong.
-pub fn run() -> ExitCode {
+/// Checks the recordings in the program, or these language packs; lists what is wrong.
+pub fn run(packs: &[PathBuf]) -> ExitCode {
+    if !packs.is_empty() {
+        return check_packs(packs);
+    }
     match check() {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(faults) => {
@@ -22,6 +27,18 @@ pub fn run() -> ExitCode {
         }
         Err(error) => output::fail(&error),
     }
+}
+
+fn check_packs(packs: &[PathBuf]) -> ExitCode {
+    let mut is_usable = true;
+    for folder in packs {
+        let faults = LanguagePack::read(folder).map_or_else(|fault| vec![fault], |pack| pack.faults());
+        for fault in &faults {
+            output::line(&fault.to_string());
+        }
+        is_usable &= !faults.iter().any(PackFault::is_fatal);
+    }
+    if is_usable { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn check() -> Result<Vec<PromptFault>, LocaleError> {

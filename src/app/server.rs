@@ -14,7 +14,7 @@ use super::config::Config;
 use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, prompts, routing, upkeep};
-use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice};
+use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
 use crate::directory::{Directory, DirectoryError, Jobs};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{AdminDoor, ConnectionLimits, HandsetDoor, admin_router, handset_router, serve_handsets};
@@ -26,6 +26,8 @@ use crate::vocab::{Secret, UnixMillis, VocabError};
 
 /// News of the registrar that may wait.
 const NEWS: usize = 4096;
+/// The folder of language packs in the data folder.
+const LANGUAGES: &str = "languages";
 /// Requests that may wait.
 const REQUESTS: usize = 8192;
 
@@ -127,7 +129,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let (news, registrar_news) = mpsc::channel(NEWS);
     let registrar = Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news).await?;
     let (completions, completed) = mpsc::channel(NEWS);
-    let locales = Locales::embedded()?;
+    let mut locales = Locales::embedded()?;
+    let voices = Voices::new(load_voice(&locales).await?, data.join(LANGUAGES));
+    let voice = voices.voice(None).await;
+    install_words(&mut locales, &voice);
     let foundations = enrolment::Foundations {
         directory: directory.clone(),
         registrar: registrar.clone(),
@@ -136,7 +141,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         completions,
     };
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
-    let service = first_service(&directory, load_voice(&locales).await?).await?;
+    let service = first_service(&directory, voice).await?;
     let port_range = PortRange::new(config.calls.rtp_first_port, config.calls.rtp_last_port)?;
     let addresses = MediaAddresses {
         chosen: address("calls.rtp_address", &config.calls.rtp_address)?,
@@ -155,7 +160,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         },
     );
     let (jobs, job_runner) = Jobs::open(directory.clone(), UnixMillis::now()).await?;
-    let control = ServiceControl::new(directory.clone(), switchboard.clone());
+    let control = ServiceControl::new(directory.clone(), switchboard.clone(), voices);
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
     let token = first_run::token(&directory).await?;
@@ -249,6 +254,13 @@ async fn load_voice(locales: &Locales) -> Result<Voice, StartError> {
     let decoded = tokio::task::spawn_blocking(|| Voice::library(prompts::files())).await;
     let library = decoded.map_err(|_| StartError::Media(MediaError::Stopped))??;
     Ok(Voice::new(locales, library)?)
+}
+
+/// The words for screens of language packs whose languages the program has none in.
+fn install_words(locales: &mut Locales, voice: &Voice) {
+    for pack in voice.packs().found.iter().filter(|pack| pack.is_used) {
+        locales.add_words(pack.words.clone());
+    }
 }
 
 /// The service on the settings kept; if it can't run on them, the server goes on without it.

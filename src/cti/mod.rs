@@ -7,6 +7,7 @@ mod call;
 mod call_record;
 mod dialogs;
 mod ending;
+mod language_pack;
 mod leg;
 mod media_addresses;
 mod phase;
@@ -21,11 +22,13 @@ mod settings;
 mod speaker;
 mod switchboard;
 mod voice;
+mod voices;
 mod wire;
 
 pub use call::{Call, CallSettings, Input as CallInput, Output as CallOutput};
 pub use call_record::CallRecord;
 pub use ending::{CallEnding, EndedBy};
+pub use language_pack::{LanguagePack, PackFault};
 pub use media_addresses::MediaAddresses;
 pub use policy::{Caller, Destination, Permission, permit};
 pub use ring_back::RingBackCall;
@@ -38,6 +41,7 @@ pub use session_timer::SessionTimer;
 pub use settings::{CtiSettings, RoutePointSettings};
 pub use switchboard::{Foundations, Switchboard, is_in_dialog};
 pub use voice::Voice;
+pub use voices::{FoundPack, Voices};
 
 /// What this server understands, for Allow and Supported.
 pub const METHODS: [crate::sip::message::Method; 10] = {

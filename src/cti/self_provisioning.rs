@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::enrolment::{Claim, ClaimVerdict, Enrolments, Next, Proof, Refusal};
+use crate::enrolment::{Claim, ClaimVerdict, Enrolments, NewPinReason, Next, Proof, Refusal};
 use crate::ivr::{self, NextStep, Question, Verdict};
 use crate::vocab::{Language, PhoneId, UnixMillis};
 
@@ -23,8 +23,8 @@ pub(super) async fn answer(
             Err(refusal) => Verdict::Refused(spoken(refusal)),
         }),
         (Question::Claim { .. }, None) => Ok(Verdict::Refused(ivr::Refusal::PhoneUnknown)),
-        (Question::Claim { id, credential }, Some(phone)) => {
-            let claim = Claim { phone, id, credential, proof, language, deadline };
+        (Question::Claim { id, credential, new_pin }, Some(phone)) => {
+            let claim = Claim { phone, id, credential, new_pin, proof, language, deadline };
             enrolments.claim(&claim, UnixMillis::now()).await.map(|verdict| match verdict {
                 ClaimVerdict::Bound { extension, next } => Verdict::Bound {
                     extension,
@@ -33,6 +33,12 @@ pub(super) async fn answer(
                         Next::Nothing => NextStep::Ready,
                     },
                 },
+                ClaimVerdict::NewPin(reason) => Verdict::NewPin(match reason {
+                    NewPinReason::Due => ivr::NewPinReason::Due,
+                    NewPinReason::TooShort => ivr::NewPinReason::TooShort,
+                    NewPinReason::TooEasy => ivr::NewPinReason::TooEasy,
+                    NewPinReason::NotNew => ivr::NewPinReason::NotNew,
+                }),
                 ClaimVerdict::WrongCredentials => Verdict::WrongCredentials,
                 ClaimVerdict::Refused(refusal) => Verdict::Refused(spoken(refusal)),
             })

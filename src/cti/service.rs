@@ -93,7 +93,8 @@ pub struct Service {
     pub(super) dialogue: DialogueSettings,
     /// What its callers have to prove.
     pub proof: Arc<Proof>,
-    pub(super) voice: Voice,
+    /// What it speaks with.
+    pub voice: Voice,
     pub(super) phase: watch::Sender<Phase>,
 }
 
@@ -137,7 +138,12 @@ impl Service {
         generation: u64,
         now: UnixMillis,
     ) -> Result<Self, ServiceFault> {
-        let route = Route::of(directory, &settings).await?;
+        let mut route = Route::of(directory, &settings).await?;
+        let left_out = left_out(&route.codecs, &settings, &voice);
+        for codec in &left_out {
+            tracing::warn!(?codec, "a language has no recordings in this codec: the service goes without it");
+        }
+        route.codecs.retain(|codec| !left_out.contains(codec));
         let code = code_hash(directory).await?;
         Ok(Self {
             generation,
@@ -197,6 +203,13 @@ pub async fn faults(
     let unspoken = settings.dialogue.languages.iter().filter(|language| !voice.speaks(language));
     faults.extend(unspoken.cloned().map(ServiceFault::Unspoken));
     Ok(faults)
+}
+
+/// The codecs of the route point some chosen language has no recordings in.
+pub fn left_out(codecs: &[CodecName], settings: &SelfProvisioningSettings, voice: &Voice) -> Vec<CodecName> {
+    let speak_in =
+        |codec: CodecName| settings.dialogue.languages.iter().all(|language| voice.speaks_in(language, codec.into()));
+    codecs.iter().copied().filter(|codec| !speak_in(*codec)).collect()
 }
 
 async fn route_point(

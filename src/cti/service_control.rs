@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::service::{Route, Service, ServiceFault, faults, settings};
+use super::service::{Route, Service, ServiceFault, faults, left_out, settings};
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
 use super::switchboard::Switchboard;
-use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Listed};
+use super::voices::Voices;
+use crate::directory::{Action, Actor, Change, CodecName, Directory, DirectoryError, Listed};
 use crate::vocab::UnixMillis;
 
 /// How running conversations are met.
@@ -34,14 +35,15 @@ pub struct ServiceControl {
 struct Inner {
     directory: Directory,
     switchboard: Switchboard,
+    voices: Voices,
     /// One restart at a time.
     turn: Mutex<()>,
 }
 
 impl ServiceControl {
     /// Over the switchboard that has the first generation.
-    pub fn new(directory: Directory, switchboard: Switchboard) -> Self {
-        Self { inner: Arc::new(Inner { directory, switchboard, turn: Mutex::default() }) }
+    pub fn new(directory: Directory, switchboard: Switchboard, voices: Voices) -> Self {
+        Self { inner: Arc::new(Inner { directory, switchboard, voices, turn: Mutex::default() }) }
     }
 
     /// The generation that takes calls.
@@ -63,7 +65,9 @@ impl ServiceControl {
     /// If the database fails.
     pub async fn outlook(&self, settings: &SelfProvisioningSettings) -> Result<(Route, Vec<String>), DirectoryError> {
         let service = self.service();
-        let route = Route::of(&self.inner.directory, settings).await?;
+        let mut route = Route::of(&self.inner.directory, settings).await?;
+        let left_out = left_out(&route.codecs, settings, &service.voice);
+        route.codecs.retain(|codec| !left_out.contains(codec));
         let mut waiting = changed_fields(settings, &service.settings);
         // What the route point says is the service's too; how many calls it takes follows from the ports as well.
         let (is_said, runs) = (&route, &service.route);
@@ -82,7 +86,8 @@ impl ServiceControl {
     pub async fn restart(&self, mode: RestartMode, actor: &Actor) -> Result<Arc<Service>, ServiceFault> {
         let _turn = self.inner.turn.lock().await;
         let before = self.service();
-        let (voice, generation, now) = (before.voice.clone(), before.generation + 1, UnixMillis::now());
+        let (generation, now) = (before.generation + 1, UnixMillis::now());
+        let voice = self.inner.voices.voice(Some(&before.voice)).await;
         let service = Arc::new(Service::prepare(&self.inner.directory, voice, generation, now).await?);
         self.inner.switchboard.put(service.clone(), mode == RestartMode::Now);
         tracing::info!(generation, ?mode, active = service.is_active, actor = actor.name, "the service was restarted");
@@ -145,6 +150,15 @@ impl ServiceControl {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
         Ok(directory.preview_settings::<SelfProvisioningKind>(patch, expected, now).await?.view)
+    }
+
+    /// The codecs of the route point some chosen language has no recordings in: the service goes without them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn left_out(&self, settings: &SelfProvisioningSettings) -> Result<Vec<CodecName>, DirectoryError> {
+        let route = Route::of(&self.inner.directory, settings).await?;
+        Ok(left_out(&route.codecs, settings, &self.service().voice))
     }
 
     /// What keeps the service from running on these settings.

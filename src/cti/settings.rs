@@ -33,6 +33,7 @@ impl From<CodecName> for Codec {
             CodecName::Pcma => Self::Pcma,
             CodecName::G722 => Self::G722,
             CodecName::L16 => Self::L16,
+            CodecName::G729 => Self::G729,
         }
     }
 }

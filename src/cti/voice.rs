@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::language_pack::{LanguagePack, PackFault};
+use super::voices::Packs;
 use crate::ivr::{Line, Sentence};
 use crate::locale::{LocaleError, Locales, Spoken};
 use crate::media::{Codec, EncodedAudio, MediaError, PromptLibrary};
@@ -11,8 +13,9 @@ use crate::vocab::{Language, PromptId};
 /// Every language that can be spoken, with its recordings.
 #[derive(Clone)]
 pub struct Voice {
-    spoken: Arc<BTreeMap<Language, Spoken>>,
+    spoken: Arc<BTreeMap<Language, Arc<Spoken>>>,
     library: Arc<PromptLibrary>,
+    packs: Arc<Packs>,
 }
 
 impl Voice {
@@ -21,19 +24,52 @@ impl Voice {
         let mut spoken = BTreeMap::new();
         for language in locales.spoken_languages() {
             let patterns = locales.spoken(&language)?;
-            spoken.insert(language, patterns);
+            spoken.insert(language, Arc::new(patterns));
         }
-        Ok(Self { spoken: Arc::new(spoken), library: Arc::new(library) })
+        Ok(Self { spoken: Arc::new(spoken), library: Arc::new(library), packs: Arc::default() })
     }
 
-    /// Reads the recordings in the program: FLAC files named `<language>/<id>.flac`.
+    /// With the language of a pack, in place of what the language was spoken with before.
+    ///
+    /// # Errors
+    /// What the pack can't be used for.
+    pub fn with_pack(&self, pack: &LanguagePack) -> Result<Self, PackFault> {
+        let mut spoken = BTreeMap::clone(&self.spoken);
+        spoken.insert(pack.language.clone(), Arc::new(pack.locales()?.spoken(&pack.language)?));
+        let mut library = PromptLibrary::clone(&self.library);
+        pack.decode(&mut library)?;
+        Ok(Self { spoken: Arc::new(spoken), library: Arc::new(library), packs: self.packs.clone() })
+    }
+
+    pub(super) fn made_with(self, packs: Arc<Packs>) -> Self {
+        Self { packs, ..self }
+    }
+
+    /// The language packs it was made with.
+    pub fn packs(&self) -> &Packs {
+        &self.packs
+    }
+
+    /// The languages it speaks, in the order of their tags.
+    pub fn languages(&self) -> impl Iterator<Item = &Language> {
+        self.spoken.keys().filter(|language| self.speaks(language))
+    }
+
+    /// Reads the recordings in the program: FLAC files named `<language>/<id>.flac`, and their G.729 frames, `<id>.g729`.
     pub fn library(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<PromptLibrary, MediaError> {
         let mut library = PromptLibrary::new();
         for (path, octets) in files {
-            let named = path.strip_suffix(".flac").and_then(|path| path.split_once('/'));
-            let Some((language, id)) = named else { continue };
+            let Some((language, (id, ending))) =
+                path.split_once('/').and_then(|(language, name)| Some((language, name.split_once('.')?)))
+            else {
+                continue;
+            };
             if let (Ok(language), Ok(id)) = (language.parse::<Language>(), id.parse::<PromptId>()) {
-                library.insert(language, id, &octets)?;
+                match ending {
+                    "flac" => library.insert(language, id, &octets)?,
+                    "g729" => library.insert_ready_made(language, id, Codec::G729, &octets)?,
+                    _ => {}
+                }
             }
         }
         Ok(library)
@@ -52,6 +88,11 @@ impl Voice {
     /// True if this language can be spoken.
     pub fn speaks(&self, language: &Language) -> bool {
         self.spoken.contains_key(language) && self.library.languages().any(|known| known == language)
+    }
+
+    /// True if all it says in this language can be sent in this codec.
+    pub fn speaks_in(&self, language: &Language, codec: Codec) -> bool {
+        self.library.speaks_in(language, codec)
     }
 
     /// The recordings of these lines, and their names. A recording that is missing is left out and logged.

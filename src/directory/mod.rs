@@ -55,11 +55,11 @@ pub use seal::Sealer;
 pub use sealed::Credential;
 pub use service::Directory;
 pub use settings::Settings;
-pub use store::{insert_line, load_phone, next_phone_secret, record_event};
+pub use store::{insert_line, load_phone, next_phone_secret, record_event, set_pin};
 pub use table::{Column, ColumnKind, Table};
 pub use template_variables::TemplateVariables;
 pub use token::{Bearer, Role, TokenHash};
-pub use user::User;
+pub use user::{Pin, User};
 
 use crate::db::DbError;
 

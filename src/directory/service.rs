@@ -8,7 +8,8 @@ use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
 use super::{
     Accounts, Actor, Credential, CredentialHash, CredentialPolicy, DeviceTemplate, DirectoryError, Event, Kept,
-    LineTemplate, Listing, Page, Phone, Phones, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User, UserProfile,
+    LineTemplate, Listing, Page, Phone, Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, User,
+    UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -74,10 +75,16 @@ impl Directory {
     pub async fn user_by_self_service_id(
         &self,
         id: &SelfServiceId,
-    ) -> Result<Option<(User, Option<Credential>)>, DirectoryError> {
+    ) -> Result<Option<(User, Option<Pin>)>, DirectoryError> {
         let mut connection = self.db.reader().acquire().await?;
         let found = store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await?;
-        found.map(|(user, pin)| Ok((user, Credential::of(pin.hash, pin.sealed, &self.sealer)?))).transpose()
+        found
+            .map(|(user, stored)| {
+                let kept = Credential::of(stored.hash, stored.sealed, &self.sealer)?;
+                let (set_at, must_change) = (stored.set_at, stored.must_change);
+                Ok((user, kept.map(|kept| Pin { kept, set_at, must_change })))
+            })
+            .transpose()
     }
 
     /// What operators should know of, the newest first, at most `most`.

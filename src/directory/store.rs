@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, Bearer, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Sealer, TokenHash, User,
-    UserProfile,
+    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Event, Line, LineTemplate, Phone, Sealer,
+    TokenHash, User, UserProfile,
 };
 use crate::sip::Transport;
 use crate::vocab::{PhoneId, UnixMillis, UserId};
@@ -197,6 +197,8 @@ fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
 pub(super) struct StoredPin {
     pub hash: Option<String>,
     pub sealed: Option<String>,
+    pub set_at: UnixMillis,
+    pub must_change: bool,
 }
 
 /// One user and their PIN, found by one of the columns that name a user.
@@ -210,10 +212,34 @@ pub(super) async fn user_by(
     let statement = format!("{USER} WHERE users.{} = $1 {condition}", column.name());
     let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(value).fetch_optional(db).await?;
     row.map(|row| {
-        let pin = StoredPin { hash: row.try_get("pin_hash")?, sealed: row.try_get("sealed_pin")? };
+        let pin = StoredPin {
+            hash: row.try_get("pin_hash")?,
+            sealed: row.try_get("sealed_pin")?,
+            set_at: UnixMillis::new(row.try_get::<Option<i64>, _>("pin_set_at")?.unwrap_or_default()),
+            must_change: row.try_get("pin_must_change")?,
+        };
         Ok((user(&row)?, pin))
     })
     .transpose()
+}
+
+/// Sets a user's PIN, which need not be changed then.
+pub async fn set_pin(
+    db: &mut SqliteConnection,
+    user: UserId,
+    hash: &CredentialHash,
+    now: UnixMillis,
+) -> Result<(), DirectoryError> {
+    sqlx::query(
+        "UPDATE users SET pin_hash = $2, sealed_pin = NULL, pin_set_at = $3, pin_must_change = 0, version = version + 1, updated_at = $3 \
+         WHERE id = $1",
+    )
+    .bind(user.to_string())
+    .bind(hash.as_stored())
+    .bind(now.get())
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// The columns that name a user.

@@ -1,6 +1,7 @@
 //! End users as the other rooms know them.
 
-use crate::vocab::{DirectoryNumber, Language, SelfServiceId, UserId};
+use super::Credential;
+use crate::vocab::{DirectoryNumber, Language, SelfServiceId, UnixMillis, UserId};
 
 /// An end user.
 #[derive(Clone, Debug)]
@@ -19,4 +20,15 @@ pub struct User {
     pub primary_extension: Option<DirectoryNumber>,
     /// Their profile's name; none means the system's default.
     pub profile: Option<String>,
+}
+
+/// A user's PIN.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// What a PIN is compared with.
+    pub kept: Credential,
+    /// When it was set.
+    pub set_at: UnixMillis,
+    /// Whether it has to be changed before it is good for anything else.
+    pub must_change: bool,
 }

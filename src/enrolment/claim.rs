@@ -7,11 +7,12 @@ use super::configuration::algorithms;
 use super::fetch::{random_admin_password, random_secret};
 use super::judgement::{Judgement, device_of};
 use super::lockout::Scope;
+use super::pin_change::NewPinReason;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
 use super::settings::Proof;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
-use crate::directory::{self, Directory, Line, Phone, TemplateVariables, User};
+use crate::directory::{self, CredentialHash, Directory, Line, Phone, TemplateVariables, User};
 use crate::vocab::{DirectoryNumber, Language, PhoneId, Secret, SelfServiceId, UnixMillis};
 
 /// What somebody keyed in at a phone.
@@ -23,6 +24,8 @@ pub struct Claim {
     pub id: SelfServiceId,
     /// What they keyed in to prove it.
     pub credential: Option<Secret>,
+    /// The PIN they want from now on; asked for by [`ClaimVerdict::NewPin`].
+    pub new_pin: Option<Secret>,
     /// What has to be proven, as the conversation began with it.
     pub proof: Arc<Proof>,
     /// The language they chose.
@@ -41,6 +44,8 @@ pub enum ClaimVerdict {
         /// What the phone does next.
         next: Next,
     },
+    /// They are who they say, and have to choose another PIN first. Nothing was changed.
+    NewPin(NewPinReason),
     /// Wrong ID, PIN or code; not said which.
     WrongCredentials,
     /// No, for this reason.
@@ -87,12 +92,17 @@ impl Enrolments {
 
     /// Judges a claim and carries it out.
     pub async fn claim(&self, claim: &Claim, now: UnixMillis) -> Result<ClaimVerdict, EnrolmentError> {
-        let user = match self.judge(claim, now).await? {
-            Judgement::Right(user) => user,
+        let proven = match self.judge(claim, now).await? {
+            Judgement::Right(proven) => proven,
             Judgement::Wrong => return Ok(ClaimVerdict::WrongCredentials),
             Judgement::LockedOut => return self.refuse(claim, Refusal::LockedOut, now).await,
         };
-        match self.bind(claim, &user, now).await? {
+        let new_pin = match self.pin_change(claim, &proven).await? {
+            Ok(new_pin) => new_pin,
+            Err(reason) => return Ok(ClaimVerdict::NewPin(reason)),
+        };
+        let user = proven.user;
+        match self.bind(claim, &user, new_pin.as_ref(), now).await? {
             Ok((extension, next, strangers)) => {
                 for stranger in &strangers {
                     self.registrar.forget(*stranger);
@@ -121,6 +131,7 @@ impl Enrolments {
         &self,
         claim: &Claim,
         user: &User,
+        new_pin: Option<&CredentialHash>,
         now: UnixMillis,
     ) -> Result<Result<(DirectoryNumber, Next, Vec<PhoneId>), Refusal>, EnrolmentError> {
         let mut transaction = self.directory.db().write().await?;
@@ -186,6 +197,10 @@ impl Enrolments {
             algorithms: algorithms.as_deref(),
             cooling,
         };
+        if let Some(hash) = new_pin {
+            directory::set_pin(&mut transaction, user.id, hash, now).await?;
+            store::step(&mut transaction, phone.id, now, Step::PinChanged, "").await?;
+        }
         store::clear_counter(&mut transaction, Scope::Phone, &device_of(&phone)).await?;
         store::bind(&mut transaction, &bind, now).await?;
         let line = Line { number: extension.clone(), label, display };

@@ -15,6 +15,8 @@ pub enum Step {
     Identified,
     /// The caller proved it.
     Authenticated,
+    /// They chose another PIN, because theirs was due.
+    PinChanged,
     /// The caller was refused; the detail says why.
     Refused,
     /// The phone is its user's in the directory.
@@ -36,12 +38,13 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Fetched,
         Self::Registered,
         Self::Called,
         Self::Identified,
         Self::Authenticated,
+        Self::PinChanged,
         Self::Refused,
         Self::Bound,
         Self::Notified,
@@ -61,6 +64,7 @@ impl Step {
             Self::Called => "called",
             Self::Identified => "identified",
             Self::Authenticated => "authenticated",
+            Self::PinChanged => "pin-changed",
             Self::Refused => "refused",
             Self::Bound => "bound",
             Self::Notified => "notified",
@@ -80,7 +84,7 @@ impl Step {
             Self::Fetched => 0,
             Self::Registered => 1,
             Self::Called => 2,
-            Self::Identified | Self::Authenticated | Self::Refused | Self::Bound => 3,
+            Self::Identified | Self::Authenticated | Self::PinChanged | Self::Refused | Self::Bound => 3,
             Self::Notified | Self::NotNotified => 4,
             Self::FetchedAgain => 5,
             Self::RegisteredAgain | Self::Answered => 6,

@@ -8,10 +8,20 @@ use super::lockout::Scope;
 use super::service::Enrolments;
 use super::turns::Turn;
 use super::{EnrolmentError, Step, store};
-use crate::directory::{self, Credential, CredentialHash, Phone, User};
+use crate::directory::{self, Credential, CredentialHash, Phone, Pin, User};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis};
 
+/// Somebody who has shown who they are.
+pub(super) struct Proven {
+    pub user: User,
+    /// They gave the user's PIN.
+    pub by_pin: bool,
+    /// That PIN has to be changed.
+    pub is_pin_due: bool,
+}
+
 /// Whose proof was given.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Prover {
     User,
     Administrator,
@@ -20,7 +30,7 @@ enum Prover {
 
 /// What a claim's proof is worth.
 pub(super) enum Judgement {
-    Right(User),
+    Right(Proven),
     Wrong,
     LockedOut,
 }
@@ -42,9 +52,12 @@ impl Enrolments {
         }
         let Some(attempt) = self.count_attempt(claim, user, now).await? else { return Ok(Judgement::LockedOut) };
         match self.prove(claim, &turn).await? {
-            Some((user, prover)) => {
+            Some((user, prover, pin)) => {
                 self.take_back(claim, &attempt, prover, now).await?;
-                Ok(Judgement::Right(user))
+                let policy = self.directory.credential_policy().await?;
+                let is_due = |pin: &Pin| pin.must_change || policy.pin_is_over(pin.set_at, now);
+                let by_pin = prover == Prover::User;
+                Ok(Judgement::Right(Proven { user, by_pin, is_pin_due: by_pin && pin.as_ref().is_some_and(is_due) }))
             }
             None => {
                 self.note_wrong(claim, &attempt, now).await?;
@@ -139,15 +152,20 @@ impl Enrolments {
     }
 
     /// Who it is, if the proof holds. The work is the same for an ID nobody has.
-    async fn prove(&self, claim: &Claim, turn: &Arc<Turn>) -> Result<Option<(User, Prover)>, EnrolmentError> {
+    async fn prove(
+        &self,
+        claim: &Claim,
+        turn: &Arc<Turn>,
+    ) -> Result<Option<(User, Prover, Option<Pin>)>, EnrolmentError> {
         let mode = claim.proof.mode;
         let found = self.directory.user_by_self_service_id(&claim.id).await?;
         let (user, pin) = found.map_or((None, None), |(user, pin)| (Some(user), pin));
         if !mode.takes_code() && !mode.takes_pin() {
-            return Ok(user.map(|user| (user, Prover::Nobody)));
+            return Ok(user.map(|user| (user, Prover::Nobody, pin)));
         }
         let Some(credential) = claim.credential.clone() else { return Ok(None) };
-        let is_pin = mode.takes_pin() && matches(pin, credential.clone(), turn).await?;
+        let is_pin =
+            mode.takes_pin() && matches(pin.as_ref().map(|pin| pin.kept.clone()), credential.clone(), turn).await?;
         let is_code =
             mode.takes_code() && matches(claim.proof.code.clone().map(Credential::Hashed), credential, turn).await?;
         let prover = match (is_pin, is_code) {
@@ -155,7 +173,7 @@ impl Enrolments {
             (false, true) => Prover::Administrator,
             (false, false) => return Ok(None),
         };
-        Ok(user.map(|user| (user, prover)))
+        Ok(user.map(|user| (user, prover, pin)))
     }
 }
 

@@ -71,7 +71,22 @@ pub enum Question {
         id: SelfServiceId,
         /// What they keyed in to prove it; `None` where the settings ask for nothing.
         credential: Option<Secret>,
+        /// The PIN they want from now on, keyed in twice, after [`Verdict::NewPin`].
+        new_pin: Option<Secret>,
     },
+}
+
+/// Why a caller has to choose another PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewPinReason {
+    /// The one they have is due.
+    Due,
+    /// The one they chose has too few digits.
+    TooShort,
+    /// Anybody would guess it.
+    TooEasy,
+    /// It is the one they have.
+    NotNew,
 }
 
 /// The answer to a [`Question`]. One that doesn't fit the question is passed over.
@@ -86,6 +101,8 @@ pub enum Verdict {
         /// What the phone does next.
         next: NextStep,
     },
+    /// The caller is who they say, and has to choose another PIN first: claim again with it. Nothing was changed.
+    NewPin(NewPinReason),
     /// The ID is nobody's, or the credential is not theirs: the caller isn't told which.
     WrongCredentials,
     /// No, and why.

@@ -14,7 +14,7 @@ mod settings;
 
 pub use dialogue::Dialogue;
 pub use ending::{DialogueEnding, Refusal};
-pub use exchange::{Input, Line, Output, PlayTag, Question, Verdict};
+pub use exchange::{Input, Line, NewPinReason, Output, PlayTag, Question, Verdict};
 pub use key::{Key, KeyMeaning};
 pub use sentence::{NextStep, SENTENCES, Sentence};
 pub use settings::{Authentication, DialogueDraft, DialogueSettings, DigitsDuringPrompt};
@@ -34,8 +34,8 @@ pub enum DialogueError {
         /// The most it may be.
         most: String,
     },
-    /// No language, more than there are number keys for, or one of them twice.
-    #[error("languages: Selected Language should contain at least one language, at most nine, each once")]
+    /// No language, more than anybody would listen to, or one of them twice.
+    #[error("languages: Selected Language should contain at least one language, up to 36, each once")]
     Languages,
     /// A character no telephone key has.
     #[error("not a telephone key; keys are 0-9, *, # and A-D")]

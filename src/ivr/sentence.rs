@@ -5,7 +5,7 @@
 use crate::locale::SentenceShape;
 use crate::vocab::{DirectoryNumber, SelfServiceId};
 
-use super::Refusal;
+use super::{NewPinReason, Refusal};
 
 /// What a phone does once it is its user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,18 @@ pub enum Sentence {
     HelpPin,
     /// Asks for the code again.
     HelpCode,
+    /// Asks for a new PIN.
+    AskNewPin,
+    /// Asks for the new PIN again.
+    HelpNewPin,
+    /// Asks for the new PIN once more, to be sure of it.
+    RepeatNewPin,
+    /// The two were not the same.
+    NewPinsDiffer,
+    /// Why another PIN has to be chosen.
+    NewPinReason(NewPinReason),
+    /// The PIN was changed.
+    NewPinSet,
     /// More digits than there can be.
     EntryTooLong,
     /// The answer takes a moment.
@@ -88,6 +100,15 @@ pub const SENTENCES: &[SentenceShape] = &[
     shape("ask-code", &[]),
     shape("help-pin", &[]),
     shape("help-code", &[]),
+    shape("pin-change", &[]),
+    shape("ask-new-pin", &[]),
+    shape("help-new-pin", &[]),
+    shape("repeat-new-pin", &[]),
+    shape("new-pins-differ", &[]),
+    shape("new-pin-too-short", &[]),
+    shape("new-pin-too-easy", &[]),
+    shape("new-pin-is-old", &[]),
+    shape("new-pin-set", &[]),
     shape("entry-too-long", &[]),
     shape("checking", &[]),
     shape("wrong-credentials", &[]),
@@ -127,6 +148,15 @@ impl Sentence {
             Self::AskCode => "ask-code",
             Self::HelpPin => "help-pin",
             Self::HelpCode => "help-code",
+            Self::AskNewPin => "ask-new-pin",
+            Self::HelpNewPin => "help-new-pin",
+            Self::RepeatNewPin => "repeat-new-pin",
+            Self::NewPinsDiffer => "new-pins-differ",
+            Self::NewPinReason(NewPinReason::Due) => "pin-change",
+            Self::NewPinReason(NewPinReason::TooShort) => "new-pin-too-short",
+            Self::NewPinReason(NewPinReason::TooEasy) => "new-pin-too-easy",
+            Self::NewPinReason(NewPinReason::NotNew) => "new-pin-is-old",
+            Self::NewPinSet => "new-pin-set",
             Self::EntryTooLong => "entry-too-long",
             Self::Checking => "checking",
             Self::WrongCredentials => "wrong-credentials",
@@ -171,6 +201,15 @@ mod tests {
             AskCode,
             HelpPin,
             HelpCode,
+            AskNewPin,
+            HelpNewPin,
+            RepeatNewPin,
+            NewPinsDiffer,
+            NewPinReason(super::NewPinReason::Due),
+            NewPinReason(super::NewPinReason::TooShort),
+            NewPinReason(super::NewPinReason::TooEasy),
+            NewPinReason(super::NewPinReason::NotNew),
+            NewPinSet,
             EntryTooLong,
             Checking,
             WrongCredentials,

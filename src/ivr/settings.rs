@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::DialogueError;
 use crate::vocab::{Language, SelfServiceId};
 
+/// The most languages: what a caller can be asked to listen to.
+const MOST_LANGUAGES: usize = 36;
+
 /// What proves that a caller is who they say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,7 +49,8 @@ pub enum DigitsDuringPrompt {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Dialogue")]
 pub struct DialogueDraft {
-    /// The languages spoken, 1 to 9, in the order of their keys. With one, no choice is offered. Default `["ja"]`.
+    /// The languages spoken, 1 to 36, in the order of their keys. With one, no choice is offered; of more than nine, nine are
+    /// offered at a time. Default `["ja"]`.
     pub languages: Vec<Language>,
     /// What proves who a caller is; set beside the conversation, not in it.
     #[serde(skip)]
@@ -130,7 +134,7 @@ impl TryFrom<DialogueDraft> for DialogueSettings {
 
     fn try_from(draft: DialogueDraft) -> Result<Self, DialogueError> {
         let distinct: BTreeSet<_> = draft.languages.iter().collect();
-        if !(1..=9).contains(&draft.languages.len()) || distinct.len() != draft.languages.len() {
+        if !(1..=MOST_LANGUAGES).contains(&draft.languages.len()) || distinct.len() != draft.languages.len() {
             return Err(DialogueError::Languages);
         }
         let most = u8::try_from(SelfServiceId::MAX_DIGITS).unwrap_or(u8::MAX);
@@ -227,6 +231,9 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_or_unknown_is_refused_by_name() {
+        let too_many: Vec<String> =
+            ('a'..='z').flat_map(|one| ["a", "b"].map(|two| format!("\"{one}{two}\""))).collect();
+        let too_many = format!("languages = [{}]", too_many.join(","));
         for (text, says) in [
             ("tries = 0", "tries is 0; choose from 1 to 10"),
             ("first_digit = \"1s\"", "first_digit is 1s; choose from 2s to 1m"),
@@ -234,6 +241,7 @@ mod tests {
             ("call_limit = \"-1m\"", "“-1m” is no length of time"),
             ("between_digits = \"soon\"", "“soon” is no length of time"),
             ("id_digits = 21", "id_digits is 21; choose from 1 to 20"),
+            (&too_many, "up to 36"),
             ("languages = []", "languages: Selected Language should contain at least one language"),
             ("languages = [\"ja\", \"ja\"]", "each once"),
             ("retries = 3", "unknown field `retries`"),

@@ -53,6 +53,13 @@ impl Locales {
         Ok(Self { words, spoken })
     }
 
+    /// Adds the words for a screen of languages that have none yet.
+    pub fn add_words(&mut self, other: Self) {
+        for (language, words) in other.words {
+            self.words.entry(language).or_insert(words);
+        }
+    }
+
     /// The languages that have words for a screen.
     pub fn languages(&self) -> Vec<Language> {
         self.words.keys().cloned().collect()

@@ -27,9 +27,9 @@ pub struct SpokenFiles<'a> {
     pub language: &'a Language,
     /// Its `spoken.ftl`.
     pub spoken: &'a str,
-    /// Its `manifest.toml`; `None` leaves the recordings out of the comparison.
+    /// Its `manifest.toml`; without one, only whether each recording's file is there is compared.
     pub manifest: Option<&'a str>,
-    /// The hex SHA-256 of each recording's file; `None` leaves the files out of the comparison.
+    /// The hex SHA-256 of each recording's file; without, the files are left out of the comparison.
     pub files: Option<&'a BTreeMap<PromptId, String>>,
 }
 
@@ -114,10 +114,16 @@ pub fn check_prompts(catalogue: &[SentenceShape], languages: &[SpokenFiles<'_>])
         match Spoken::compile(files.language, files.spoken) {
             Ok(spoken) => {
                 check_sentences(catalogue, &spoken, &mut faults);
-                if let Some(text) = files.manifest {
-                    match PromptManifest::parse(files.language, text) {
-                        Ok(manifest) => check_recordings(&spoken, &manifest, files.files, &mut faults),
-                        Err(error) => faults.push(PromptFault::Unreadable(error)),
+                match files.manifest.map(|text| PromptManifest::parse(files.language, text)) {
+                    Some(Ok(manifest)) => check_recordings(&spoken, &manifest, files.files, &mut faults),
+                    Some(Err(error)) => faults.push(PromptFault::Unreadable(error)),
+                    None => {
+                        let recorded = |name: &PromptId| files.files.is_none_or(|files| files.contains_key(name));
+                        let missing = spoken.recordings().filter(|(name, _)| !recorded(name));
+                        let language = files.language;
+                        faults.extend(
+                            missing.map(|(name, _)| PromptFault::RecordingMissing(language.clone(), name.clone())),
+                        );
                     }
                 }
             }

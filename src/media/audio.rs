@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::codec::{Codec, PACKET_MILLIS};
+use super::error::MediaError;
 
 /// A recording as the payloads of consecutive 20 ms packets of one codec.
 pub struct EncodedAudio {
@@ -11,6 +12,8 @@ pub struct EncodedAudio {
     octets: Box<[u8]>,
 }
 
+/// The most packets of a recording encoded elsewhere: 120 seconds.
+const MOST_PACKETS: usize = 120 * 50;
 /// The longest [`EncodedAudio::silence`].
 const MAX_SILENCE: Duration = Duration::from_secs(10);
 
@@ -18,6 +21,21 @@ impl EncodedAudio {
     /// Encodes `samples`, taken at the codec's [`sample_rate`](Codec::sample_rate); the last packet is padded with silence.
     pub fn new(codec: Codec, samples: &[i16]) -> Self {
         Self { codec, octets: codec.encode(samples).into_boxed_slice() }
+    }
+
+    /// One that was encoded elsewhere: whole packets, one after the other.
+    ///
+    /// # Errors
+    /// It is empty, ends within a packet, or is longer than 120 seconds.
+    pub fn ready_made(codec: Codec, octets: &[u8]) -> Result<Self, MediaError> {
+        let packets = octets.len() / codec.packet_octets();
+        if packets == 0 || !octets.len().is_multiple_of(codec.packet_octets()) {
+            return Err(MediaError::NotWholePackets { codec });
+        }
+        if packets > MOST_PACKETS {
+            return Err(MediaError::RecordingTooLarge { limit: 120, unit: "seconds" });
+        }
+        Ok(Self { codec, octets: octets.into() })
     }
 
     /// A pause of `duration`, rounded up to whole packets and at most ten seconds.

@@ -10,11 +10,13 @@ pub const PACKET_MILLIS: u32 = 20;
 /// The most samples one received packet is decoded to: 120 ms at 16 kHz.
 pub const MAX_PACKET_SAMPLES: usize = 1920;
 
+/// Two G.729 frames of silence, as an encoder gives them that has heard a second of it.
+const G729_SILENCE: [u8; 20] = [
+    0x78, 0x52, 0x80, 0xa0, 0x00, 0xfa, 0xc2, 0x00, 0x07, 0xd6, //
+    0x78, 0xaa, 0x40, 0xa0, 0x00, 0xfa, 0xc2, 0x00, 0x07, 0xd6,
+];
+
 /// An audio codec, always mono.
-///
-/// G.729 belongs here as one more variant (static payload type 18, clock 8000, two 10-octet frames a packet). It has no
-/// encoder or decoder in this program: its prompts come already encoded and digits come as events, so what it lacks is
-/// [`Codec::encode`], which the prompt library would replace by reading the ready-made frames.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Codec {
     /// G.711 µ-law.
@@ -25,11 +27,14 @@ pub enum Codec {
     L16,
     /// G.722 at 64 kbit/s. Its RTP clock is 8000 though it is sampled at 16 kHz (RFC 3551 section 4.5.2).
     G722,
+    /// G.729 at 8 kbit/s, two frames a packet (RFC 3551 section 4.5.6). It is neither encoded nor decoded in this program: its
+    /// recordings come ready-made, and digits come as events.
+    G729,
 }
 
 impl Codec {
     /// Every codec, best sounding first.
-    pub const ALL: [Self; 4] = [Self::L16, Self::G722, Self::Pcmu, Self::Pcma];
+    pub const ALL: [Self; 5] = [Self::L16, Self::G722, Self::Pcmu, Self::Pcma, Self::G729];
 
     /// The encoding name of `a=rtpmap`.
     pub const fn encoding_name(self) -> &'static str {
@@ -38,6 +43,7 @@ impl Codec {
             Self::Pcma => "PCMA",
             Self::L16 => "L16",
             Self::G722 => "G722",
+            Self::G729 => "G729",
         }
     }
 
@@ -52,6 +58,7 @@ impl Codec {
             Self::Pcmu => Some(0),
             Self::Pcma => Some(8),
             Self::G722 => Some(9),
+            Self::G729 => Some(18),
             Self::L16 => None,
         }
     }
@@ -59,7 +66,7 @@ impl Codec {
     /// RTP clock rate in Hz.
     pub const fn clock_rate(self) -> u32 {
         match self {
-            Self::Pcmu | Self::Pcma | Self::G722 => 8000,
+            Self::Pcmu | Self::Pcma | Self::G722 | Self::G729 => 8000,
             Self::L16 => 16_000,
         }
     }
@@ -67,7 +74,7 @@ impl Codec {
     /// Sample rate of the audio that [`encode`](Self::encode) takes, in Hz.
     pub const fn sample_rate(self) -> u32 {
         match self {
-            Self::Pcmu | Self::Pcma => 8000,
+            Self::Pcmu | Self::Pcma | Self::G729 => 8000,
             Self::L16 | Self::G722 => 16_000,
         }
     }
@@ -82,6 +89,7 @@ impl Codec {
         match self {
             Self::Pcmu | Self::Pcma | Self::G722 => 160,
             Self::L16 => 640,
+            Self::G729 => G729_SILENCE.len(),
         }
     }
 
@@ -90,7 +98,13 @@ impl Codec {
         self.clock_rate() / 1000 * PACKET_MILLIS
     }
 
-    /// Encodes a whole recording sampled at [`sample_rate`](Self::sample_rate), padded with silence to whole packets.
+    /// True if recordings come ready-made, because this program has no encoder.
+    pub const fn is_ready_made(self) -> bool {
+        matches!(self, Self::G729)
+    }
+
+    /// Encodes a whole recording sampled at [`sample_rate`](Self::sample_rate), padded with silence to whole packets. What
+    /// [comes ready-made](Self::is_ready_made) becomes silence as long.
     pub fn encode(self, samples: &[i16]) -> Vec<u8> {
         let mut padded = samples.to_vec();
         padded.resize(samples.len().next_multiple_of(self.packet_samples()), 0);
@@ -99,6 +113,7 @@ impl Codec {
             Self::Pcma => padded.into_iter().map(g711::alaw_encode).collect(),
             Self::L16 => padded.into_iter().flat_map(i16::to_be_bytes).collect(),
             Self::G722 => g722::encode(&padded),
+            Self::G729 => G729_SILENCE.repeat(padded.len() / self.packet_samples()),
         }
     }
 
@@ -109,6 +124,7 @@ impl Codec {
             Self::Pcma => Decoder(State::Table(g711::alaw_decode)),
             Self::L16 => Decoder(State::Linear),
             Self::G722 => Decoder(State::G722(g722::G722Stream::new())),
+            Self::G729 => Decoder(State::Deaf),
         }
     }
 }
@@ -126,6 +142,7 @@ enum State {
     Table(fn(u8) -> i16),
     Linear,
     G722(g722::G722Stream),
+    Deaf,
 }
 
 impl Decoder {
@@ -135,6 +152,7 @@ impl Decoder {
             State::Table(expand) => fill(samples, payload.iter().map(|code| expand(*code))),
             State::Linear => fill(samples, payload.as_chunks::<2>().0.iter().map(|pair| i16::from_be_bytes(*pair))),
             State::G722(stream) => stream.decode(payload, samples),
+            State::Deaf => 0,
         };
         samples.get(..written).unwrap_or(&[])
     }
@@ -169,6 +187,7 @@ mod tests {
             assert!(codec.encode(&[]).is_empty());
             let mut samples = [0; MAX_PACKET_SAMPLES];
             let decoded = codec.decoder().decode(&octets, &mut samples).to_vec();
+            assert_eq!(decoded.is_empty(), codec.is_ready_made());
             if codec != Codec::G722 {
                 for (sent, heard) in ramp.iter().zip(&decoded) {
                     assert!(sent.abs_diff(*heard) < 520, "{codec}: {sent} became {heard}");

@@ -100,8 +100,15 @@ fn a_prompt_arrives_whole_between_silence_in_every_codec() {
     for codec in Codec::ALL {
         let mut call = call(codec, false);
         let rate = codec.sample_rate() as usize;
-        let first = Arc::new(EncodedAudio::new(codec, &tone_at('1', 200, rate, 6000.0, 6000.0, 1.0)));
-        let second = Arc::new(EncodedAudio::new(codec, &tone_at('D', 100, rate, 6000.0, 6000.0, 1.0)));
+        let recording = |digit: char, millis: usize| {
+            Arc::new(match codec.is_ready_made() {
+                true => {
+                    EncodedAudio::ready_made(codec, &vec![digit as u8; millis / 20 * codec.packet_octets()]).unwrap()
+                }
+                false => EncodedAudio::new(codec, &tone_at(digit, millis, rate, 6000.0, 6000.0, 1.0)),
+            })
+        };
+        let (first, second) = (recording('1', 200), recording('D', 100));
         let silence = EncodedAudio::silence_payload(codec);
         let mut packets = vec![call.caller.next()];
         assert_eq!(packets[0].1, silence, "it begins with silence");

@@ -16,6 +16,12 @@ pub enum MediaError {
         /// What is counted.
         unit: &'static str,
     },
+    /// A recording encoded elsewhere ends within a packet, or is empty.
+    #[error("the recording is not a whole number of 20 ms packets of {codec}; encode it again")]
+    NotWholePackets {
+        /// The codec.
+        codec: super::Codec,
+    },
     /// A recording could not be decoded.
     #[error("the recording is not readable FLAC or WAV audio: {0}")]
     UnreadableRecording(String),

@@ -18,9 +18,11 @@ pub const PCM_RATE: u32 = 16_000;
 pub const MAX_PROMPTS: usize = 20_000;
 
 /// Recordings by language and prompt id. Filled first, then shared; a call only points into it.
-#[derive(Default)]
+/// A clone shares what has been decoded and encoded.
+#[derive(Clone, Default)]
 pub struct PromptLibrary {
-    packs: BTreeMap<Language, BTreeMap<PromptId, Prompt>>,
+    packs: BTreeMap<Language, BTreeMap<PromptId, Arc<Prompt>>>,
+    ready_made: BTreeMap<(Language, PromptId, Codec), Arc<EncodedAudio>>,
 }
 
 struct Prompt {
@@ -51,19 +53,50 @@ impl PromptLibrary {
             return Err(MediaError::RecordingTooLarge { limit: MAX_PROMPTS, unit: "recordings" });
         }
         let pcm = decode::decode(file, PCM_RATE)?.into();
-        self.packs.entry(language).or_default().insert(id, Prompt { pcm, encoded: EncodedSet::default() });
+        let prompt = Arc::new(Prompt { pcm, encoded: EncodedSet::default() });
+        self.packs.entry(language).or_default().insert(id, prompt);
         Ok(())
+    }
+
+    /// Keeps a recording that was encoded elsewhere, beside the one that is decoded here.
+    ///
+    /// # Errors
+    /// It is no whole number of packets, or too long.
+    pub fn insert_ready_made(
+        &mut self,
+        language: Language,
+        id: PromptId,
+        codec: Codec,
+        file: &[u8],
+    ) -> Result<(), MediaError> {
+        self.ready_made.insert((language, id, codec), Arc::new(EncodedAudio::ready_made(codec, file)?));
+        Ok(())
+    }
+
+    /// True if every recording of the language can be had in this codec.
+    pub fn speaks_in(&self, language: &Language, codec: Codec) -> bool {
+        let has = |id: &PromptId| self.ready_made.contains_key(&(language.clone(), id.clone(), codec));
+        !codec.is_ready_made() || self.ids(language).all(has)
+    }
+
+    /// Takes out every recording of a language.
+    pub fn remove(&mut self, language: &Language) {
+        self.packs.remove(language);
+        self.ready_made.retain(|(kept, ..), _| kept != language);
     }
 
     /// The recording encoded for `codec`; `None` if the language has no such recording. Encoded at the first call, which
     /// costs a few milliseconds: [`prepare`](Self::prepare) spares the first caller that.
     pub fn encoded(&self, language: &Language, id: &PromptId, codec: Codec) -> Option<Arc<EncodedAudio>> {
+        if codec.is_ready_made() {
+            return self.ready_made.get(&(language.clone(), id.clone(), codec)).cloned();
+        }
         self.prompt(language, id)?.encoded(codec)
     }
 
     /// Encodes every recording for `codec`, so that no call has to wait for it.
     pub fn prepare(&self, codec: Codec) {
-        for prompt in self.packs.values().flat_map(BTreeMap::values) {
+        for prompt in self.packs.values().flat_map(BTreeMap::values).filter(|_| !codec.is_ready_made()) {
             prompt.encoded(codec);
         }
     }
@@ -94,7 +127,7 @@ impl PromptLibrary {
     }
 
     fn prompt(&self, language: &Language, id: &PromptId) -> Option<&Prompt> {
-        self.packs.get(language)?.get(id)
+        self.packs.get(language)?.get(id).map(Arc::as_ref)
     }
 }
 
@@ -111,7 +144,7 @@ mod tests {
     fn a_recording_is_encoded_once_a_codec_and_shared() {
         let mut library = PromptLibrary::new();
         library.insert(Language::ENGLISH, id("digit-1"), &wav(16_000, 1, &[3000; 16_000])).unwrap();
-        for codec in Codec::ALL {
+        for codec in Codec::ALL.into_iter().filter(|codec| !codec.is_ready_made()) {
             library.prepare(codec);
             let first = library.encoded(&Language::ENGLISH, &id("digit-1"), codec).unwrap();
             let second = library.encoded(&Language::ENGLISH, &id("digit-1"), codec).unwrap();
@@ -119,6 +152,25 @@ mod tests {
             assert_eq!((first.codec(), first.packets()), (codec, 50));
         }
         assert_eq!(library.pcm(&Language::ENGLISH, &id("digit-1")).unwrap().len(), 16_000);
+    }
+
+    #[test]
+    fn a_codec_without_an_encoder_has_the_recordings_that_come_ready_made_and_no_others() {
+        let mut library = PromptLibrary::new();
+        library.insert(Language::ENGLISH, id("digit-1"), &wav(16_000, 1, &[3000; 16_000])).unwrap();
+        assert!(library.speaks_in(&Language::ENGLISH, Codec::Pcmu));
+        assert!(!library.speaks_in(&Language::ENGLISH, Codec::G729));
+        assert!(library.encoded(&Language::ENGLISH, &id("digit-1"), Codec::G729).is_none());
+        for wrong in [&[][..], &[7; 30], &[7; 20 * 6001]] {
+            let kept = library.insert_ready_made(Language::ENGLISH, id("digit-1"), Codec::G729, wrong);
+            assert!(kept.is_err(), "{} octets", wrong.len());
+        }
+        library.insert_ready_made(Language::ENGLISH, id("digit-1"), Codec::G729, &[7; 60]).unwrap();
+        assert!(library.speaks_in(&Language::ENGLISH, Codec::G729));
+        let encoded = library.encoded(&Language::ENGLISH, &id("digit-1"), Codec::G729).unwrap();
+        assert_eq!((encoded.packets(), encoded.payload(2)), (3, Some(&[7; 20][..])));
+        library.remove(&Language::ENGLISH);
+        assert!(library.encoded(&Language::ENGLISH, &id("digit-1"), Codec::G729).is_none());
     }
 
     #[test]

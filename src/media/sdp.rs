@@ -256,6 +256,10 @@ fn audio_attributes(payloads: &[RtpMap], direction: Direction) -> Vec<Attribute>
         if map.encoding_name == super::negotiation::TELEPHONE_EVENT {
             attributes.push(Attribute::with_value("fmtp", format!("{} 0-15", map.payload_type)));
         }
+        // No comfort noise frames are sent or understood (RFC 4856 section 2.1.9).
+        if map.encoding_name == super::Codec::G729.encoding_name() {
+            attributes.push(Attribute::with_value("fmtp", format!("{} annexb=no", map.payload_type)));
+        }
     }
     attributes.push(Attribute::with_value("ptime", super::codec::PACKET_MILLIS));
     attributes.push(Attribute::new(direction.attribute()));

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use tsunagu::ivr::{
-    Dialogue, DialogueDraft, DialogueSettings, Input, Key, Line, NextStep, Output, PlayTag, Question, Refusal, Verdict,
+    Dialogue, DialogueDraft, DialogueSettings, Input, Key, Line, NewPinReason, NextStep, Output, PlayTag, Question,
+    Refusal, Verdict,
 };
 use tsunagu::locale::{Locales, Spoken};
-use tsunagu::vocab::Language;
+use tsunagu::vocab::{Language, Secret};
 
 /// One call being played: the dialogue, its clock, and what is heard now.
 struct Call {
@@ -116,6 +117,13 @@ impl Call {
 fn verdict(text: &str) -> Verdict {
     match text.split(' ').collect::<Vec<_>>()[..] {
         ["proceed"] => Verdict::Proceed,
+        ["new-pin", reason] => Verdict::NewPin(match reason {
+            "due" => NewPinReason::Due,
+            "too-short" => NewPinReason::TooShort,
+            "too-easy" => NewPinReason::TooEasy,
+            "not-new" => NewPinReason::NotNew,
+            _ => panic!("no such reason: {reason}"),
+        }),
         ["wrong"] => Verdict::WrongCredentials,
         ["bound", extension, "restart"] => {
             Verdict::Bound { extension: extension.parse().unwrap(), next: NextStep::Restart }
@@ -136,9 +144,10 @@ fn written(output: &Output, voices: &BTreeMap<Language, Spoken>) -> String {
         Output::Play { lines, .. } => lines.iter().map(|line| said(line, voices)).collect(),
         Output::StopPlaying => "< (stop)\n".to_owned(),
         Output::Ask(Question::Begin) => "? begin\n".to_owned(),
-        Output::Ask(Question::Claim { id, credential }) => {
-            let stars = credential.as_ref().map(|secret| "*".repeat(secret.expose_secret().len()));
-            format!("? claim {id} {}\n", stars.as_deref().unwrap_or("-"))
+        Output::Ask(Question::Claim { id, credential, new_pin }) => {
+            let stars = |secret: &Secret| "*".repeat(secret.expose_secret().len());
+            let new_pin = new_pin.as_ref().map(|pin| format!(" new {}", stars(pin))).unwrap_or_default();
+            format!("? claim {id} {}{new_pin}\n", credential.as_ref().map_or("-".to_owned(), stars))
         }
         Output::HangUp(ending) => format!(". {}\n", ending.code()),
     }

@@ -110,10 +110,23 @@ impl House {
 
     /// Claims a phone at a time of day.
     pub async fn claim(&self, phone: PhoneId, id: &str, pin: &str, now: UnixMillis) -> ClaimVerdict {
+        self.claim_choosing(phone, id, pin, None, now).await
+    }
+
+    /// The same by somebody who has chosen a new PIN.
+    pub async fn claim_choosing(
+        &self,
+        phone: PhoneId,
+        id: &str,
+        pin: &str,
+        new_pin: Option<&str>,
+        now: UnixMillis,
+    ) -> ClaimVerdict {
         let claim = Claim {
             phone,
             id: id.parse().unwrap(),
             credential: Some(Secret::from(pin.to_owned())),
+            new_pin: new_pin.map(|pin| Secret::from(pin.to_owned())),
             proof: self.running.service.service().proof.clone(),
             language: Language::ENGLISH,
             deadline: Instant::now() + Duration::from_secs(60),

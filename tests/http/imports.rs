@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tsunagu::enrolment::ClaimVerdict;
+use tsunagu::enrolment::{ClaimVerdict, NewPinReason};
 use tsunagu::vocab::UnixMillis;
 
 use crate::house::House;
@@ -330,9 +330,9 @@ async fn an_imported_pin_is_good_at_once_and_when_it_is_hashed() {
         bearer: format!("Bearer {}", house.running.token.as_ref().unwrap().expose_secret()),
     };
     let (first, second, now) = (house.new_phone(1).await, house.new_phone(2).await, UnixMillis::now());
-    let mut file = "user_id,primary_extension,pin,password\n".to_owned();
+    let mut file = "user_id,primary_extension,pin,password,pin_must_change\n".to_owned();
     for number in 0..400 {
-        file.push_str(&format!("h{number},{},{},correct horse {number}\n", 3000 + number, pin_of(3000 + number)));
+        file.push_str(&format!("h{number},{},{},correct horse {number},true\n", 3000 + number, pin_of(3000 + number)));
     }
     let job = tokio::task::block_in_place(|| desk.import("/users/import", file.as_bytes()));
     assert_eq!((&job["added"], &job["state"]), (&json!(400), &json!("done")), "{job:#}");
@@ -350,20 +350,33 @@ async fn an_imported_pin_is_good_at_once_and_when_it_is_hashed() {
     .unwrap();
     let pin = pin_of(last.1.parse().unwrap());
     assert_eq!(house.claim(first, &last.1, "284614", now).await, ClaimVerdict::WrongCredentials);
-    assert!(matches!(house.claim(first, &last.1, &pin, now).await, ClaimVerdict::Bound { .. }));
+    assert_eq!(house.claim(first, &last.1, &pin, now).await, ClaimVerdict::NewPin(NewPinReason::Due));
     assert!(sealed(&last.0).await);
     let id = job["id"].as_str().unwrap();
     let shown = tokio::task::block_in_place(|| desk.get(&format!("/jobs/{id}"))).json();
     assert!(shown["to_hash"].as_u64() > Some(0), "{shown:#}");
-    // A PIN that is set meanwhile goes before the one that waits.
-    let patch = json!({ "pin": "730952" });
+    // A PIN chosen at the phone takes the place of the one that waits.
+    let chosen = Some("918273");
+    assert!(matches!(house.claim_choosing(first, &last.1, &pin, chosen, now).await, ClaimVerdict::Bound { .. }));
+    assert!(!sealed(&last.0).await);
+    assert_eq!(house.claim(second, &last.1, &pin, now).await, ClaimVerdict::WrongCredentials);
+    assert!(matches!(house.claim(second, &last.1, "918273", now).await, ClaimVerdict::Bound { .. }));
+    // So does one that an administrator sets.
+    let last: (String, String) = sqlx::query_as(
+        "SELECT user_id, primary_extension FROM users WHERE sealed_pin IS NOT NULL ORDER BY id DESC LIMIT 1",
+    )
+    .fetch_one(directory.db().reader())
+    .await
+    .unwrap();
+    let (pin, third) = (pin_of(last.1.parse().unwrap()), house.new_phone(3).await);
+    let patch = json!({ "pin": "730952", "pin_must_change": false });
     let actor = tsunagu::directory::Actor::system("test");
     directory.change::<tsunagu::directory::Users>(&last.0, &patch, None, |_| Ok(()), &actor, now).await.unwrap();
     assert!(!sealed(&last.0).await);
-    assert_eq!(house.claim(second, &last.1, &pin, now).await, ClaimVerdict::WrongCredentials);
-    assert!(matches!(house.claim(second, &last.1, "730952", now).await, ClaimVerdict::Bound { .. }));
+    assert_eq!(house.claim(third, &last.1, &pin, now).await, ClaimVerdict::WrongCredentials);
+    assert!(matches!(house.claim(third, &last.1, "730952", now).await, ClaimVerdict::Bound { .. }));
     // A few are hashed, and are as good as before.
-    let statement = "SELECT primary_extension FROM users WHERE pin_hash IS NOT NULL AND user_id GLOB 'h*' AND user_id <> $1 LIMIT 1";
+    let statement = "SELECT primary_extension FROM users WHERE pin_hash IS NOT NULL AND user_id GLOB 'h*' AND pin_must_change = 1 AND user_id <> $1 LIMIT 1";
     let other: String = loop {
         directory.hash_sealed(2).await.unwrap();
         if let Some(found) =
@@ -372,11 +385,8 @@ async fn an_imported_pin_is_good_at_once_and_when_it_is_hashed() {
             break found;
         }
     };
-    let third = house.new_phone(3).await;
-    assert!(matches!(
-        house.claim(third, &other, &pin_of(other.parse().unwrap()), now).await,
-        ClaimVerdict::Bound { .. }
-    ));
+    let (fourth, pin) = (house.new_phone(4).await, pin_of(other.parse().unwrap()));
+    assert!(matches!(house.claim_choosing(fourth, &other, &pin, chosen, now).await, ClaimVerdict::Bound { .. }));
     house.close().await;
 }
 

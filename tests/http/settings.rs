@@ -1,9 +1,15 @@
 //! Settings that are in force as soon as they are saved: auto-registration and the credential policy.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
+use serde_json::{Value, json};
+use tsunagu::directory::{Actor, CredentialPolicyKind};
+use tsunagu::enrolment::{ClaimVerdict, NewPinReason};
+use tsunagu::vocab::UnixMillis;
+
+use crate::house::House;
 use crate::support::http::{Answer, get, patch};
-use crate::support::server::Server;
+use crate::support::server::{Server, USERS};
 
 const AGENT: &str = "AUDC/3.2.1.577 AUDC-IPPhone-420HD_UC_3.2.1.577/1.0 00908f000001";
 
@@ -114,4 +120,20 @@ fn the_credential_policy_holds_for_the_next_pin_and_password() {
         let answer = server.api_patch("/credential-policy", &json!({ field: value }));
         assert_eq!(refused(&answer), (422, field.to_owned()), "{value}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_older_than_the_policy_allows_has_to_be_changed_at_the_next_claim() {
+    let house = House::open("[auto_registration]\nenabled = true\n").await;
+    let user = USERS[0];
+    let (actor, now) = (Actor::system("test"), UnixMillis::now());
+    let days = json!({ "pin_days": 30 });
+    house.running.directory.change_settings::<CredentialPolicyKind>(&days, None, &actor, now).await.unwrap();
+    let phone = house.new_phone(1).await;
+    let day = Duration::from_secs(24 * 3600);
+    let due = house.claim(phone, user.extension, user.pin, now.after(day * 31)).await;
+    assert_eq!(due, ClaimVerdict::NewPin(NewPinReason::Due));
+    let in_time = house.claim(phone, user.extension, user.pin, now.after(day * 29)).await;
+    assert!(matches!(in_time, ClaimVerdict::Bound { .. }), "{in_time:?}");
+    house.close().await;
 }

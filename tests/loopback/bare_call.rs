@@ -22,6 +22,16 @@ pub struct BareCall {
 impl BareCall {
     /// Calls the route point as `user`. `Err` is the first line of a refusal, or what went wrong.
     pub fn place(server: SocketAddr, user: &str) -> Result<Self, String> {
+        Self::place_in(server, user, "0", "a=rtpmap:0 PCMU/8000\r\n").map(|(call, _)| call)
+    }
+
+    /// The same, in this payload type with these attributes. Gives the answer too.
+    pub fn place_in(
+        server: SocketAddr,
+        user: &str,
+        payload_type: &str,
+        attributes: &str,
+    ) -> Result<(Self, String), String> {
         let open = || UdpSocket::bind("127.0.0.1:0").unwrap();
         let (sip, rtp) = (open(), open());
         sip.connect(server).unwrap();
@@ -30,8 +40,8 @@ impl BareCall {
         let mut call = Self { sip, rtp, server, user: user.to_owned(), to, cseq };
         let port = call.rtp.local_addr().unwrap().port();
         let offer = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n\
-             a=rtpmap:0 PCMU/8000\r\n"
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP {payload_type}\r\n\
+             {attributes}"
         );
         let answer = call.ask("INVITE", "application/sdp", &offer)?;
         if !answer.starts_with("SIP/2.0 200") {
@@ -44,7 +54,15 @@ impl BareCall {
         let port: u16 = audio.split(' ').next().unwrap().parse().unwrap();
         call.rtp.connect((server.ip(), port)).unwrap();
         call.send("ACK", "", "")?;
-        Ok(call)
+        call.rtp.set_read_timeout(Some(PATIENCE)).unwrap();
+        Ok((call, answer))
+    }
+
+    /// The next packet of the voice.
+    pub fn next_rtp(&self) -> Vec<u8> {
+        let mut packet = [0; 2048];
+        let length = self.rtp.recv(&mut packet).unwrap();
+        packet[..length].to_vec()
     }
 
     /// Presses keys by SIP INFO, as fast as the server takes them.

@@ -194,7 +194,7 @@ pub async fn key_in(call: &mut Call, id: &str, credential: &str, how: KeyPresses
 }
 
 /// Waits for one of these recordings; a refusal instead is the end.
-async fn wait(call: &mut Call, wanted: &[&str]) -> Result<String, String> {
+pub async fn wait(call: &mut Call, wanted: &[&str]) -> Result<String, String> {
     let heard = call.wait_prompt(&[wanted, &REFUSALS[..]].concat(), SOON).await;
     let heard = heard.unwrap_or_else(|error| panic!("waiting for {wanted:?}: {error}; heard {:?}", call.heard())).id;
     match wanted.contains(&heard.as_str()) {

@@ -55,12 +55,15 @@ pub enum CodecName {
     /// 16-bit linear at 16 kHz.
     #[serde(rename = "L16")]
     L16,
+    /// G.729 at 8 kbit/s.
+    #[serde(rename = "G729")]
+    G729,
 }
 
 impl CodecName {
     /// Every codec, in the usual order.
     pub fn all() -> Vec<Self> {
-        vec![Self::Pcmu, Self::Pcma, Self::G722, Self::L16]
+        vec![Self::Pcmu, Self::Pcma, Self::G722, Self::L16, Self::G729]
     }
 }
 

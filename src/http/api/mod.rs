@@ -12,6 +12,7 @@ mod events;
 mod exchange;
 mod idempotency;
 mod jobs;
+mod languages;
 mod listing;
 mod phones;
 mod previews;
@@ -63,6 +64,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(tokens::router())
         .merge(self_provisioning::settings_router())
         .merge(auto_registration::router())
+        .merge(languages::router())
         .merge(credential_policy::router())
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()

@@ -18,6 +18,7 @@ use super::{
     Verdict,
 };
 use crate::vocab::Language;
+use speech::MENU;
 use stage::{Claim, Stage};
 
 /// One caller's conversation.
@@ -127,13 +128,22 @@ impl Dialogue {
 
     fn take(&mut self, key: Key) {
         match (&mut self.stage, key.meaning()) {
-            (Stage::Choosing, meaning) => self.choose(meaning),
-            (Stage::Identifying(entry) | Stage::Authenticating { entry, .. }, _) => match entry.key(key) {
+            (Stage::Choosing { from }, meaning) => {
+                let from = *from;
+                self.choose(from, meaning);
+            }
+            (
+                Stage::Identifying(entry)
+                | Stage::Authenticating { entry, .. }
+                | Stage::ChoosingPin { entry, .. }
+                | Stage::RepeatingPin { entry, .. },
+                _,
+            ) => match entry.key(key) {
                 Keyed::Part => {
                     self.hush();
                     self.timer = Some(self.now + self.settings.between_digits);
                 }
-                Keyed::Again => self.ask_after(None),
+                Keyed::Again => self.enter_again(),
                 Keyed::Done(entered) => self.entered(entered),
                 Keyed::Nothing => {}
             },
@@ -146,12 +156,16 @@ impl Dialogue {
         }
     }
 
-    fn choose(&mut self, meaning: KeyMeaning) {
+    /// 0 goes on to the next languages where there are more than nine.
+    fn choose(&mut self, from: usize, meaning: KeyMeaning) {
+        if matches!(meaning, KeyMeaning::Digit('0')) && self.settings.languages.len() > MENU {
+            return self.offer_languages(from + MENU);
+        }
         let place = match meaning {
             KeyMeaning::Digit(digit) => digit.to_digit(10).and_then(|key| usize::try_from(key).ok()?.checked_sub(1)),
             KeyMeaning::End | KeyMeaning::Again | KeyMeaning::Nothing => None,
         };
-        match place.and_then(|place| self.settings.languages.get(place)).cloned() {
+        match place.and_then(|place| self.settings.languages.get(from + place)).cloned() {
             Some(language) => self.welcome(Some(language)),
             None => self.silent(),
         }
@@ -162,7 +176,7 @@ impl Dialogue {
             (Stage::Beginning, Verdict::Proceed) => {
                 match self.settings.languages.as_slice() {
                     [only] => self.welcome(Some(only.clone())),
-                    _ => self.offer_languages(),
+                    _ => self.offer_languages(0),
                 }
                 self.take_typed_ahead();
             }
@@ -209,8 +223,11 @@ impl Dialogue {
             _ if !due => {}
             Stage::Waiting => {}
             Stage::Beginning => self.leave(DialogueEnding::Refused(Refusal::NotNow)),
-            Stage::Choosing | Stage::Confirming(_) => self.silent(),
-            Stage::Identifying(entry) | Stage::Authenticating { entry, .. } => {
+            Stage::Choosing { .. } | Stage::Confirming(_) => self.silent(),
+            Stage::Identifying(entry)
+            | Stage::Authenticating { entry, .. }
+            | Stage::ChoosingPin { entry, .. }
+            | Stage::RepeatingPin { entry, .. } => {
                 let entered = entry.complete();
                 self.entered(entered);
             }

@@ -6,10 +6,15 @@ use super::stage::Stage;
 use super::{Dialogue, wording};
 use crate::ivr::{Line, Output, PlayTag, Sentence};
 
+/// The languages offered at a time: the keys 1 to 9.
+pub(super) const MENU: usize = 9;
+
 impl Dialogue {
-    pub(super) fn offer_languages(&mut self) {
-        self.stage = Stage::Choosing;
-        self.say(wording::language_menu(&self.settings.languages));
+    /// Offers the languages from this place on, or from the first if there are none so far on.
+    pub(super) fn offer_languages(&mut self, from: usize) {
+        let from = if from < self.settings.languages.len() { from } else { 0 };
+        self.stage = Stage::Choosing { from };
+        self.say(wording::language_menu(self.settings.languages.iter().skip(from).take(MENU)));
     }
 
     pub(super) fn ask_after(&mut self, first: Option<Sentence>) {
@@ -21,7 +26,7 @@ impl Dialogue {
     pub(super) fn lines(&self, sentences: impl IntoIterator<Item = Sentence>) -> Vec<Line> {
         let sentences: Vec<_> = sentences.into_iter().collect();
         let languages = self.language.as_ref().map_or(self.settings.languages.as_slice(), std::slice::from_ref);
-        let lines = languages.iter().flat_map(|language| {
+        let lines = languages.iter().take(MENU).flat_map(|language| {
             sentences.iter().map(|sentence| Line { language: language.clone(), sentence: sentence.clone() })
         });
         lines.collect()

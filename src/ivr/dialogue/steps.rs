@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use super::stage::{Claim, Stage};
+use secrecy::ExposeSecret;
+
+use super::speech::MENU;
+use super::stage::{Claim, Claimant, Stage};
 use super::{Dialogue, wording};
 use crate::ivr::entry::{Entered, Entry};
 use crate::ivr::{Authentication, DialogueEnding, Output, Question, Sentence, Verdict};
@@ -28,7 +31,7 @@ impl Dialogue {
 
     pub(super) fn authenticate(&mut self, id: SelfServiceId) {
         if self.settings.authentication == Authentication::None {
-            return self.claim(id, None);
+            return self.claim(Claimant { id, credential: None }, None);
         }
         self.silences = 0;
         self.stage = Stage::Authenticating { id, entry: Entry::new(self.settings.credential_digits) };
@@ -50,7 +53,21 @@ impl Dialogue {
             },
             (Entered::Digits(digits), Stage::Authenticating { id, .. }) => {
                 // Copied at its exact length; the entry's own is wiped when it drops.
-                self.claim(id, Some(Secret::from(String::from(digits.as_str()))));
+                let credential = Some(Secret::from(String::from(digits.as_str())));
+                self.claim(Claimant { id, credential }, None);
+            }
+            (Entered::Digits(digits), Stage::ChoosingPin { claimant, .. }) => {
+                let chosen = Secret::from(String::from(digits.as_str()));
+                self.silences = 0;
+                self.stage =
+                    Stage::RepeatingPin { claimant, chosen, entry: Entry::new(self.settings.credential_digits) };
+                self.ask_after(None);
+            }
+            (Entered::Digits(digits), Stage::RepeatingPin { claimant, chosen, .. }) => {
+                match *chosen.expose_secret() == **digits {
+                    true => self.claim(claimant, Some(chosen)),
+                    false => self.choose_pin(claimant, Some(Sentence::NewPinsDiffer)),
+                }
             }
             (Entered::TooLong, stage) => {
                 self.stage = stage;
@@ -63,19 +80,49 @@ impl Dialogue {
         }
     }
 
-    pub(super) fn claim(&mut self, id: SelfServiceId, credential: Option<Secret>) {
+    /// Asks for a new PIN, after something else if there is something to say first.
+    fn choose_pin(&mut self, claimant: Claimant, first: Option<Sentence>) {
+        self.silences = 0;
+        self.stage = Stage::ChoosingPin { claimant, entry: Entry::new(self.settings.credential_digits) };
+        self.ask_after(first);
+    }
+
+    /// The caller wants to enter it anew. Who mistyped a new PIN the first time can only put that right from the start.
+    pub(super) fn enter_again(&mut self) {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::RepeatingPin { claimant, .. } => self.choose_pin(claimant, None),
+            stage => {
+                self.stage = stage;
+                self.ask_after(None);
+            }
+        }
+    }
+
+    fn claim(&mut self, claimant: Claimant, new_pin: Option<Secret>) {
         self.hush();
         self.ahead.clear();
         let answer_by = self.now + self.settings.answer_within;
         self.timer = Some(answer_by.min(self.now + self.settings.say_checking_after));
-        self.stage = Stage::Checking(Claim { answer_by, held: None });
-        self.out.push(Output::Ask(Question::Claim { id, credential }));
+        let Claimant { id, credential } = claimant.clone();
+        self.stage = Stage::Checking(Claim { claimant, changes_pin: new_pin.is_some(), answer_by, held: None });
+        self.out.push(Output::Ask(Question::Claim { id, credential, new_pin }));
     }
 
     pub(super) fn conclude(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Bound { extension, next } => {
-                self.leave_saying(DialogueEnding::Bound, Sentence::Bound { extension, next });
+                let changed = matches!(&self.stage, Stage::Checking(claim) if claim.changes_pin);
+                let first = changed.then_some(Sentence::NewPinSet);
+                self.leave_saying(
+                    DialogueEnding::Bound,
+                    first.into_iter().chain([Sentence::Bound { extension, next }]),
+                );
+            }
+            Verdict::NewPin(_) if self.closing => self.leave(DialogueEnding::ServiceClosed),
+            Verdict::NewPin(reason) => {
+                if let Stage::Checking(claim) = std::mem::replace(&mut self.stage, Stage::Over) {
+                    self.choose_pin(claim.claimant, Some(Sentence::NewPinReason(reason)));
+                }
             }
             Verdict::Refused(refusal) => self.leave(DialogueEnding::Refused(refusal)),
             Verdict::WrongCredentials => {
@@ -95,9 +142,10 @@ impl Dialogue {
     /// Nothing usable was keyed in: help, and after enough of that, give up.
     pub(super) fn silent(&mut self) {
         self.silences = self.silences.saturating_add(1);
-        if matches!(self.stage, Stage::Choosing) {
-            if self.silences < self.settings.language_offers {
-                return self.offer_languages();
+        if let Stage::Choosing { from } = self.stage {
+            let menus = self.settings.languages.len().div_ceil(MENU);
+            if usize::from(self.silences) < usize::from(self.settings.language_offers) * menus {
+                return self.offer_languages(from + MENU);
             }
             return self.welcome(self.settings.languages.first().cloned());
         }
@@ -109,13 +157,13 @@ impl Dialogue {
 
     pub(super) fn leave(&mut self, ending: DialogueEnding) {
         match wording::farewell(ending) {
-            Some(sentence) => self.leave_saying(ending, sentence),
+            Some(sentence) => self.leave_saying(ending, [sentence]),
             None => self.hang_up(ending),
         }
     }
 
-    pub(super) fn leave_saying(&mut self, ending: DialogueEnding, sentence: Sentence) {
-        let lines = self.lines([sentence]);
+    fn leave_saying(&mut self, ending: DialogueEnding, sentences: impl IntoIterator<Item = Sentence>) {
+        let lines = self.lines(sentences);
         let limit = FAREWELL * u32::try_from(lines.len()).unwrap_or(1);
         self.ahead.clear();
         self.stage = Stage::Leaving(ending);

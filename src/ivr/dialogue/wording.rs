@@ -17,9 +17,14 @@ pub(super) fn question(stage: &Stage, authentication: Authentication) -> Option<
             Authentication::Administrators => Some(Sentence::AskCode),
             Authentication::None => None,
         },
-        Stage::Waiting | Stage::Beginning | Stage::Choosing | Stage::Checking(_) | Stage::Leaving(_) | Stage::Over => {
-            None
-        }
+        Stage::ChoosingPin { .. } => Some(Sentence::AskNewPin),
+        Stage::RepeatingPin { .. } => Some(Sentence::RepeatNewPin),
+        Stage::Waiting
+        | Stage::Beginning
+        | Stage::Choosing { .. }
+        | Stage::Checking(_)
+        | Stage::Leaving(_)
+        | Stage::Over => None,
     }
 }
 
@@ -33,9 +38,14 @@ pub(super) fn help(stage: &Stage, authentication: Authentication) -> Option<Sent
             Authentication::Administrators => Some(Sentence::HelpCode),
             Authentication::None => None,
         },
-        Stage::Waiting | Stage::Beginning | Stage::Choosing | Stage::Checking(_) | Stage::Leaving(_) | Stage::Over => {
-            None
-        }
+        Stage::ChoosingPin { .. } => Some(Sentence::HelpNewPin),
+        Stage::RepeatingPin { .. } => Some(Sentence::RepeatNewPin),
+        Stage::Waiting
+        | Stage::Beginning
+        | Stage::Choosing { .. }
+        | Stage::Checking(_)
+        | Stage::Leaving(_)
+        | Stage::Over => None,
     }
 }
 
@@ -52,7 +62,7 @@ pub(super) fn farewell(ending: DialogueEnding) -> Option<Sentence> {
 }
 
 /// The choice of languages: each offered in itself, on the key of its place.
-pub(super) fn language_menu(languages: &[Language]) -> Vec<Line> {
+pub(super) fn language_menu<'a>(languages: impl Iterator<Item = &'a Language>) -> Vec<Line> {
     let offers = (1..)
         .zip(languages)
         .map(|(key, language)| Line { language: language.clone(), sentence: Sentence::LanguageChoice { key } });
