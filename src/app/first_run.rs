@@ -9,8 +9,8 @@ use super::data_lock::{DataLock, LockError};
 use crate::cti::{SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind};
 use crate::db::{Db, DbError};
 use crate::directory::{
-    Actor, ApplicationUsers, CredentialPolicy, CredentialPolicyKind, DeviceTemplates, Directory, DirectoryError, Kind,
-    LineTemplates, RoutePoints, Sealer, read_draft,
+    Actor, ApplicationUsers, CredentialPolicy, CredentialPolicyKind, DeviceTemplates, Directory, DirectoryError,
+    LineTemplates, Listed, RoutePoints, Sealer, read_draft,
 };
 use crate::registrar::{AutoRegistrationKind, AutoRegistrationSettings};
 use crate::vocab::{Secret, UnixMillis};

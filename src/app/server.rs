@@ -15,7 +15,7 @@ use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, figures, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
-use crate::directory::{Directory, Happening};
+use crate::directory::{Directory, DirectoryError, Happening, Jobs};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{
     AdminDoor, ConnectionLimits, HandsetDoor, RateSettings, Rates, admin_router, event_places, handset_router,
@@ -53,6 +53,9 @@ pub enum StartError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The registrar.
     #[error(transparent)]
     Registrar(#[from] RegistrarError),
@@ -166,6 +169,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             addresses,
         },
     );
+    let (jobs, job_runner) = Jobs::open(directory.clone(), UnixMillis::now()).await?;
     let control = ServiceControl::new(directory.clone(), switchboard.clone(), voices);
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
@@ -179,6 +183,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let (stop, _) = watch::channel(false);
     let admin_door = AdminDoor {
         directory: directory.clone(),
+        jobs,
         registrar: registrar.clone(),
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
@@ -200,6 +205,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::forget(directory.clone(), config.limits.events_kept, metrics)));
+    tasks.spawn(until(&stop, job_runner.run()));
+    tasks.spawn(until(&stop, upkeep::hash_sealed(directory.clone())));
     let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {

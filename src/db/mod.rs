@@ -109,6 +109,14 @@ impl Writing {
         self.commits.send_replace(());
         Ok(())
     }
+
+    /// None of it happens, and the next one need not wait for that.
+    ///
+    /// # Errors
+    /// If the database fails; nothing of it happened then either.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.transaction.rollback().await
+    }
 }
 
 impl Deref for Writing {

@@ -8,7 +8,7 @@ use super::Recorded;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table};
-use crate::directory::{Directory, DirectoryError, Kind, Role, TokenHash};
+use crate::directory::{Directory, DirectoryError, Kind, Listed, Role, TokenHash};
 use crate::vocab::{Name, Secret, UnixMillis};
 
 /// A token as given.
@@ -31,10 +31,13 @@ pub struct TokenDraft {
 #[derive(Debug)]
 pub struct Tokens;
 
-impl Kind for Tokens {
+impl Listed for Tokens {
     const TABLE: &'static Table = &TOKENS;
-    type Draft = TokenDraft;
     type View = Recorded<TokenDraft>;
+}
+
+impl Kind for Tokens {
+    type Draft = TokenDraft;
 
     async fn record(
         _directory: &Directory,

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::caller::Caller;
-use super::collection::{self, Collection};
+use super::collection::{self, Collection, Shown};
 use super::document::documented;
 use super::exchange::{Body, Tagged};
 use crate::directory::{Kept, Recorded, TokenDraft, Tokens};
@@ -17,9 +17,11 @@ use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::UnixMillis;
 
-impl Collection for Tokens {
+impl Shown for Tokens {
     const PATH: &'static str = "tokens";
 }
+
+impl Collection for Tokens {}
 
 /// A token that was just made.
 #[derive(Serialize, JsonSchema)]
