@@ -8,17 +8,19 @@ use clap::builder::PossibleValuesParser;
 use super::output;
 
 /// Every file: the name it is asked for by, and what is in it.
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 4] = [
     ("systemd", include_str!("../deployment/tsunagu.service")),
     ("container", include_str!("../deployment/Containerfile")),
+    ("dashboard", include_str!("../deployment/dashboard.json")),
+    ("alerts", include_str!("../deployment/alerts.yaml")),
 ];
 
 /// Files to run the server with.
 #[derive(Debug, Subcommand)]
 pub enum DeploymentCommand {
-    /// Print one; its first lines say how it is used.
+    /// Print one: systemd's unit, a container's file, Grafana's dashboard, Prometheus's alert rules.
     #[command(
-        after_help = "Examples:\n  tsunagu deployment print systemd > /etc/systemd/system/tsunagu.service\n  tsunagu deployment print container > Containerfile"
+        after_help = "Examples:\n  tsunagu deployment print systemd > /etc/systemd/system/tsunagu.service\n  tsunagu deployment print container > Containerfile\n  tsunagu deployment print alerts > /etc/prometheus/tsunagu-alerts.yaml"
     )]
     Print {
         /// Which one.

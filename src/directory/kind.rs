@@ -64,6 +64,15 @@ pub trait Kind: Listed {
             Ok(())
         }
     }
+
+    /// What else goes with it: done before it is deleted, in the same transaction.
+    fn removing(
+        _db: &mut SqliteConnection,
+        _id: &str,
+        _now: UnixMillis,
+    ) -> impl Future<Output = Result<(), DirectoryError>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// A record about to be written.
@@ -209,6 +218,7 @@ impl Directory {
     ) -> Result<(), DirectoryError> {
         let before = self.read(K::TABLE, name, expected).await?;
         let mut transaction = self.db().write().await?;
+        K::removing(&mut transaction, &records::text(&before, "id"), now).await?;
         if !records::delete(&mut transaction, K::TABLE, &before).await? {
             return Err(DirectoryError::Outdated { what: K::TABLE.what });
         }

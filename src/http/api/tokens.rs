@@ -56,7 +56,7 @@ pub fn router() -> ApiRouter<AdminDoor> {
                     .response::<200, Tagged<Recorded<TokenDraft>>>()
             })
             .delete_with(collection::remove::<Tokens>, |op| {
-                documented(op, Tokens::PATH, "Revoke a token", &[400, 404, 412])
+                documented(op, Tokens::PATH, "Revoke a token", &[400, 404, 412, 422])
             }),
         )
 }
