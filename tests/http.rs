@@ -13,6 +13,10 @@ mod events;
 mod handset;
 #[path = "faults/house.rs"]
 mod house;
+#[path = "http/imports.rs"]
+mod imports;
+#[path = "http/quick_add.rs"]
+mod quick_add;
 #[path = "http/raw.rs"]
 mod raw;
 #[path = "http/records.rs"]

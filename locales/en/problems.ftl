@@ -59,3 +59,5 @@ problem-detail-service = The service goes on as it was: { $reason ->
 problem-title-code-missing = Authentication code missing
 problem-detail-code-missing = The authentication mode needs an authentication code: give 1 to 20 digits.
 problem-detail-form-languages = Selected Language should contain at least one language, and at most nine, each once.
+problem-title-last-administrator = The only administrator
+problem-detail-last-administrator = { $field }: it is the only token that administers; make another one first, or nobody could.

@@ -59,3 +59,5 @@ problem-detail-service = サービスは以前のまま動いています。{ $r
 problem-title-code-missing = 認証コードがありません
 problem-detail-code-missing = この認証モードには認証コードが必要です。1～20桁の数字を指定してください。
 problem-detail-form-languages = [選択した言語] には、少なくとも1つの言語を指定する必要があります（最大9つ、重複なし）。
+problem-title-last-administrator = 唯一の管理者です
+problem-detail-last-administrator = { $field }：管理できるトークンはこれだけです。先に別のトークンを作成してください。

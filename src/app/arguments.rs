@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::admin::arguments::{ADMIN_HELP, AdminArguments, SERVICE_HELP, ServiceArguments};
+use super::backup::arguments::{BackupArguments, RestoreArguments};
+use super::deployment::DeploymentCommand;
+use super::doctor::arguments::DoctorArguments;
 use crate::vocab::{Language, MacAddress};
 
 /// A new phone becomes its user's phone: SIP registrar, self-provisioning voice service and phone provisioning in one program.
@@ -29,6 +33,30 @@ pub enum Command {
         after_help = "Examples:\n  tsunagu serve\n  tsunagu serve --config tsunagu.toml --data-dir /var/lib/tsunagu"
     )]
     Serve(ServeArguments),
+    /// Administer a running server: what its API does.
+    #[command(after_help = ADMIN_HELP)]
+    Admin(AdminArguments),
+    /// Operate the self-provisioning service of a running server.
+    #[command(arg_required_else_help = true, after_help = SERVICE_HELP)]
+    Service(ServiceArguments),
+    /// Check a running installation, and say what to mend.
+    #[command(
+        after_help = "Examples:\n  tsunagu doctor --token-file token --config tsunagu.toml --data-dir /var/lib/tsunagu\n  TSUNAGU_TOKEN=tsu_… tsunagu doctor --json\n\nIt makes a user of its own, has a virtual phone set up for it by calling the service, and takes both away again, also when it is interrupted.\nExit status: 0 all is well; 1 there is something to mend; 2 wrong arguments."
+    )]
+    Doctor(DoctorArguments),
+    /// Save a data folder, while the server runs or not.
+    #[command(
+        after_help = "Example:\n  tsunagu backup --data-dir /var/lib/tsunagu tsunagu-monday.tar\n\nThe file holds the key that seals phones' passwords: keep it as safe as the data folder.\nExit status: 0 saved; 1 not; 2 wrong arguments."
+    )]
+    Backup(BackupArguments),
+    /// Put a backup into a new data folder.
+    #[command(
+        after_help = "Example:\n  tsunagu restore tsunagu-monday.tar --data-dir /var/lib/tsunagu\n\nExit status: 0 restored; 1 not, and the folder is as it was; 2 wrong arguments."
+    )]
+    Restore(RestoreArguments),
+    /// Files to run the server with: as a service, in a container.
+    #[command(subcommand, arg_required_else_help = true)]
+    Deployment(DeploymentCommand),
     /// Run a virtual phone against a server: a smoke test.
     #[command(subcommand, arg_required_else_help = true)]
     Phone(PhoneCommand),
@@ -63,6 +91,9 @@ pub struct ServeArguments {
     /// The folder of the database and the key that seals its secrets; made if it isn't there.
     #[arg(long, value_name = "DIR", default_value = "tsunagu-data")]
     pub data_dir: PathBuf,
+    /// Where the first start writes the administrator's token, for its owner only, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub first_token_file: Option<PathBuf>,
 }
 
 /// The virtual phone.

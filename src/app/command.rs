@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::arguments::{Arguments, Command, ConfigCommand, PhoneCommand, PromptsCommand};
-use super::{config, demo, output, phone_command, prompts_check, serve};
+use super::{admin, backup, config, demo, deployment, doctor, output, phone_command, prompts_check, serve};
 
 /// Runs the command the program was called with.
 pub fn main() -> ExitCode {
@@ -25,6 +25,12 @@ async fn run(command: Command) -> ExitCode {
     match command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Admin(arguments) => tokio::task::block_in_place(|| admin::run(arguments)),
+        Command::Service(arguments) => tokio::task::block_in_place(|| admin::run_service(&arguments)),
+        Command::Doctor(arguments) => doctor::run(arguments).await,
+        Command::Backup(arguments) => backup::back_up(arguments).await,
+        Command::Restore(arguments) => backup::restore(arguments).await,
+        Command::Deployment(command) => deployment::run(&command),
         Command::Phone(PhoneCommand::Enrol(arguments)) => phone_command::enrol(arguments).await,
         Command::Phone(PhoneCommand::Register(arguments)) => phone_command::register(arguments).await,
         Command::Config(ConfigCommand::Print) => {

@@ -17,7 +17,7 @@ use super::journey::{self, Journey, JourneyError};
 use super::output;
 use super::phone_command::{Story, environment_language};
 use super::server::{self, Running, StartError};
-use crate::directory::{DirectoryError, Kind, Listing, Phones};
+use crate::directory::{DirectoryError, Listed, Listing, Phones};
 use crate::enrolment::{Enrolment, EnrolmentRows};
 use crate::locale::{LocaleError, Locales, Words};
 use crate::phone::{Model, PhoneOptions};

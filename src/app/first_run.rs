@@ -5,11 +5,12 @@ use std::path::Path;
 use serde_json::json;
 
 use super::config::Config;
+use super::data_lock::{DataLock, LockError};
 use crate::cti::{SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind};
 use crate::db::{Db, DbError};
 use crate::directory::{
-    Actor, ApplicationUsers, CredentialPolicy, CredentialPolicyKind, DeviceTemplates, Directory, DirectoryError, Kind,
-    LineTemplates, RoutePoints, Sealer, read_draft,
+    Actor, ApplicationUsers, CredentialPolicy, CredentialPolicyKind, DeviceTemplates, Directory, DirectoryError,
+    LineTemplates, Listed, RoutePoints, Sealer, read_draft,
 };
 use crate::registrar::{AutoRegistrationKind, AutoRegistrationSettings};
 use crate::vocab::{Secret, UnixMillis};
@@ -25,6 +26,14 @@ pub enum DataError {
         /// Why not.
         source: std::io::Error,
     },
+    /// Somebody else works in it.
+    #[error("cannot use the data folder {folder}: {source}")]
+    Lock {
+        /// The folder.
+        folder: String,
+        /// Why not.
+        source: LockError,
+    },
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -34,12 +43,15 @@ pub enum DataError {
 }
 
 /// Opens the data folder: `tsunagu.db`, and `secret.key` which seals the phones' passwords in it. Makes what isn't there.
-pub async fn open(folder: &Path) -> Result<Directory, DataError> {
+/// Nobody else may work in it while the lock is held.
+pub async fn open(folder: &Path) -> Result<(Directory, DataLock), DataError> {
     let unusable = |source| DataError::Folder { folder: folder.display().to_string(), source };
     std::fs::create_dir_all(folder).map_err(unusable)?;
+    let lock =
+        DataLock::take(folder).map_err(|source| DataError::Lock { folder: folder.display().to_string(), source })?;
     let sealer = Sealer::from_file(&folder.join("secret.key"), rand::random()).map_err(unusable)?;
     let db = Db::open(&folder.join("tsunagu.db")).await?;
-    Ok(Directory::open(db, sealer).await?)
+    Ok((Directory::open(db, sealer).await?, lock))
 }
 
 /// On the first start: the settings administrators change from then on.

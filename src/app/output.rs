@@ -16,6 +16,11 @@ pub fn line(text: &str) {
     let _ = out.flush();
 }
 
+/// Writes a remark to standard error: progress, or how something went. A reader that has gone away is no error.
+pub fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// Writes why the program could not do what it was told, and gives the exit status for it.
 pub fn fail(error: &dyn std::error::Error) -> ExitCode {
     let mut err = std::io::stderr().lock();

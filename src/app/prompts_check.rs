@@ -41,7 +41,8 @@ fn check_packs(packs: &[PathBuf]) -> ExitCode {
     if is_usable { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn check() -> Result<Vec<PromptFault>, LocaleError> {
+/// What is wrong with the recordings in the program.
+pub fn check() -> Result<Vec<PromptFault>, LocaleError> {
     let locales = Locales::embedded()?;
     let files: Vec<(String, Vec<u8>)> = prompts::files().collect();
     let languages = locales.spoken_languages();

@@ -10,11 +10,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::config::Config;
+use super::data_lock::DataLock;
 use super::first_run::{self, DataError};
 use super::ring_back::RingBack;
 use super::{descriptors, doors, figures, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
-use crate::directory::{Directory, Happening};
+use crate::directory::{Directory, DirectoryError, Happening, Jobs};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{
     AdminDoor, ConnectionLimits, HandsetDoor, RateSettings, Rates, admin_router, event_places, handset_router,
@@ -52,6 +53,9 @@ pub enum StartError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The registrar.
     #[error(transparent)]
     Registrar(#[from] RegistrarError),
@@ -98,7 +102,9 @@ pub struct Running {
     is_ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
-    drain: Duration,
+    /// How long running conversations may take when it stops.
+    pub drain: Duration,
+    _data_lock: DataLock,
 }
 
 impl Running {
@@ -123,7 +129,7 @@ impl Running {
 pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     descriptors::raise_limit();
     let metrics = figures::recorder();
-    let directory = first_run::open(data).await?;
+    let (directory, data_lock) = first_run::open(data).await?;
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
     first_run::settings(&directory, &config).await?;
@@ -163,6 +169,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             addresses,
         },
     );
+    let (jobs, job_runner) = Jobs::open(directory.clone(), UnixMillis::now()).await?;
     let control = ServiceControl::new(directory.clone(), switchboard.clone(), voices);
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
@@ -176,6 +183,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let (stop, _) = watch::channel(false);
     let admin_door = AdminDoor {
         directory: directory.clone(),
+        jobs,
         registrar: registrar.clone(),
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
@@ -197,6 +205,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::forget(directory.clone(), config.limits.events_kept, metrics)));
+    tasks.spawn(until(&stop, job_runner.run()));
+    tasks.spawn(until(&stop, upkeep::hash_sealed(directory.clone())));
     let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {
@@ -223,6 +233,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         stop,
         tasks,
         drain: Duration::from_secs(config.limits.drain_seconds),
+        _data_lock: data_lock,
     })
 }
 

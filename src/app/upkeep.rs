@@ -1,6 +1,6 @@
 //! What runs beside the requests: news handed on, and what has to be looked after again and again. Decides nothing itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
@@ -78,5 +78,23 @@ pub(super) async fn chase(enrolments: Enrolments) {
         if let Err(error) = enrolments.tidy(UnixMillis::now()).await {
             tracing::error!(%error, "enrolments could not be looked after");
         }
+    }
+}
+
+/// PINs and passwords of imports, a few at a time, with as long a pause as they took: half a core at most.
+pub(super) async fn hash_sealed(directory: Directory) {
+    const AT_ONCE: u32 = 20;
+    const IDLE: Duration = Duration::from_secs(5);
+    loop {
+        let began = Instant::now();
+        let pause = match directory.hash_sealed(AT_ONCE).await {
+            Ok(0) => IDLE,
+            Ok(_) => began.elapsed(),
+            Err(error) => {
+                tracing::error!(%error, "PINs and passwords of an import could not be hashed");
+                IDLE
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }

@@ -56,7 +56,8 @@ fn spoken(refusal: Refusal) -> ivr::Refusal {
         Refusal::NoPrimaryExtension => ivr::Refusal::NoPrimaryExtension,
         Refusal::NoDeviceTemplate => ivr::Refusal::NoDeviceTemplate,
         Refusal::DeviceLimit => ivr::Refusal::DeviceLimit,
-        Refusal::AlreadyProvisioned => ivr::Refusal::AlreadyProvisioned,
+        // It is as good as somebody else's.
+        Refusal::AlreadyProvisioned | Refusal::Reserved => ivr::Refusal::AlreadyProvisioned,
         Refusal::PhoneUnknown => ivr::Refusal::PhoneUnknown,
         Refusal::LockedOut => ivr::Refusal::LockedOut,
     }

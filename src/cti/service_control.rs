@@ -13,7 +13,7 @@ use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvi
 use super::switchboard::Switchboard;
 use super::voices::Voices;
 use crate::directory::{
-    Action, Actor, Change, CodecName, Directory, DirectoryError, Happening, Kind, ServiceGeneration,
+    Action, Actor, Change, CodecName, Directory, DirectoryError, Happening, Listed, ServiceGeneration,
 };
 use crate::vocab::UnixMillis;
 

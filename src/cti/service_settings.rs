@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{
-    ApplicationUsers, Column, ColumnKind, Directory, DirectoryError, Kind, Record, RoutePoints, Settings, Table,
-    as_record,
+    ApplicationUsers, Column, ColumnKind, Directory, DirectoryError, Kind, Listed, Record, RoutePoints, Settings,
+    Table, as_record,
 };
 use crate::enrolment::AuthenticationMode;
 use crate::ivr::DialogueSettings;
@@ -79,10 +79,13 @@ impl Settings for SelfProvisioningKind {
     const NAME: &'static str = SELF_PROVISIONING;
 }
 
-impl Kind for SelfProvisioningKind {
+impl Listed for SelfProvisioningKind {
     const TABLE: &'static Table = &TABLE;
-    type Draft = SelfProvisioningDraft;
     type View = SelfProvisioningSettings;
+}
+
+impl Kind for SelfProvisioningKind {
+    type Draft = SelfProvisioningDraft;
 
     async fn record(
         directory: &Directory,

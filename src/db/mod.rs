@@ -1,5 +1,7 @@
 //! The database: opening it, bringing its schema up to date. What is in it belongs to the rooms above.
 
+pub mod file;
+
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::str::FromStr;
@@ -106,6 +108,14 @@ impl Writing {
         self.transaction.commit().await?;
         self.commits.send_replace(());
         Ok(())
+    }
+
+    /// None of it happens, and the next one need not wait for that.
+    ///
+    /// # Errors
+    /// If the database fails; nothing of it happened then either.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.transaction.rollback().await
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::records::{self, Record};
 use super::table::{Access, Column, ColumnKind, Table};
-use super::{Directory, DirectoryError, Happening, Kind, Phone, event_store};
+use super::{Directory, DirectoryError, Happening, Listed, Phone, event_store};
 use crate::vocab::{RecordId, UnixMillis};
 
 /// Who makes a change.
@@ -141,9 +141,8 @@ static AUDIT: Table = Table {
 #[derive(Debug)]
 pub struct Audit;
 
-impl Kind for Audit {
+impl Listed for Audit {
     const TABLE: &'static Table = &AUDIT;
-    type Draft = AuditRecord;
     type View = AuditRecord;
 }
 
@@ -167,6 +166,41 @@ pub(super) async fn note(
         after: after.map(|record| masked(table, record)),
     };
     write(db, actor, &change, now).await
+}
+
+/// Notes changes of many records, each before (if it was there) and after.
+pub(super) async fn note_all(
+    db: &mut SqliteConnection,
+    table: &Table,
+    actor: &Actor,
+    changes: &[(Option<&Record>, &Record)],
+    now: UnixMillis,
+) -> Result<(), DirectoryError> {
+    let rows = changes.iter().map(|(before, after)| {
+        let action = if before.is_some() { Action::Change } else { Action::Create };
+        let shown = |record: Option<&Record>| record.map_or(Value::Null, |record| masked(table, record)).to_string();
+        serde_json::json!([
+            RecordId::new(now, rand::random()),
+            action.as_str(),
+            records::text(after, "id"),
+            records::text(after, table.key),
+            shown(*before),
+            shown(Some(after)),
+        ])
+    });
+    sqlx::query(
+        "INSERT INTO audit (id, created_at, updated_at, actor, source, action, kind, record, name, before, after) \
+         SELECT value ->> 0, $2, $2, $3, $4, value ->> 1, $5, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
+         FROM json_each($1)",
+    )
+    .bind(Value::Array(rows.collect()).to_string())
+    .bind(now.get())
+    .bind(&actor.name)
+    .bind(&actor.source)
+    .bind(table.what)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// A change to be noted. Secrets are masked already.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::audit::Action;
 use super::table::{Column, ColumnKind, Table};
-use super::{DirectoryError, Kind};
+use super::{DirectoryError, Listed};
 use crate::vocab::{CallId, DirectoryNumber, EnrolmentId, PhoneId, UnixMillis, UserId};
 
 /// Something that happened.
@@ -347,9 +347,8 @@ impl Happening {
 #[derive(Debug)]
 pub struct EventRows;
 
-impl Kind for EventRows {
+impl Listed for EventRows {
     const TABLE: &'static Table = &EVENTS;
-    type Draft = Event;
     type View = Event;
 }
 

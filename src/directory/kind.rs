@@ -16,14 +16,20 @@ use crate::vocab::{RecordId, UnixMillis};
 /// How often a change is tried again when another came between.
 const TRIES: usize = 3;
 
-/// A kind of record.
-pub trait Kind: Send + Sync + 'static {
+/// A kind of record that is shown, one by one and in lists.
+pub trait Listed: Send + Sync + 'static {
     /// How it is kept.
     const TABLE: &'static Table;
-    /// What an administrator gives.
-    type Draft: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static;
     /// What an administrator sees.
     type View: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static;
+}
+
+/// A kind of record that administrators keep.
+pub trait Kind: Listed {
+    /// What an administrator gives.
+    type Draft: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static;
+    /// The columns in which no two records may hold the same, beside the key.
+    const UNIQUE: &'static [&'static str] = &[];
 
     /// The columns to write for a draft; `before` is the record it changes. Secrets are hashed here.
     fn record(
@@ -44,6 +50,38 @@ pub trait Kind: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), DirectoryError>> + Send {
         async { Ok(()) }
     }
+
+    /// The same for many at once; an error doesn't say whose.
+    fn writing_all(
+        db: &mut SqliteConnection,
+        written: &[Written],
+        now: UnixMillis,
+    ) -> impl Future<Output = Result<(), DirectoryError>> + Send {
+        async move {
+            for Written { id, record } in written {
+                Self::writing(db, &id.to_string(), record, now).await?;
+            }
+            Ok(())
+        }
+    }
+
+    /// What else goes with it: done before it is deleted, in the same transaction.
+    fn removing(
+        _db: &mut SqliteConnection,
+        _id: &str,
+        _now: UnixMillis,
+    ) -> impl Future<Output = Result<(), DirectoryError>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// A record about to be written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Names it.
+    pub id: RecordId,
+    /// Its columns.
+    pub record: Record,
 }
 
 /// A page of a list.
@@ -70,14 +108,14 @@ pub struct Kept<T> {
 
 impl Directory {
     /// A page of records of a kind.
-    pub async fn list<K: Kind>(&self, listing: &Listing) -> Result<Page<K::View>, DirectoryError> {
+    pub async fn list<K: Listed>(&self, listing: &Listing) -> Result<Page<K::View>, DirectoryError> {
         let Page { items, next, total } = records::list(self.db().reader(), K::TABLE, listing).await?;
         let items = items.into_iter().map(view::<K>).collect::<Result<_, _>>()?;
         Ok(Page { items, next, total })
     }
 
     /// One record, by its identifier or the name people know it by.
-    pub async fn find<K: Kind>(&self, name: &str) -> Result<Option<Kept<K::View>>, DirectoryError> {
+    pub async fn find<K: Listed>(&self, name: &str) -> Result<Option<Kept<K::View>>, DirectoryError> {
         let mut connection = self.db().reader().acquire().await?;
         records::find(&mut connection, K::TABLE, name).await?.map(kept::<K>).transpose()
     }
@@ -92,11 +130,24 @@ impl Directory {
         let record = K::record(self, draft, None, now).await?;
         let mut transaction = self.db().write().await?;
         let id = RecordId::new(now, rand::random());
-        K::writing(&mut transaction, &id.to_string(), &record, now).await?;
-        records::insert(&mut transaction, K::TABLE, id, &record, now).await?;
-        let after = found(&mut transaction, K::TABLE, &id.to_string()).await?;
-        audit::note(&mut transaction, K::TABLE, actor, Action::Create, None, Some(&after), now).await?;
+        let kept = Self::insert::<K>(&mut transaction, Written { id, record }, actor, now).await?;
         transaction.commit().await?;
+        Ok(kept)
+    }
+
+    /// Adds a record inside somebody else's transaction.
+    pub(super) async fn insert<K: Kind>(
+        db: &mut SqliteConnection,
+        written: Written,
+        actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<Kept<K::View>, DirectoryError> {
+        let written = [written];
+        K::writing_all(db, &written, now).await?;
+        let [Written { id, record }] = written;
+        records::insert(db, K::TABLE, id, &record, now).await?;
+        let after = found(db, K::TABLE, &id.to_string()).await?;
+        audit::note(db, K::TABLE, actor, Action::Create, None, Some(&after), now).await?;
         kept::<K>(after)
     }
 
@@ -140,12 +191,13 @@ impl Directory {
             check(&draft)?;
             let record = K::record(self, draft, Some(&before), now).await?;
             let mut transaction = self.db().write().await?;
-            let id = records::text(&before, "id");
-            K::writing(&mut transaction, &id, &record, now).await?;
+            let written = [Written { id: identifier(&before)?, record }];
+            K::writing_all(&mut transaction, &written, now).await?;
+            let [Written { id, record }] = written;
             if !records::update(&mut transaction, K::TABLE, &before, &record, now).await? {
                 continue;
             }
-            let after = found(&mut transaction, K::TABLE, &id).await?;
+            let after = found(&mut transaction, K::TABLE, &id.to_string()).await?;
             if let Some(actor) = actor {
                 audit::note(&mut transaction, K::TABLE, actor, Action::Change, Some(&before), Some(&after), now)
                     .await?;
@@ -166,6 +218,7 @@ impl Directory {
     ) -> Result<(), DirectoryError> {
         let before = self.read(K::TABLE, name, expected).await?;
         let mut transaction = self.db().write().await?;
+        K::removing(&mut transaction, &records::text(&before, "id"), now).await?;
         if !records::delete(&mut transaction, K::TABLE, &before).await? {
             return Err(DirectoryError::Outdated { what: K::TABLE.what });
         }
@@ -197,8 +250,14 @@ pub fn as_record(draft: &impl Serialize) -> Result<Record, DirectoryError> {
     }
 }
 
+/// What names a record.
+pub(super) fn identifier(record: &Record) -> Result<RecordId, DirectoryError> {
+    let fault = |fault: crate::vocab::VocabError| DirectoryError::Unreadable { what: "id", fault: fault.to_string() };
+    records::text(record, "id").parse().map_err(fault)
+}
+
 /// What a record was made from, with a patch on it.
-fn drafted<K: Kind>(before: &Record, patch: &Value) -> Result<K::Draft, DirectoryError> {
+pub(super) fn drafted<K: Kind>(before: &Record, patch: &Value) -> Result<K::Draft, DirectoryError> {
     let mut draft = Record::new();
     for column in K::TABLE.columns.iter().filter(|column| column.access == Access::Writable) {
         draft.insert(column.name.to_owned(), before.get(column.name).cloned().unwrap_or(Value::Null));
@@ -244,12 +303,12 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn view<K: Kind>(record: Record) -> Result<K::View, DirectoryError> {
+fn view<K: Listed>(record: Record) -> Result<K::View, DirectoryError> {
     serde_json::from_value(Value::Object(record))
         .map_err(|fault| DirectoryError::Unreadable { what: K::TABLE.what, fault: fault.to_string() })
 }
 
-fn kept<K: Kind>(record: Record) -> Result<Kept<K::View>, DirectoryError> {
+fn kept<K: Listed>(record: Record) -> Result<Kept<K::View>, DirectoryError> {
     Ok(Kept { id: records::text(&record, "id"), version: records::version(&record), view: view::<K>(record)? })
 }
 

@@ -105,6 +105,11 @@ impl Listing {
         Ok(listing)
     }
 
+    /// The same list from a cursor on.
+    pub fn after_cursor(&self, cursor: &str) -> Result<Self, ListingError> {
+        Ok(Self { after: Some(read_cursor(cursor)?), ..self.clone() })
+    }
+
     /// The cursor of the page after a record.
     pub fn cursor(value: &Value, id: &str) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::json!([value, id]).to_string())

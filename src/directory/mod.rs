@@ -4,6 +4,7 @@
 
 mod account;
 mod audit;
+mod bulk;
 mod credential;
 mod credential_policy;
 mod event;
@@ -11,13 +12,16 @@ mod event_store;
 mod feed;
 mod hashing;
 mod idempotency;
+mod jobs;
 mod kind;
 mod kinds;
 mod listing;
 mod phone;
 mod profile;
+mod quick_add;
 mod records;
 mod seal;
+mod sealed;
 mod service;
 mod settings;
 mod store;
@@ -37,19 +41,25 @@ pub use event::{Event, EventRows, Happening, PoolFill, ServiceGeneration, Severi
 pub use event_store::tell;
 pub use feed::{EventFilter, EventPage, Feed};
 pub use idempotency::{Repetition, StoredAnswer};
-pub use kind::{Kept, Kind, Page, as_record, read_draft};
+pub use jobs::{
+    Fault, ImportFile, ImportMode, ImportOptions, Job, JobFields, JobKind, JobPlace, JobRecords, JobRunner, JobState,
+    Jobs, LARGEST_FILE, MOST_FAULTS, OnExisting, RowFault, Tally,
+};
+pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
     ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
     DeviceTemplate, DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
     FeatureGroupTemplates, LinePatch, LineRecord, LineTemplate, LineTemplates, Lines, NumberPool, NumberPools,
-    PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft,
-    UserProfiles, UserStatus, Users,
+    PhoneReservation, PhoneReservations, PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens,
+    UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,
 };
 pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
 pub use profile::UserProfile;
+pub use quick_add::{QuickAdd, QuickAdded};
 pub use records::Record;
 pub use seal::Sealer;
+pub use sealed::Credential;
 pub use service::Directory;
 pub use settings::Settings;
 pub use store::{insert_line, load_phone, next_phone_secret, set_pin};

@@ -24,7 +24,7 @@ fn expression(table: &Table, name: &str) -> String {
     }
 }
 
-fn select(table: &Table, what: &str) -> String {
+pub(super) fn select(table: &Table, what: &str) -> String {
     let mut statement = format!("SELECT {what} FROM {} AS kept", table.name);
     for column in table.columns {
         if let (ColumnKind::Reference(target), name) = (column.kind, column.name) {
@@ -34,7 +34,7 @@ fn select(table: &Table, what: &str) -> String {
     statement
 }
 
-fn fields(table: &Table) -> String {
+pub(super) fn fields(table: &Table) -> String {
     let own = OWN.iter().map(|name| format!("kept.{name}"));
     let others = table.columns.iter().map(|column| match (column.kind, column.name) {
         (ColumnKind::Reference(target), name) => format!("of_{name}.{} AS {name}", target.key),
@@ -43,7 +43,7 @@ fn fields(table: &Table) -> String {
     own.chain(others).collect::<Vec<_>>().join(", ")
 }
 
-fn record(table: &Table, row: &SqliteRow) -> Result<Record, DirectoryError> {
+pub(super) fn record(table: &Table, row: &SqliteRow) -> Result<Record, DirectoryError> {
     let mut record = Record::new();
     record.insert("id".to_owned(), row.try_get::<String, _>("id")?.into());
     record.insert("version".to_owned(), row.try_get::<i64, _>("version")?.into());
@@ -248,7 +248,7 @@ async fn push_value(
 }
 
 /// The identifier of a record that is referred to by key or identifier.
-async fn referred(
+pub(super) async fn referred(
     db: &mut SqliteConnection,
     target: &'static Table,
     column: &Column,
@@ -265,7 +265,7 @@ async fn referred(
 }
 
 /// A unique column that is taken, as the API names it.
-fn taken(error: sqlx::Error, table: &Table, record: &Record) -> DirectoryError {
+pub(super) fn taken(error: sqlx::Error, table: &Table, record: &Record) -> DirectoryError {
     let Some(database) = error.as_database_error().filter(|database| database.is_unique_violation()) else {
         return error.into();
     };

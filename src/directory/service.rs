@@ -7,8 +7,9 @@ use super::hashing;
 use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
 use super::{
-    Accounts, Actor, CredentialHash, DeviceTemplate, DirectoryError, Feed, Kept, LineTemplate, Listing, Page, Phone,
-    Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, UnderWay, User, UserProfile,
+    Accounts, Actor, Credential, CredentialHash, CredentialPolicy, DeviceTemplate, DirectoryError, Feed, Kept,
+    LineTemplate, Listing, Page, Phone, Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, UnderWay, User,
+    UserProfile,
 };
 use crate::db::{Db, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -21,6 +22,8 @@ pub struct Directory {
     accounts: Accounts,
     feed: Feed,
     under_way: UnderWay,
+    /// While records are imported: the policy they are judged by. Users' secrets are then sealed, to be hashed later.
+    pub(super) importing: Option<CredentialPolicy>,
 }
 
 impl Directory {
@@ -30,7 +33,7 @@ impl Directory {
         for account in store::accounts(db.reader(), &sealer, None).await? {
             accounts.put(account);
         }
-        Ok(Self { feed: Feed::open(&db), db, sealer, accounts, under_way: UnderWay::default() })
+        Ok(Self { feed: Feed::open(&db), db, sealer, accounts, under_way: UnderWay::default(), importing: None })
     }
 
     /// The database under it.
@@ -86,7 +89,14 @@ impl Directory {
         id: &SelfServiceId,
     ) -> Result<Option<(User, Option<Pin>)>, DirectoryError> {
         let mut connection = self.db.reader().acquire().await?;
-        store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await
+        let found = store::user_by(&mut connection, UserColumn::SelfServiceId, id.as_str()).await?;
+        found
+            .map(|(user, stored)| {
+                let kept = Credential::of(stored.hash, stored.sealed, &self.sealer)?;
+                let (set_at, must_change) = (stored.set_at, stored.must_change);
+                Ok((user, kept.map(|kept| Pin { kept, set_at, must_change })))
+            })
+            .transpose()
     }
 
     /// Makes a token and returns it with its record: it is not shown again.

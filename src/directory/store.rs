@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Line, LineTemplate, Phone, Pin, Sealer, TokenHash,
+    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Line, LineTemplate, Phone, Sealer, TokenHash,
     User, UserProfile,
 };
 use crate::sip::Transport;
@@ -198,25 +198,30 @@ fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
     })
 }
 
-/// One user and the hash of their PIN, found by one of the columns that name a user.
+/// A PIN as it stands in its columns.
+pub(super) struct StoredPin {
+    pub hash: Option<String>,
+    pub sealed: Option<String>,
+    pub set_at: UnixMillis,
+    pub must_change: bool,
+}
+
+/// One user and their PIN, found by one of the columns that name a user.
 pub(super) async fn user_by(
     db: &mut SqliteConnection,
     column: UserColumn,
     value: &str,
-) -> Result<Option<(User, Option<Pin>)>, DirectoryError> {
+) -> Result<Option<(User, StoredPin)>, DirectoryError> {
     // At the phone, somebody who may do nothing is somebody nobody knows.
     let condition = if matches!(column, UserColumn::SelfServiceId) { "AND status = 'active'" } else { "" };
     let statement = format!("{USER} WHERE users.{} = $1 {condition}", column.name());
     let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(value).fetch_optional(db).await?;
     row.map(|row| {
-        let hash: Option<String> = row.try_get("pin_hash")?;
-        let pin = match hash {
-            Some(hash) => Some(Pin {
-                hash: CredentialHash::from_stored(hash),
-                set_at: UnixMillis::new(row.try_get::<Option<i64>, _>("pin_set_at")?.unwrap_or_default()),
-                must_change: row.try_get("pin_must_change")?,
-            }),
-            None => None,
+        let pin = StoredPin {
+            hash: row.try_get("pin_hash")?,
+            sealed: row.try_get("sealed_pin")?,
+            set_at: UnixMillis::new(row.try_get::<Option<i64>, _>("pin_set_at")?.unwrap_or_default()),
+            must_change: row.try_get("pin_must_change")?,
         };
         Ok((user(&row)?, pin))
     })
@@ -231,7 +236,7 @@ pub async fn set_pin(
     now: UnixMillis,
 ) -> Result<(), DirectoryError> {
     sqlx::query(
-        "UPDATE users SET pin_hash = $2, pin_set_at = $3, pin_must_change = 0, version = version + 1, updated_at = $3 \
+        "UPDATE users SET pin_hash = $2, sealed_pin = NULL, pin_set_at = $3, pin_must_change = 0, version = version + 1, updated_at = $3 \
          WHERE id = $1",
     )
     .bind(user.to_string())

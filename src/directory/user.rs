@@ -1,6 +1,6 @@
 //! End users as the other rooms know them.
 
-use super::CredentialHash;
+use super::Credential;
 use crate::vocab::{DirectoryNumber, Language, SelfServiceId, UnixMillis, UserId};
 
 /// An end user.
@@ -28,7 +28,7 @@ pub struct User {
 #[derive(Clone, Debug)]
 pub struct Pin {
     /// What a PIN is compared with.
-    pub hash: CredentialHash,
+    pub kept: Credential,
     /// When it was set.
     pub set_at: UnixMillis,
     /// Whether it has to be changed before it is good for anything else.

@@ -96,6 +96,13 @@ impl Enrolments {
         let Some(user) = Directory::user_in(&mut transaction, bid.user).await? else {
             return Ok(Err(Refusal::NotEnabled));
         };
+        if let Some(mac) = phone.mac {
+            match Directory::reserved_for_in(&mut transaction, mac).await? {
+                Some(other) if other != user.id => return Ok(Err(Refusal::Reserved)),
+                Some(_) => Directory::end_reservation_in(&mut transaction, mac).await?,
+                None => {}
+            }
+        }
         let profile = Directory::profile_in(&mut transaction, user.id).await?;
         let phones = Directory::phones_of_in(&mut transaction, user.id).await?;
         let grounds = match rules::eligible(&user, profile.as_ref(), phones) {

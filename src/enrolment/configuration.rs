@@ -48,6 +48,18 @@ impl Enrolments {
         phone: &Phone,
         content: Content<'_>,
     ) -> Result<Rendered, EnrolmentError> {
+        let template = self.template_of(Some(phone)).await?;
+        self.render_from(request, phone, content, template.as_ref())
+    }
+
+    /// A phone's configuration as this template has it.
+    pub(super) fn render_from(
+        &self,
+        request: &FetchRequest,
+        phone: &Phone,
+        content: Content<'_>,
+        template: Option<&DeviceTemplate>,
+    ) -> Result<Rendered, EnrolmentError> {
         let vendor: Vendor = phone.vendor.parse()?;
         let (password, admin_password, token) = match content.secrets {
             Some(secrets) => (secrets.password, secrets.admin_password, Some(secrets.token)),
@@ -75,7 +87,7 @@ impl Enrolments {
             let folder = format!("http://{}:{}/c/{}/", request.host.as_str(), request.port, token.expose_secret());
             Secret::from(if vendor == Vendor::Yealink { folder } else { folder + &request.file_name })
         });
-        if let Some(template) = self.template_of(Some(phone)).await? {
+        if let Some(template) = template {
             apply(&template.settings, &mut settings)?;
         }
         let model = phone.model.as_deref();

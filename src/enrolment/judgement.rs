@@ -8,7 +8,7 @@ use super::lockout::Scope;
 use super::service::Enrolments;
 use super::turns::Turn;
 use super::{EnrolmentError, Step, log_step, store};
-use crate::directory::{self, Actor, ActorKind, CredentialHash, Happening, Phone, Pin, User};
+use crate::directory::{self, Actor, ActorKind, Credential, CredentialHash, Happening, Phone, Pin, User};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis};
 
 /// What the marks of IDs in lockouts are for.
@@ -190,8 +190,9 @@ impl Enrolments {
         }
         let Some(credential) = claim.credential.clone() else { return Ok(None) };
         let is_pin =
-            mode.takes_pin() && matches(pin.as_ref().map(|pin| pin.hash.clone()), credential.clone(), turn).await?;
-        let is_code = mode.takes_code() && matches(claim.proof.code.clone(), credential, turn).await?;
+            mode.takes_pin() && matches(pin.as_ref().map(|pin| pin.kept.clone()), credential.clone(), turn).await?;
+        let is_code =
+            mode.takes_code() && matches(claim.proof.code.clone().map(Credential::Hashed), credential, turn).await?;
         let prover = match (is_pin, is_code) {
             (true, _) => Prover::User,
             (false, true) => Prover::Administrator,
@@ -202,12 +203,12 @@ impl Enrolments {
 }
 
 /// Hashing takes a core for 20 ms: off the threads that serve calls. Whoever stops waiting doesn't free the turn it takes.
-async fn matches(hash: Option<CredentialHash>, credential: Secret, turn: &Arc<Turn>) -> Result<bool, EnrolmentError> {
+async fn matches(kept: Option<Credential>, credential: Secret, turn: &Arc<Turn>) -> Result<bool, EnrolmentError> {
     let turn = turn.clone();
     let work = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        match hash {
-            Some(hash) => hash.matches(&credential),
+        match kept {
+            Some(kept) => kept.matches(&credential),
             None => {
                 CredentialHash::waste_as_much(&credential);
                 false

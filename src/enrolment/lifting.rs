@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::service::Enrolments;
 use super::{EnrolmentError, store};
-use crate::directory::{self, Action, Actor, Change, Column, ColumnKind, Kind, Listing, Page, Table};
+use crate::directory::{self, Action, Actor, Change, Column, ColumnKind, Listed, Listing, Page, Table};
 use crate::vocab::UnixMillis;
 
 /// A lockout of a list.
@@ -47,9 +47,8 @@ pub struct Lockout {
 #[derive(Debug)]
 pub struct LockoutRows;
 
-impl Kind for LockoutRows {
+impl Listed for LockoutRows {
     const TABLE: &'static Table = &LOCKOUTS;
-    type Draft = LockoutRow;
     type View = LockoutRow;
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Step;
-use crate::directory::{Column, ColumnKind, Kind, Table};
+use crate::directory::{Column, ColumnKind, Listed, Table};
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis, UserId};
 
 /// A phone's way from its box to its user.
@@ -55,9 +55,8 @@ pub struct EnrolmentRow {
 #[derive(Debug)]
 pub struct EnrolmentRows;
 
-impl Kind for EnrolmentRows {
+impl Listed for EnrolmentRows {
     const TABLE: &'static Table = &ENROLMENTS;
-    type Draft = EnrolmentRow;
     type View = EnrolmentRow;
 }
 

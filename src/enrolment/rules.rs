@@ -16,6 +16,8 @@ pub enum Refusal {
     DeviceLimit,
     /// The phone belongs to somebody.
     AlreadyProvisioned,
+    /// The phone is reserved for somebody else.
+    Reserved,
     /// The caller's phone is not one that waits to be claimed.
     PhoneUnknown,
     /// Too many wrong attempts for this user, from this phone, or over all.
@@ -31,6 +33,7 @@ impl Refusal {
             Self::NoDeviceTemplate => "no-device-template",
             Self::DeviceLimit => "device-limit",
             Self::AlreadyProvisioned => "already-provisioned",
+            Self::Reserved => "reserved",
             Self::PhoneUnknown => "phone-unknown",
             Self::LockedOut => "locked-out",
         }

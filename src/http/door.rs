@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::rates::Rates;
 use crate::cti::{ServiceControl, Switchboard};
-use crate::directory::Directory;
+use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
 use crate::locale::Locales;
 use crate::registrar::Registrar;
@@ -18,6 +18,8 @@ use crate::registrar::Registrar;
 pub struct AdminDoor {
     /// Users, profiles, phones.
     pub directory: Directory,
+    /// What takes longer than a request.
+    pub jobs: Jobs,
     /// Who is registered.
     pub registrar: Registrar,
     /// What is being enrolled.

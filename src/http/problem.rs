@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 problems.
 
+use std::borrow::Cow;
+
 use aide::OperationOutput;
 use axum::Json;
 use axum::extract::Request;
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use super::language::Reader;
 use crate::cti::ServiceFault;
-use crate::directory::DirectoryError;
+use crate::directory::{DirectoryError, Fault};
 use crate::enrolment::{EnrolmentError, Objection};
 use crate::locale::{Value, Words};
 
@@ -23,13 +25,13 @@ pub const PROBLEM: &str = "application/problem+json";
 pub struct Problem {
     status: StatusCode,
     /// Names it in `type`, and in the words of the reader's language.
-    code: &'static str,
+    code: Cow<'static, str>,
     title: &'static str,
     detail: String,
-    field: Option<String>,
+    field: Option<Box<str>>,
     retry_after: Option<u32>,
     /// What the words of other languages need.
-    arguments: Vec<(&'static str, String)>,
+    arguments: Vec<(Cow<'static, str>, String)>,
 }
 
 /// A problem as it is sent (RFC 9457).
@@ -53,16 +55,17 @@ pub struct ProblemDocument {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), field: None, retry_after: None, arguments: Vec::new() }
+        let (code, detail) = (code.into(), detail.into());
+        Self { status, code, title, detail, field: None, retry_after: None, arguments: Vec::new() }
     }
 
     fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into_boxed_str());
         self
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.arguments.push((name, value.into()));
+        self.arguments.push((name.into(), value.into()));
         self
     }
 
@@ -111,6 +114,30 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
     }
 
+    /// 413, of a file.
+    pub fn file_too_large() -> Self {
+        let detail = "the file is larger than 32 MiB; send it in parts";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file-too-large", "Too large", detail)
+    }
+
+    /// 503: as many jobs as may wait are waiting.
+    pub fn busy() -> Self {
+        let detail = "four jobs wait or run; try again when one has ended";
+        Self { retry_after: Some(10), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "jobs-waiting", "Not now", detail) }
+    }
+
+    /// 409: a job that has ended can't be cancelled.
+    pub fn job_ended() -> Self {
+        Self::new(StatusCode::CONFLICT, "job-ended", "Ended", "the job has ended; nothing is left to cancel")
+    }
+
+    /// The same with other words.
+    #[must_use]
+    pub fn saying(mut self, code: &'static str) -> Self {
+        self.code = code.into();
+        self
+    }
+
     /// 409: the idempotency key belongs to another request, or to one whose outcome is not known yet.
     pub fn key_in_use(detail: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, "idempotency-key", "Idempotency key in use", detail).at("Idempotency-Key")
@@ -136,25 +163,11 @@ impl Problem {
         Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "failed", "Not now", detail) }
     }
 
-    /// What a value that has the wrong form was meant to be: a fault starts with it, as in "directory number: …".
-    fn kind_of_value(&self) -> Option<String> {
-        let (_, fault) = self.arguments.iter().find(|(name, _)| *name == "fault")?;
-        let (kind, _) = fault.split_once(": ")?;
-        let is_word = kind.bytes().all(|octet| octet.is_ascii_alphabetic() || matches!(octet, b' ' | b'-'));
-        is_word.then(|| kind.to_ascii_lowercase().replace(' ', "-"))
-    }
-
     /// In the words of a reader's language; English is what stands in the code.
     fn document(&self, words: Option<&Words>) -> ProblemDocument {
-        let mut arguments: Vec<(&str, Value<'_>)> =
-            self.arguments.iter().map(|(name, value)| (*name, value.as_str().into())).collect();
-        if let Some(field) = &self.field {
-            arguments.push(("field", field.as_str().into()));
-        }
+        let arguments = || self.arguments.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
         let say = |what: &str, english: &str| {
-            let exactly = self.kind_of_value().map(|kind| format!("problem-{what}-{}-{kind}", self.code));
-            let ids = exactly.into_iter().chain([format!("problem-{what}-{}", self.code)]);
-            let said = words.and_then(|words| ids.into_iter().find_map(|id| words.find(&id, &arguments)));
+            let said = words.and_then(|words| found(words, what, &self.code, self.field.as_deref(), arguments()));
             said.unwrap_or_else(|| english.to_owned())
         };
         ProblemDocument {
@@ -162,34 +175,59 @@ impl Problem {
             title: say("title", self.title),
             status: self.status.as_u16(),
             detail: say("detail", &self.detail),
-            field: self.field.clone(),
-            reason: self.arguments.iter().find(|(name, _)| *name == "reason").map(|(_, reason)| reason.clone()),
+            field: self.field.as_deref().map(str::to_owned),
+            reason: self.arguments.iter().find(|(name, _)| *name == "reason").map(|(_, reason)| reason.to_string()),
         }
     }
 }
 
+/// What is wrong and what to do, in the words of a language.
+fn found<'a>(
+    words: &Words,
+    what: &str,
+    code: &str,
+    field: Option<&'a str>,
+    given: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Option<String> {
+    let exactly = given.clone().find(|(name, _)| *name == "fault").and_then(|(_, fault)| kind_of_value(fault));
+    let exactly = exactly.map(|kind| format!("problem-{what}-{code}-{kind}"));
+    let arguments: Vec<(&str, Value<'_>)> =
+        given.chain(field.map(|field| ("field", field))).map(|(name, value)| (name, value.into())).collect();
+    let ids = exactly.into_iter().chain([format!("problem-{what}-{code}")]);
+    ids.into_iter().find_map(|id| words.find(&id, &arguments))
+}
+
+/// What a value that has the wrong form was meant to be: a fault starts with it, as in "directory number: …".
+fn kind_of_value(fault: &str) -> Option<String> {
+    let (kind, _) = fault.split_once(": ")?;
+    let is_word = kind.bytes().all(|octet| octet.is_ascii_alphabetic() || matches!(octet, b' ' | b'-'));
+    is_word.then(|| kind.to_ascii_lowercase().replace(' ', "-"))
+}
+
+/// A fault in the words of a language; those it lacks, in English.
+pub fn in_words_of(words: &Words, fault: &Fault) -> String {
+    let given = fault.arguments.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
+    let said = found(words, "detail", &fault.code, fault.field.as_deref(), given);
+    said.unwrap_or_else(|| fault.detail.clone())
+}
+
 impl From<DirectoryError> for Problem {
     fn from(error: DirectoryError) -> Self {
-        let detail = error.to_string();
-        match error {
-            DirectoryError::Taken { field, value } => {
-                Self::new(StatusCode::CONFLICT, "taken", "Already used", detail).at(field).with("value", value)
+        let (status, title) = match &error {
+            DirectoryError::Taken { .. } => (StatusCode::CONFLICT, "Already used"),
+            DirectoryError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "Not acceptable"),
+            DirectoryError::NotFound { what } => return Self::not_found(what),
+            DirectoryError::Outdated { .. } => (StatusCode::PRECONDITION_FAILED, "Changed meanwhile"),
+            DirectoryError::InUse { .. } => (StatusCode::CONFLICT, "In use"),
+            DirectoryError::Listing(fault) => return Self::parameter(&fault.parameter, error.to_string()),
+            DirectoryError::Db(_) | DirectoryError::Unreadable { .. } => return Self::failed(&error),
+        };
+        match Fault::of(&error) {
+            Some(Fault { code, field, detail, arguments }) => {
+                let field = field.map(String::into_boxed_str);
+                Self { status, code, title, detail, field, retry_after: None, arguments }
             }
-            DirectoryError::Refused { field, code, fault, .. } => {
-                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, "Not acceptable", detail);
-                problem.at(field).with("fault", fault)
-            }
-            DirectoryError::NotFound { what } => Self::not_found(what),
-            DirectoryError::Outdated { what } => {
-                let problem = Self::new(StatusCode::PRECONDITION_FAILED, "outdated", "Changed meanwhile", detail);
-                problem.with("what", what)
-            }
-            DirectoryError::InUse { what, by, names } => Self::new(StatusCode::CONFLICT, "in-use", "In use", detail)
-                .with("what", what)
-                .with("by", by)
-                .with("names", names.join(", ")),
-            DirectoryError::Listing(error) => Self::parameter(&error.parameter, detail),
-            DirectoryError::Db(_) | DirectoryError::Unreadable { .. } => Self::failed(&error),
+            None => Self::failed(&error),
         }
     }
 }
@@ -225,8 +263,12 @@ impl From<Objection> for Problem {
         let detail = objection.to_string();
         let problem = Self::new(status, "enrolment", "The enrolment can't be changed so", detail);
         Self {
-            field: objection.field().map(str::to_owned),
-            arguments: [("reason", objection.code().to_owned())].into_iter().chain(objection.arguments()).collect(),
+            field: objection.field().map(Into::into),
+            arguments: [("reason", objection.code().to_owned())]
+                .into_iter()
+                .chain(objection.arguments())
+                .map(|(name, value)| (name.into(), value))
+                .collect(),
             ..problem
         }
     }

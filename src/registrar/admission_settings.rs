@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::admission::AutoRegistrationSettings;
 use super::number_range::NumberRange;
 use crate::directory::{
-    Column, ColumnKind, DeviceTemplates, Directory, DirectoryError, Kind, Record, Recorded, Settings, Table, as_record,
+    Column, ColumnKind, DeviceTemplates, Directory, DirectoryError, Kind, Listed, Record, Recorded, Settings, Table,
+    as_record,
 };
 use crate::vocab::UnixMillis;
 
@@ -20,10 +21,13 @@ impl Settings for AutoRegistrationKind {
     const NAME: &'static str = "auto-registration";
 }
 
-impl Kind for AutoRegistrationKind {
+impl Listed for AutoRegistrationKind {
     const TABLE: &'static Table = &TABLE;
-    type Draft = AutoRegistrationSettings;
     type View = Recorded<AutoRegistrationSettings>;
+}
+
+impl Kind for AutoRegistrationKind {
+    type Draft = AutoRegistrationSettings;
 
     async fn record(
         _directory: &Directory,

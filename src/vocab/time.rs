@@ -21,6 +21,12 @@ impl UnixMillis {
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// The date of an HTTP message (RFC 9110 section 5.6.7): whole seconds, in its usual form only.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(Self(zoned.timestamp().as_millisecond()))
+    }
+
     /// Milliseconds since the epoch.
     pub const fn get(self) -> i64 {
         self.0
@@ -79,6 +85,13 @@ impl<'de> serde::Deserialize<'de> for UnixMillis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_of_http_is_read() {
+        let date = UnixMillis::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date, Some(UnixMillis::new(784_111_777_000)));
+        assert_eq!(UnixMillis::from_http_date("yesterday"), None);
+    }
 
     #[test]
     fn is_written_as_rfc_3339() {

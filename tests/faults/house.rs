@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tsunagu::app::{Config, Running, start};
 use tsunagu::directory::{
-    Actor, DeviceTemplates, Event, EventFilter, Kind, LARGEST_PAGE, Listing, Phone, Phones, UserProfiles, Users,
+    Actor, DeviceTemplates, Event, EventFilter, LARGEST_PAGE, Listed, Listing, Phone, Phones, UserProfiles, Users,
     read_draft,
 };
 use tsunagu::enrolment::{Claim, ClaimVerdict};
@@ -117,11 +117,23 @@ impl House {
 
     /// Claims a phone at a time of day.
     pub async fn claim(&self, phone: PhoneId, id: &str, pin: &str, now: UnixMillis) -> ClaimVerdict {
+        self.claim_choosing(phone, id, pin, None, now).await
+    }
+
+    /// The same by somebody who has chosen a new PIN.
+    pub async fn claim_choosing(
+        &self,
+        phone: PhoneId,
+        id: &str,
+        pin: &str,
+        new_pin: Option<&str>,
+        now: UnixMillis,
+    ) -> ClaimVerdict {
         let claim = Claim {
             phone,
             id: id.parse().unwrap(),
             credential: Some(Secret::from(pin.to_owned())),
-            new_pin: None,
+            new_pin: new_pin.map(|pin| Secret::from(pin.to_owned())),
             proof: self.running.service.service().proof.clone(),
             language: Language::ENGLISH,
             deadline: Instant::now() + Duration::from_secs(60),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tsunagu::directory::{Actor, Happening, PhoneState, Severity};
-use tsunagu::directory::{Kind, Listing};
+use tsunagu::directory::{Listed, Listing};
 use tsunagu::enrolment::EnrolmentRows;
 use tsunagu::vocab::{PhoneId, UnixMillis};
 

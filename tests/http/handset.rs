@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tsunagu::directory::{Actor, DeviceTemplates, Kind, Listing, read_draft};
+use tsunagu::directory::{Actor, DeviceTemplates, Listed, Listing, read_draft};
 use tsunagu::enrolment::EnrolmentRows;
 use tsunagu::phone::SipTransport;
 use tsunagu::vocab::UnixMillis;

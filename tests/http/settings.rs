@@ -138,3 +138,16 @@ async fn a_pin_older_than_the_policy_allows_has_to_be_changed_at_the_next_claim(
     assert!(matches!(in_time, ClaimVerdict::Bound { .. }), "{in_time:?}");
     house.close().await;
 }
+
+#[test]
+fn the_only_token_that_administers_can_be_neither_revoked_nor_taken_its_role() {
+    let server = Server::start_empty("");
+    let first = "/tokens/first%20administrator";
+    assert_eq!(refused(&server.api_delete(first)), (422, "name".to_owned()));
+    assert_eq!(refused(&server.api_patch(first, &json!({ "role": "view" }))), (422, "role".to_owned()));
+    let past = json!({ "expires_at": "2020-01-01T00:00:00Z" });
+    assert_eq!(refused(&server.api_patch(first, &past)), (422, "expires_at".to_owned()));
+    let second = json!({ "name": "second", "role": "administer" });
+    assert_eq!(server.api_post("/tokens", &second).status, 201);
+    assert_eq!(server.api_delete(first).status, 204);
+}

@@ -49,6 +49,13 @@ pub fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer,
     answer(request.send(body.to_string()))
 }
 
+/// POST of a file with these headers. `Err` if nobody answers.
+pub fn post_file(url: &str, headers: &[(&str, &str)], kind: &str, octets: &[u8]) -> Result<Answer, ureq::Error> {
+    let request = agent().post(url).header("Content-Type", kind);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    answer(request.send(octets))
+}
+
 /// PATCH with a JSON merge patch and these headers. `Err` if nobody answers.
 pub fn patch(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer, ureq::Error> {
     let request = agent().patch(url).header("Content-Type", "application/merge-patch+json");

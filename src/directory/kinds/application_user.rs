@@ -7,7 +7,7 @@ use super::Recorded;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{Directory, DirectoryError, Kind};
+use crate::directory::{Directory, DirectoryError, Kind, Listed};
 use crate::vocab::{Name, Secret, UnixMillis};
 
 /// An application user as it is given.
@@ -44,10 +44,13 @@ pub struct ApplicationUserFields {
 #[derive(Debug)]
 pub struct ApplicationUsers;
 
-impl Kind for ApplicationUsers {
+impl Listed for ApplicationUsers {
     const TABLE: &'static Table = &APPLICATION_USERS;
-    type Draft = ApplicationUserDraft;
     type View = Recorded<ApplicationUserFields>;
+}
+
+impl Kind for ApplicationUsers {
+    type Draft = ApplicationUserDraft;
 
     async fn record(
         directory: &Directory,

@@ -4,7 +4,7 @@ use super::Recorded;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table};
-use crate::directory::{CredentialPolicy, Directory, DirectoryError, Kind, Settings};
+use crate::directory::{CredentialPolicy, Directory, DirectoryError, Kind, Listed, Settings};
 use crate::vocab::UnixMillis;
 
 /// The policy as a kind of record with one row.
@@ -15,10 +15,13 @@ impl Settings for CredentialPolicyKind {
     const NAME: &'static str = "credential-policy";
 }
 
-impl Kind for CredentialPolicyKind {
+impl Listed for CredentialPolicyKind {
     const TABLE: &'static Table = &TABLE;
-    type Draft = CredentialPolicy;
     type View = Recorded<CredentialPolicy>;
+}
+
+impl Kind for CredentialPolicyKind {
+    type Draft = CredentialPolicy;
 
     async fn record(
         _directory: &Directory,
@@ -39,6 +42,9 @@ impl Directory {
     /// # Errors
     /// If the database fails.
     pub async fn credential_policy(&self) -> Result<CredentialPolicy, DirectoryError> {
+        if let Some(policy) = &self.importing {
+            return Ok(policy.clone());
+        }
         let kept = self.find::<CredentialPolicyKind>(CredentialPolicyKind::NAME).await?;
         Ok(kept.map(|kept| kept.view.fields).unwrap_or_default())
     }

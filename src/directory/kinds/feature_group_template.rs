@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Recorded;
 use super::user_profile::USER_PROFILES;
-use crate::directory::Kind;
 use crate::directory::table::{Column, ColumnKind, Table};
+use crate::directory::{Kind, Listed};
 use crate::vocab::{Language, Name};
 
 /// A feature group template: what new users of a group share.
@@ -30,10 +30,13 @@ pub struct FeatureGroupTemplate {
 #[derive(Debug)]
 pub struct FeatureGroupTemplates;
 
-impl Kind for FeatureGroupTemplates {
+impl Listed for FeatureGroupTemplates {
     const TABLE: &'static Table = &FEATURE_GROUP_TEMPLATES;
-    type Draft = FeatureGroupTemplate;
     type View = Recorded<FeatureGroupTemplate>;
+}
+
+impl Kind for FeatureGroupTemplates {
+    type Draft = FeatureGroupTemplate;
 }
 
 static FEATURE_GROUP_TEMPLATES: Table = Table {

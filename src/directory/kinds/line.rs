@@ -9,7 +9,7 @@ use crate::directory::audit::{self, Action, Actor};
 use crate::directory::kind::{Kept, read_draft};
 use crate::directory::records;
 use crate::directory::table::{Column, ColumnKind, Table};
-use crate::directory::{Directory, DirectoryError, Kind};
+use crate::directory::{Directory, DirectoryError, Listed};
 use crate::vocab::{DirectoryNumber, Name, PhoneId, UnixMillis};
 
 /// A line as shown.
@@ -66,9 +66,8 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Nam
 #[derive(Debug)]
 pub struct Lines;
 
-impl Kind for Lines {
+impl Listed for Lines {
     const TABLE: &'static Table = &LINES;
-    type Draft = LinePatch;
     type View = LineRecord;
 }
 

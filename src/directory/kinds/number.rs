@@ -7,7 +7,7 @@ use super::Recorded;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{Directory, DirectoryError, Kind};
+use crate::directory::{Directory, DirectoryError, Kind, Listed};
 use crate::vocab::{DirectoryNumber, Name, UnixMillis};
 
 /// A directory number as it is given.
@@ -47,16 +47,22 @@ pub struct DirectoryNumbers;
 #[derive(Debug)]
 pub struct NumberPools;
 
-impl Kind for DirectoryNumbers {
+impl Listed for DirectoryNumbers {
     const TABLE: &'static Table = &DIRECTORY_NUMBERS;
-    type Draft = DirectoryNumberDraft;
     type View = Recorded<DirectoryNumberDraft>;
 }
 
-impl Kind for NumberPools {
+impl Kind for DirectoryNumbers {
+    type Draft = DirectoryNumberDraft;
+}
+
+impl Listed for NumberPools {
     const TABLE: &'static Table = &NUMBER_POOLS;
-    type Draft = NumberPool;
     type View = Recorded<NumberPool>;
+}
+
+impl Kind for NumberPools {
+    type Draft = NumberPool;
 
     async fn record(
         _directory: &Directory,

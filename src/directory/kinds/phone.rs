@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::user::USERS;
-use crate::directory::Kind;
+use crate::directory::Listed;
 use crate::directory::table::{Column, ColumnKind, Table};
 use crate::vocab::PhoneId;
 
@@ -19,9 +19,8 @@ pub struct PhoneRow {
 #[derive(Debug)]
 pub struct Phones;
 
-impl Kind for Phones {
+impl Listed for Phones {
     const TABLE: &'static Table = &PHONES;
-    type Draft = PhoneRow;
     type View = PhoneRow;
 }
 

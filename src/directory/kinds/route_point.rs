@@ -8,7 +8,7 @@ use super::application_user::APPLICATION_USERS;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{Directory, DirectoryError, Kind};
+use crate::directory::{Directory, DirectoryError, Kind, Listed};
 use crate::vocab::{DirectoryNumber, Name, UnixMillis};
 
 /// A route point as it is given.
@@ -71,10 +71,13 @@ impl CodecName {
 #[derive(Debug)]
 pub struct RoutePoints;
 
-impl Kind for RoutePoints {
+impl Listed for RoutePoints {
     const TABLE: &'static Table = &ROUTE_POINTS;
-    type Draft = RoutePoint;
     type View = Recorded<RoutePoint>;
+}
+
+impl Kind for RoutePoints {
+    type Draft = RoutePoint;
 
     async fn record(
         _directory: &Directory,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Recorded;
-use crate::directory::Kind;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
+use crate::directory::{Kind, Listed};
 use crate::sip::Transport;
 use crate::vocab::Name;
 
@@ -52,16 +52,22 @@ pub struct DeviceTemplates;
 #[derive(Debug)]
 pub struct LineTemplates;
 
-impl Kind for DeviceTemplates {
+impl Listed for DeviceTemplates {
     const TABLE: &'static Table = &DEVICE_TEMPLATES;
-    type Draft = DeviceTemplate;
     type View = Recorded<DeviceTemplate>;
 }
 
-impl Kind for LineTemplates {
+impl Kind for DeviceTemplates {
+    type Draft = DeviceTemplate;
+}
+
+impl Listed for LineTemplates {
     const TABLE: &'static Table = &LINE_TEMPLATES;
-    type Draft = LineTemplate;
     type View = Recorded<LineTemplate>;
+}
+
+impl Kind for LineTemplates {
+    type Draft = LineTemplate;
 }
 
 pub(super) static DEVICE_TEMPLATES: Table = Table {

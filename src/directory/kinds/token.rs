@@ -3,13 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnection;
 
 use super::Recorded;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table};
-use crate::directory::{Directory, DirectoryError, Kind, Role, TokenHash};
+use crate::directory::{Directory, DirectoryError, Kind, Listed, Role, TokenHash};
 use crate::vocab::{Name, Secret, UnixMillis};
+
+/// The role that may do everything, as it is kept.
+const ADMINISTER: &str = "administer";
 
 /// A token as given.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -31,10 +35,13 @@ pub struct TokenDraft {
 #[derive(Debug)]
 pub struct Tokens;
 
-impl Kind for Tokens {
+impl Listed for Tokens {
     const TABLE: &'static Table = &TOKENS;
-    type Draft = TokenDraft;
     type View = Recorded<TokenDraft>;
+}
+
+impl Kind for Tokens {
+    type Draft = TokenDraft;
 
     async fn record(
         _directory: &Directory,
@@ -49,6 +56,49 @@ impl Kind for Tokens {
         }
         Ok(record)
     }
+
+    async fn writing(
+        db: &mut SqliteConnection,
+        id: &str,
+        record: &Record,
+        now: UnixMillis,
+    ) -> Result<(), DirectoryError> {
+        let administers = record.get("role").and_then(Value::as_str) == Some(ADMINISTER);
+        let has_expired = record.get("expires_at").and_then(Value::as_i64).is_some_and(|at| at <= now.get());
+        match (administers, has_expired) {
+            (true, false) => Ok(()),
+            (false, _) => keep_an_administrator(db, id, "role", now).await,
+            (true, true) => keep_an_administrator(db, id, "expires_at", now).await,
+        }
+    }
+
+    async fn removing(db: &mut SqliteConnection, id: &str, now: UnixMillis) -> Result<(), DirectoryError> {
+        keep_an_administrator(db, id, "name", now).await
+    }
+}
+
+/// Refuses to take away the only token that administers: nobody could make another.
+async fn keep_an_administrator(
+    db: &mut SqliteConnection,
+    id: &str,
+    field: &str,
+    now: UnixMillis,
+) -> Result<(), DirectoryError> {
+    let administrators: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM tokens WHERE role = $1 AND (expires_at IS NULL OR expires_at > $2) LIMIT 2")
+            .bind(ADMINISTER)
+            .bind(now.get())
+            .fetch_all(db)
+            .await?;
+    if administrators.iter().map(String::as_str).eq([id]) {
+        return Err(DirectoryError::Refused {
+            field: field.to_owned(),
+            code: "last-administrator",
+            fault: "it is the only token that administers".to_owned(),
+            remedy: "make another one first",
+        });
+    }
+    Ok(())
 }
 
 static TOKENS: Table = Table {

@@ -10,7 +10,7 @@ use super::user_profile::USER_PROFILES;
 use crate::directory::kind::as_record;
 use crate::directory::records::{self, Record};
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{Directory, DirectoryError, Kind};
+use crate::directory::{Directory, DirectoryError, Kind, Listed, Written};
 use crate::vocab::{DirectoryNumber, Language, Name, RecordId, Secret, SelfServiceId, UnixMillis};
 
 /// Digits of a self-service ID that is made for somebody without a number.
@@ -112,10 +112,14 @@ pub struct UserFields {
 #[derive(Debug)]
 pub struct Users;
 
-impl Kind for Users {
+impl Listed for Users {
     const TABLE: &'static Table = &USERS;
-    type Draft = UserDraft;
     type View = Recorded<UserFields>;
+}
+
+impl Kind for Users {
+    type Draft = UserDraft;
+    const UNIQUE: &'static [&'static str] = &["self_service_id"];
 
     async fn record(
         directory: &Directory,
@@ -138,36 +142,37 @@ impl Kind for Users {
         };
         if let Some(pin) = draft.pin {
             policy.check_pin(&pin, &[extension, &self_service_id])?;
-            record.insert("pin_hash".to_owned(), directory.hash(pin).await?.as_stored().into());
-            record.insert("pin_set_at".to_owned(), now.get().into());
+            directory.keep(&mut record, "pin", pin, now).await?;
         }
         if let Some(password) = draft.password {
             policy.check_password(&password)?;
-            record.insert("password_hash".to_owned(), directory.hash(password).await?.as_stored().into());
-            record.insert("password_set_at".to_owned(), now.get().into());
+            directory.keep(&mut record, "password", password, now).await?;
         }
         record.insert("self_service_id".to_owned(), self_service_id.into());
         Ok(record)
     }
 
     /// Somebody's extension is a directory number, and reaches no application.
-    async fn writing(
+    async fn writing_all(
         db: &mut SqliteConnection,
-        _id: &str,
-        record: &Record,
+        written: &[Written],
         now: UnixMillis,
     ) -> Result<(), DirectoryError> {
-        let extension = records::text(record, "primary_extension");
-        if extension.is_empty() {
-            return Ok(());
-        }
-        let route_point: Option<String> = sqlx::query_scalar(
-            "SELECT route_points.name FROM route_points, json_each(numbers) WHERE value = $1 LIMIT 1",
+        let extensions: Vec<[String; 2]> = written
+            .iter()
+            .map(|user| records::text(&user.record, "primary_extension"))
+            .filter(|extension| !extension.is_empty())
+            .map(|extension| [extension, RecordId::new(now, rand::random()).to_string()])
+            .collect();
+        let extensions = serde_json::json!(extensions).to_string();
+        let reached: Option<(String, String)> = sqlx::query_as(
+            "SELECT given.value ->> 0, route_points.name FROM route_points, json_each(numbers) AS number \
+             JOIN json_each($1) AS given ON given.value ->> 0 = number.value LIMIT 1",
         )
-        .bind(&extension)
+        .bind(&extensions)
         .fetch_optional(&mut *db)
         .await?;
-        if let Some(route_point) = route_point {
+        if let Some((extension, route_point)) = reached {
             return Err(DirectoryError::Refused {
                 field: "primary_extension".to_owned(),
                 code: "number-taken",
@@ -176,12 +181,11 @@ impl Kind for Users {
             });
         }
         sqlx::query(
-            "INSERT INTO directory_numbers (id, created_at, updated_at, number) VALUES ($1, $2, $2, $3) \
-             ON CONFLICT (number) DO NOTHING",
+            "INSERT INTO directory_numbers (id, created_at, updated_at, number) \
+             SELECT value ->> 1, $2, $2, value ->> 0 FROM json_each($1) WHERE true ON CONFLICT (number) DO NOTHING",
         )
-        .bind(RecordId::new(now, rand::random()).to_string())
+        .bind(&extensions)
         .bind(now.get())
-        .bind(&extension)
         .execute(db)
         .await?;
         Ok(())
@@ -209,9 +213,11 @@ pub(super) static USERS: Table = Table {
         Column::new("locale", ColumnKind::Text),
         Column::new("status", ColumnKind::Text),
         Column::hidden("pin_hash", ColumnKind::Text),
+        Column::hidden("sealed_pin", ColumnKind::Text),
         Column::read_only("pin_set_at", ColumnKind::Instant),
         Column::new("pin_must_change", ColumnKind::Flag),
         Column::hidden("password_hash", ColumnKind::Text),
+        Column::hidden("sealed_password", ColumnKind::Text),
         Column::read_only("password_set_at", ColumnKind::Instant),
         Column::new("password_must_change", ColumnKind::Flag),
         Column::new("primary_extension", ColumnKind::Text),

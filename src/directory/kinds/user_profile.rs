@@ -8,7 +8,7 @@ use super::Recorded;
 use super::template::{DEVICE_TEMPLATES, LINE_TEMPLATES};
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{DirectoryError, Kind};
+use crate::directory::{DirectoryError, Kind, Listed};
 use crate::vocab::{Name, UnixMillis, VocabError};
 
 /// A user profile as it is given.
@@ -94,10 +94,13 @@ impl JsonSchema for DeviceLimit {
 #[derive(Debug)]
 pub struct UserProfiles;
 
-impl Kind for UserProfiles {
+impl Listed for UserProfiles {
     const TABLE: &'static Table = &USER_PROFILES;
-    type Draft = UserProfileDraft;
     type View = Recorded<UserProfileDraft>;
+}
+
+impl Kind for UserProfiles {
+    type Draft = UserProfileDraft;
 
     /// There is one default at a time; the schema sees to it.
     async fn writing(

@@ -11,16 +11,19 @@ use super::caller::Caller;
 use super::document::{Named, documented};
 use super::exchange::{Body, Expected, Patch, Tagged};
 use super::listing::Asked;
-use crate::directory::{DirectoryError, Kind, Page};
+use crate::directory::{DirectoryError, Kind, Listed, Page};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::UnixMillis;
 
 /// A kind of record with a place in the API.
-pub trait Collection: Kind {
+pub trait Shown: Listed {
     /// Where it is, below `/api/v1/`.
     const PATH: &'static str;
+}
 
+/// A kind of record that is kept over the API.
+pub trait Collection: Kind + Shown {
     /// Refuses what the directory alone can't judge.
     fn check(_draft: &Self::Draft) -> Result<(), DirectoryError> {
         Ok(())
@@ -51,7 +54,7 @@ pub fn collection<C: Collection>() -> ApiRouter<AdminDoor> {
 }
 
 /// The paths of a kind that is only read.
-pub fn read_only<C: Collection>() -> ApiRouter<AdminDoor> {
+pub fn read_only<C: Shown>() -> ApiRouter<AdminDoor> {
     let what = C::TABLE.what;
     ApiRouter::new()
         .api_route(&format!("/{}", C::PATH), get_with(list::<C>, |op| about::<C>(op, &format!("List {what}s"), &[400])))
@@ -63,23 +66,21 @@ pub fn read_only<C: Collection>() -> ApiRouter<AdminDoor> {
         )
 }
 
-fn about<'a, C: Collection>(op: TransformOperation<'a>, summary: &str, refusals: &[u16]) -> TransformOperation<'a> {
+pub(super) fn about<'a, C: Shown>(
+    op: TransformOperation<'a>,
+    summary: &str,
+    refusals: &[u16],
+) -> TransformOperation<'a> {
     documented(op, C::PATH, summary, refusals)
 }
 
 /// A page of records.
-pub async fn list<C: Collection>(
-    State(door): State<AdminDoor>,
-    asked: Asked<C>,
-) -> Result<Json<Page<C::View>>, Problem> {
+pub async fn list<C: Shown>(State(door): State<AdminDoor>, asked: Asked<C>) -> Result<Json<Page<C::View>>, Problem> {
     Ok(Json(door.directory.list::<C>(&asked.0).await?))
 }
 
 /// One record.
-pub async fn show<C: Collection>(
-    State(door): State<AdminDoor>,
-    Named(name): Named,
-) -> Result<Tagged<C::View>, Problem> {
+pub async fn show<C: Shown>(State(door): State<AdminDoor>, Named(name): Named) -> Result<Tagged<C::View>, Problem> {
     let kept = door.directory.find::<C>(&name).await?.ok_or_else(|| Problem::not_found(C::TABLE.what))?;
     Ok(Tagged(StatusCode::OK, kept))
 }

@@ -1,35 +1,46 @@
 //! The directory's kinds and their places in the API.
 
-use super::collection::Collection;
+use super::collection::{Collection, Shown};
 use crate::directory::{
     ApplicationUsers, Audit, DeviceTemplate, DeviceTemplates, DirectoryError, DirectoryNumbers, FeatureGroupTemplates,
-    LineTemplates, NumberPools, RoutePoints, UserProfiles, Users,
+    LineTemplates, NumberPools, PhoneReservations, RoutePoints, UserProfiles, Users,
 };
 use crate::enrolment::check_template;
 
-macro_rules! collections {
+macro_rules! places {
     ($($kind:ty: $path:literal),* $(,)?) => {
-        $(impl Collection for $kind {
+        $(impl Shown for $kind {
             const PATH: &'static str = $path;
         })*
     };
 }
 
-collections! {
+places! {
     Users: "users",
     UserProfiles: "user-profiles",
+    DeviceTemplates: "device-templates",
     LineTemplates: "line-templates",
     FeatureGroupTemplates: "feature-group-templates",
     ApplicationUsers: "application-users",
     RoutePoints: "route-points",
     DirectoryNumbers: "directory-numbers",
     NumberPools: "number-pools",
+    PhoneReservations: "phone-reservations",
     Audit: "audit",
 }
 
-impl Collection for DeviceTemplates {
-    const PATH: &'static str = "device-templates";
+macro_rules! unchecked {
+    ($($kind:ty),* $(,)?) => {
+        $(impl Collection for $kind {})*
+    };
+}
 
+unchecked! {
+    Users, UserProfiles, LineTemplates, FeatureGroupTemplates, ApplicationUsers, RoutePoints, DirectoryNumbers,
+    NumberPools, PhoneReservations,
+}
+
+impl Collection for DeviceTemplates {
     fn check(draft: &DeviceTemplate) -> Result<(), DirectoryError> {
         check_template(&draft.settings).map_err(|fault| DirectoryError::Refused {
             field: "settings".to_owned(),

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::caller::Caller;
-use crate::directory::{Repetition, StoredAnswer};
+use crate::directory::{LARGEST_FILE, Repetition, StoredAnswer};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::UnixMillis;
@@ -42,7 +42,11 @@ async fn carry_out(
     next: Next,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST).await.map_err(|_| Problem::too_large())?;
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let body = match kind.starts_with("text/csv") {
+        true => to_bytes(body, LARGEST_FILE).await.map_err(|_| Problem::file_too_large())?,
+        false => to_bytes(body, LARGEST).await.map_err(|_| Problem::too_large())?,
+    };
     let fingerprint =
         hex::encode(Sha256::new().chain_update(parts.uri.to_string()).chain_update([0]).chain_update(&body).finalize());
     match door.directory.begin_request(token, key, &fingerprint, UnixMillis::now()).await? {

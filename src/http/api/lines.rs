@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::document::{Named, documented};
 use super::exchange::{Expected, Patch, Tagged};
 use super::listing::Asked;
-use crate::directory::{Kept, Kind, LineRecord, Lines, Page};
+use crate::directory::{Kept, LinePatch, LineRecord, Lines, Page};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::UnixMillis;
@@ -79,7 +79,7 @@ async fn change(
     Named(id): Named,
     caller: Caller,
     Expected(expected): Expected,
-    Patch(patch, _): Patch<<Lines as Kind>::Draft>,
+    Patch(patch, _): Patch<LinePatch>,
 ) -> Result<Tagged<LineView>, Problem> {
     door.directory.change_line(&id, patch, expected, &caller.actor(), UnixMillis::now()).await?;
     door.enrolments.follow_directory().await?;

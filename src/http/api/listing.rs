@@ -11,14 +11,14 @@ use axum::http::request::Parts;
 use schemars::json_schema;
 
 use super::exchange::parameter;
-use crate::directory::{DirectoryError, Kind, LARGEST_PAGE, Listing, USUAL_PAGE, filterable};
+use crate::directory::{DirectoryError, LARGEST_PAGE, Listed, Listing, USUAL_PAGE, filterable};
 use crate::http::problem::Problem;
 
 /// What is asked of a list of records of a kind.
 #[derive(Debug)]
-pub struct Asked<K>(pub Listing, PhantomData<K>);
+pub struct Asked<K>(pub Listing, pub PhantomData<K>);
 
-impl<K: Kind, S: Send + Sync> FromRequestParts<S> for Asked<K> {
+impl<K: Listed, S: Send + Sync> FromRequestParts<S> for Asked<K> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -29,7 +29,7 @@ impl<K: Kind, S: Send + Sync> FromRequestParts<S> for Asked<K> {
     }
 }
 
-impl<K: Kind> OperationInput for Asked<K> {
+impl<K: Listed> OperationInput for Asked<K> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         let columns: Vec<&str> = filterable(K::TABLE).map(|column| column.name).collect();
         let sorts: Vec<String> = columns

@@ -13,14 +13,18 @@ mod events;
 mod exchange;
 mod follow;
 mod idempotency;
+mod jobs;
 mod languages;
 mod lines;
 mod listing;
 mod lockouts;
 mod parameters;
 mod phones;
+mod previews;
+mod quick_add;
 mod self_provisioning;
 mod tokens;
+mod transfer;
 
 use aide::axum::ApiRouter;
 use axum::response::Html;
@@ -31,11 +35,12 @@ pub use self::event_stream::{MOST_SUBSCRIBERS, places as event_places};
 
 use self::caller::{Needs, authorize, require};
 use self::collection::{collection, read_only};
+use self::transfer::transfer;
 use super::door::AdminDoor;
 use super::problem::{self, Problem};
 use crate::directory::{
     ApplicationUsers, Audit, DeviceTemplates, DirectoryNumbers, FeatureGroupTemplates, LineTemplates, NumberPools,
-    RoutePoints, UserProfiles, Users,
+    PhoneReservations, RoutePoints, UserProfiles, Users,
 };
 
 /// Every path of the API.
@@ -48,8 +53,20 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(collection::<FeatureGroupTemplates>())
         .merge(collection::<DirectoryNumbers>())
         .merge(collection::<NumberPools>())
+        .merge(collection::<PhoneReservations>())
+        .merge(quick_add::router())
+        .merge(previews::router())
         .merge(collection::<RoutePoints>())
         .merge(collection::<ApplicationUsers>())
+        .merge(transfer::<Users>())
+        .merge(transfer::<UserProfiles>())
+        .merge(transfer::<DeviceTemplates>())
+        .merge(transfer::<LineTemplates>())
+        .merge(transfer::<FeatureGroupTemplates>())
+        .merge(transfer::<DirectoryNumbers>())
+        .merge(transfer::<NumberPools>())
+        .merge(transfer::<RoutePoints>())
+        .merge(jobs::router())
         .merge(read_only::<Audit>())
         .merge(tokens::router())
         .merge(self_provisioning::settings_router())

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::caller::Caller;
-use super::collection::{self, Collection};
+use super::collection::{self, Collection, Shown};
 use super::document::documented;
 use super::exchange::{Body, Tagged};
 use crate::directory::{Kept, Recorded, TokenDraft, Tokens};
@@ -17,9 +17,11 @@ use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::UnixMillis;
 
-impl Collection for Tokens {
+impl Shown for Tokens {
     const PATH: &'static str = "tokens";
 }
+
+impl Collection for Tokens {}
 
 /// A token that was just made.
 #[derive(Serialize, JsonSchema)]
@@ -54,7 +56,7 @@ pub fn router() -> ApiRouter<AdminDoor> {
                     .response::<200, Tagged<Recorded<TokenDraft>>>()
             })
             .delete_with(collection::remove::<Tokens>, |op| {
-                documented(op, Tokens::PATH, "Revoke a token", &[400, 404, 412])
+                documented(op, Tokens::PATH, "Revoke a token", &[400, 404, 412, 422])
             }),
         )
 }
