@@ -79,6 +79,8 @@ const FIGURES: &[Figure] = &[
         "Enrolments under way: state \"waiting\" for somebody to claim the phone, or \"bound\" and waiting for the phone to be back as its user's.",
     ),
     count("enrolments_bound_total", "Phones bound to their users."),
+    count("enrolments_undone_total", "Enrolments that were undone."),
+    level("phones_to_be_told", "Phones whose configuration has changed and that wait to be told."),
     spread(
         "enrolment_duration_seconds",
         ENROLMENTS,

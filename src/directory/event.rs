@@ -215,14 +215,14 @@ pub enum Happening {
         /// How many it may have.
         most: u32,
     },
-    /// A job began, went on, or ended. A job that failed is a warning.
+    /// A job was taken, began, went on, or ended. One that failed or was interrupted is a warning.
     #[serde(rename = "job.progress")]
     JobProgress {
         /// The job.
         job: String,
         /// What it does, for example `import`.
         kind: String,
-        /// Where it stands: `running`, `done`, `failed`, …
+        /// Where it stands, as the list of jobs names it.
         state: String,
         /// How much is done.
         done: u64,
@@ -303,7 +303,7 @@ impl Happening {
                 Severity::Warning
             }
             Self::EnrolmentEnded { ending, .. } if ending != "complete" && ending != "replaced" => Severity::Warning,
-            Self::JobProgress { state, .. } if state == "failed" => Severity::Warning,
+            Self::JobProgress { state, .. } if state == "failed" || state == "interrupted" => Severity::Warning,
             _ => Severity::Info,
         }
     }

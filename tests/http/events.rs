@@ -8,6 +8,7 @@ use tsunagu::directory::Happening;
 
 use crate::house::House;
 use crate::support::follower::{Follower, Item};
+use crate::support::http::post_file;
 use crate::support::server::Server;
 use crate::support::wait_for;
 
@@ -125,6 +126,20 @@ fn a_filter_takes_what_there_is_and_whoever_may_see_may_follow() {
     // The list is filtered alike.
     let listed = server.admin_get("/api/v1/events?type=service.*&sort=sequence").json();
     assert_eq!((&listed["total"], &listed["items"][1]["type"]), (&json!(6), &json!("service.restarted")));
+}
+
+#[test]
+fn who_follows_a_job_hears_how_far_it_is_and_how_it_ended() {
+    let server = Server::start("");
+    let mut follower = follow(&server, "?type=job.*", None).unwrap();
+    let (url, bearer) = (format!("http://{}/api/v1/users/import", server.admin), format!("Bearer {}", server.token));
+    let sent = post_file(&url, &[("Authorization", &bearer)], "text/csv", b"user_id\none\ntwo\n").unwrap();
+    assert_eq!(sent.status, 202, "{sent:?}");
+    let told = follower.until(|item| item.data["data"]["state"] == "done");
+    assert!(told.iter().all(|item| item.data["subject"] == sent.json()["id"]), "{told:#?}");
+    assert_eq!(told[0].data["data"]["state"], "waiting");
+    let end = &told.last().unwrap().data["data"];
+    assert_eq!((&end["kind"], &end["done"], &end["total"]), (&json!("import"), &json!(2), &json!(2)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::fault::{Fault, RowFault};
 use super::record::{ImportOptions, JobKind, JobState, Tally};
-use crate::directory::{Actor, DirectoryError};
+use crate::directory::{Actor, DirectoryError, Happening, event_store};
 use crate::vocab::{RecordId, UnixMillis};
 
 /// Faults kept of a job; beyond that they are only counted.
@@ -56,9 +56,25 @@ pub(super) async fn add(
     .bind(options.dry_run)
     .bind(&actor.name)
     .bind(&actor.source)
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    tell(db, id, now).await
+}
+
+/// Tells those who follow the events where a job stands.
+async fn tell(db: &mut SqliteConnection, id: RecordId, now: UnixMillis) -> Result<(), DirectoryError> {
+    let row = sqlx::query("SELECT kind, state, done, total, faults FROM jobs WHERE id = $1").bind(id.to_string());
+    let Some(row) = row.fetch_optional(&mut *db).await? else { return Ok(()) };
+    let number = |column: &str| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
+    let progress = Happening::JobProgress {
+        job: id.to_string(),
+        kind: row.try_get("kind")?,
+        state: row.try_get("state")?,
+        done: number("done")?,
+        total: Some(number("total")?).filter(|total| *total > 0),
+        faults: number("faults")?,
+    };
+    event_store::tell(db, now, &progress).await
 }
 
 /// A job goes on to another state; `total` is the number of its rows, once known.
@@ -77,9 +93,9 @@ pub(super) async fn enter(
     .bind(word(state)?)
     .bind(total.map(count))
     .bind(now.get())
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    tell(db, id, now).await
 }
 
 /// How far a job is, and more faults of it.
@@ -125,9 +141,9 @@ pub(super) async fn progress(
     .bind(count(tally.line))
     .bind(i64::try_from(faults.len()).unwrap_or(i64::MAX))
     .bind(now.get())
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    tell(db, id, now).await
 }
 
 /// A job has ended.
@@ -144,13 +160,16 @@ pub(super) async fn end(
 
 /// Whatever had not ended was cut off when the server stopped.
 pub(super) async fn interrupt_all(db: &mut SqliteConnection, now: UnixMillis) -> Result<(), DirectoryError> {
-    sqlx::query(
+    let interrupted: Vec<String> = sqlx::query_scalar(
         "UPDATE jobs SET state = 'interrupted', ended_at = $1, updated_at = $1, version = version + 1 \
-         WHERE ended_at IS NULL",
+         WHERE ended_at IS NULL RETURNING id",
     )
     .bind(now.get())
-    .execute(db)
+    .fetch_all(&mut *db)
     .await?;
+    for id in interrupted.iter().filter_map(|id| id.parse().ok()) {
+        tell(db, id, now).await?;
+    }
     Ok(())
 }
 
