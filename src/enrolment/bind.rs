@@ -98,7 +98,8 @@ impl Enrolments {
         };
         if let Some(mac) = phone.mac {
             match Directory::reserved_for_in(&mut transaction, mac).await? {
-                Some(other) if other != user.id => return Ok(Err(Refusal::Reserved)),
+                // An administrator who says whose it is says it of this phone.
+                Some(other) if other != user.id && bid.office.is_none() => return Ok(Err(Refusal::Reserved)),
                 Some(_) => Directory::end_reservation_in(&mut transaction, mac).await?,
                 None => {}
             }
