@@ -127,7 +127,7 @@ fn an_import_is_followed_as_a_job_until_it_has_ended() {
 #[test]
 fn an_export_goes_to_a_new_file_of_its_owners() {
     use std::os::unix::fs::PermissionsExt;
-    let (server, _) = lamps(|_, _| Some((200, json!("name"))));
+    let (server, _heard) = lamps(|_, _| Some((200, json!("name"))));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lamps.csv");
     let shown = file.display().to_string();

@@ -19,6 +19,9 @@ use crate::http::problem::{PROBLEM, Problem, ProblemDocument};
 /// Refusals every path may give.
 const ALWAYS: [u16; 4] = [401, 403, 429, 503];
 
+/// Refusals of a request with an idempotency key.
+const WITH_A_KEY: [u16; 3] = [400, 409, 413];
+
 /// The `{name}` of a path: an identifier, or the name people know a record by.
 #[derive(Debug)]
 pub struct Named(pub String);
@@ -49,15 +52,16 @@ pub fn documented<'a>(
     refusals: &[u16],
 ) -> TransformOperation<'a> {
     op = op.summary(summary).tag(tag).id(&summary.to_lowercase().replace([' ', '-'], "_"));
-    let responses = &mut op.inner_mut().responses.get_or_insert_default().responses;
     for status in refusals.iter().chain(&ALWAYS) {
-        let reference = format!("#/components/responses/{status}");
-        responses.insert(
-            DocumentedStatus::Code(*status),
-            ReferenceOr::Reference { reference, summary: None, description: None },
-        );
+        may_refuse(op.inner_mut(), *status);
     }
     op
+}
+
+fn may_refuse(operation: &mut Operation, status: u16) {
+    let reference = format!("#/components/responses/{status}");
+    let answer = ReferenceOr::Reference { reference, summary: None, description: None };
+    operation.responses.get_or_insert_default().responses.insert(DocumentedStatus::Code(status), answer);
 }
 
 /// What is said of the API as a whole.
@@ -85,6 +89,9 @@ pub fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
                 about,
                 "^[\\x21-\\x7e]{1,255}$",
             )));
+            for status in WITH_A_KEY {
+                may_refuse(post, status);
+            }
         }
     }
     api
