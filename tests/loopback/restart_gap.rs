@@ -38,7 +38,10 @@ struct Caller {
     server: SocketAddr,
     calls: Mutex<HashMap<u32, Made>>,
     answered: AtomicUsize,
+    /// No further call is to be made.
     is_done: AtomicBool,
+    /// No further call is made.
+    is_over: AtomicBool,
 }
 
 impl Caller {
@@ -46,8 +49,15 @@ impl Caller {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        let (calls, answered, is_done) = (Mutex::default(), AtomicUsize::default(), AtomicBool::default());
-        Arc::new(Self { socket, server, calls, answered, is_done })
+        let (calls, answered) = (Mutex::default(), AtomicUsize::default());
+        Arc::new(Self {
+            socket,
+            server,
+            calls,
+            answered,
+            is_done: AtomicBool::default(),
+            is_over: AtomicBool::default(),
+        })
     }
 
     fn send(&self, method: &str, call: u32, cseq: u32, to: &str, body: &str) {
@@ -81,6 +91,7 @@ impl Caller {
                 self.insist();
             }
         }
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// Sends those again that were not answered for long.
@@ -96,9 +107,9 @@ impl Caller {
     /// Takes answers; whoever is answered hangs up.
     fn listen(&self) {
         let mut buffer = [0; 4096];
-        while !self.is_done.load(Ordering::Relaxed) || self.unanswered() > 0 {
+        while !self.is_over.load(Ordering::Relaxed) || self.unanswered() > 0 {
             let Ok(length) = self.socket.recv(&mut buffer) else {
-                if self.is_done.load(Ordering::Relaxed)
+                if self.is_over.load(Ordering::Relaxed)
                     && self.calls.lock().unwrap().values().all(|it| it.at.elapsed() > 10 * AGAIN)
                 {
                     return;
