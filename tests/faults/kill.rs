@@ -114,7 +114,8 @@ async fn lives_until_killed(
 /// The phones the server said, after the commit, to have bound.
 fn bound_by(log: &str) -> BTreeSet<String> {
     let lines = log.lines().filter(|line| line.contains("a phone was bound to its user"));
-    lines.filter_map(|line| Some(line.split_once("phone=")?.1.split(' ').next()?.to_owned())).collect()
+    let id = |line: &str| Some(line.split_once("phone=")?.1.chars().take_while(char::is_ascii_hexdigit).collect());
+    lines.filter_map(id).collect()
 }
 
 /// What is there after a restart: by the API and in the database.
