@@ -7,15 +7,16 @@ use crate::support::wait_for;
 
 /// A phone is claimed and called back; it does as `waiting` says, until it says `word`. The call back then has that `ending`.
 fn called_back(settings: &str, waiting: &'static str, word: &str, ending: &str) {
-    let (server, mut phone) = admitted(settings);
-    phone.waiting = waiting;
-    let mut call = phone.play_keying("claim", &claim_keys(&USERS[0]));
+    let (server, mut sipp) = admitted(settings);
+    sipp.waiting = waiting;
+    let mut call = sipp.play_keying("claim", &claim_keys(&USERS[0]));
     call.await_word("answered CSeq: 1 OPTIONS");
     assert_enrolled(&server, &USERS[0], "ja");
     call.await_word(word);
-    let told = format!("a phone was rung back phone={}", server.api_get("/enrolments")[0]["phone"].as_str().unwrap());
+    let phone = format!("phone={}", server.api_get("/enrolments")[0]["phone"].as_str().unwrap());
+    let tells = |line: &&str| line.contains("a phone was rung back") && line.contains(&phone);
     let line = wait_for("the end of the call back", super::sipp::PATIENCE, || {
-        server.log().lines().find(|line| line.contains(&told)).map(str::to_owned)
+        server.log().lines().find(tells).map(str::to_owned)
     });
     assert!(line.ends_with(&format!("ending=\"{ending}\"")), "{line}");
 }
