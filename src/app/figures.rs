@@ -49,6 +49,10 @@ const REFUSALS: &[&str] = &[
     "locked-out",
 ];
 
+/// What can go wrong with a line.
+const LINE_REASONS: &[&str] =
+    &["wrong-password", "unknown-user", "wrong-network", "expired", "stale-nonce", "shut-out", "nat-mapping-changed"];
+
 const NOTHING: &[(&str, &[&str])] = &[];
 
 const fn count(name: &'static str, help: &'static str) -> Figure {
@@ -147,6 +151,18 @@ const FIGURES: &[Figure] = &[
     level("registered_contacts", "Contacts that are registered."),
     count_by("registrations_total", &[("status", &["200", "401", "403"])], "REGISTER requests answered, by status."),
     count("registrar_commit_failures_total", "Groups of registrations that could not be stored."),
+    level("lines", "Lines by state: registered, not-registered, or of a type whose status is not-supported."),
+    level("lines_flapping", "Lines that are registered and lost again and again."),
+    count_by("line_errors_total", &[("reason", LINE_REASONS)], "Errors of lines, by reason."),
+    count_by(
+        "line_state_changes_total",
+        &[("state", &["registered", "not-registered"])],
+        "Changes of lines' state, by what it became.",
+    ),
+    count(
+        "line_observations_lost_total",
+        "What was seen of lines and names while there was no place for it in the queue, or no room to remember it.",
+    ),
     level("temporary_numbers_free", "Temporary numbers that are free."),
     level("temporary_numbers_total", "Temporary numbers there are."),
     level("temporary_numbers_alarm", "1 while few temporary numbers are free."),
@@ -237,6 +253,7 @@ impl Figure {
 /// Figures whose labels are not known at the start.
 const LABELLED: &[&str] = &[
     "enrolments_ended_total",
+    "lines",
     "enrolments_open",
     "enrolment_duration_seconds",
     "ivr_conversations_total",

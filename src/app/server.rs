@@ -115,6 +115,7 @@ impl Running {
         self.directory.feed().tell(Happening::ServerStopping { calls });
         tracing::info!(calls, "draining");
         self.switchboard.drain(self.drain).await;
+        self.registrar.lines().finish().await;
         self.directory.feed().settle().await;
         self.stop.send_replace(true);
         let finished = async { while self.tasks.join_next().await.is_some() {} };

@@ -103,6 +103,20 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "parameter", "Parameter not acceptable", detail).at(name)
     }
 
+    /// 400: a time zone nobody knows.
+    pub fn time_zone(given: &str) -> Self {
+        let detail = format!(
+            "there is no time zone \"{given}\"; name one as the IANA database does, such as Asia/Tokyo, Europe/Berlin or UTC"
+        );
+        Self::parameter("time_zone", detail).saying("time-zone").with("value", given)
+    }
+
+    /// 409: a name that is more than one record's.
+    pub fn ambiguous(name: &str, names: &str) -> Self {
+        let detail = format!("several are named \"{name}\"; give the identifier of one: {names}");
+        Self::new(StatusCode::CONFLICT, "ambiguous", "Not clear which", detail).with("name", name).with("names", names)
+    }
+
     /// 415: the body is of a kind that is not taken.
     pub fn unsupported(detail: &'static str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", "Unsupported body", detail)

@@ -10,6 +10,8 @@ mod auto_registration;
 mod binding;
 mod events;
 mod guessing;
+mod line_observations;
+mod line_status;
 mod location;
 mod newcomer;
 mod number_range;
@@ -26,6 +28,10 @@ pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
 pub use events::{RegistrarEvent, RegistrarNews};
 pub use guessing::{Scope as ShutOutScope, ShutOut, WrongPasswordSettings};
+pub use line_status::{
+    Asked, Cause, Failure, LastRegister, Line, LineHistory, LineHistoryEntry, LineState, LineStatusSettings, LineWatch,
+    PhoneLines, Reason, Sighting, Standing, StrangerRecord, Strangers,
+};
 pub use location::Location;
 pub use number_range::NumberRange;
 pub use service::{Registrar, RegistrarSettings, SUSPENDED};

@@ -15,6 +15,7 @@ mod follow;
 mod idempotency;
 mod jobs;
 mod languages;
+mod line_status;
 mod lines;
 mod listing;
 mod lockouts;
@@ -39,8 +40,8 @@ use self::transfer::transfer;
 use super::door::AdminDoor;
 use super::problem::{self, Problem};
 use crate::directory::{
-    ApplicationUsers, Audit, DeviceTemplates, DirectoryNumbers, FeatureGroupTemplates, LineTemplates, NumberPools,
-    PhoneReservations, RoutePoints, UserProfiles, Users,
+    ApplicationUsers, Audit, DeviceTemplates, DirectoryNumbers, FeatureGroupTemplates, LineGroups, LineTemplates,
+    NumberPools, PhoneReservations, RoutePoints, UserProfiles, Users,
 };
 
 /// Every path of the API.
@@ -53,6 +54,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(collection::<FeatureGroupTemplates>())
         .merge(collection::<DirectoryNumbers>())
         .merge(collection::<NumberPools>())
+        .merge(collection::<LineGroups>())
         .merge(collection::<PhoneReservations>())
         .merge(quick_add::router())
         .merge(previews::router())
@@ -74,6 +76,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(languages::router())
         .merge(credential_policy::router())
         .merge(lines::router())
+        .merge(line_status::router())
         .route_layer(middleware::from_fn_with_state(door.clone(), follow::afterwards))
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()
