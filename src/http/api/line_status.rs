@@ -8,7 +8,7 @@ use aide::generate::GenContext;
 use aide::openapi::{Operation, Parameter, QueryStyle};
 use aide::operation::add_parameters;
 use axum::Json;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use super::collection::{Shown, read_only};
 use super::document::{Named, documented};
 use super::exchange::parameter;
 use super::listing::Asked;
+use super::parameters::Parameters;
 use crate::directory::{
     DeviceType, DirectoryError, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed, Listing, Page,
 };
@@ -307,8 +308,7 @@ async fn zone_asked<S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
 ) -> Result<(TimeZone, Vec<(String, String)>), Problem> {
-    let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-    let Query(parameters) = query.map_err(|rejection| Problem::unreadable(rejection.body_text()))?;
+    let Parameters(parameters) = Parameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
     let mut zone = TimeZone::UTC;
     let mut others = Vec::new();
     for (name, value) in parameters {

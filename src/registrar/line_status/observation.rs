@@ -172,7 +172,7 @@ mod tests {
             cseq: 1,
             expires: Instant::now(),
             flow: Flow { transport, local: "127.0.0.1:5060".parse().unwrap(), peer: peer.parse().unwrap() },
-            user_agent: String::new(),
+            user_agent: "".into(),
         }
     }
 
