@@ -17,6 +17,8 @@ mod house;
 mod imports;
 #[path = "http/line_status.rs"]
 mod line_status;
+#[path = "http/portal.rs"]
+mod portal;
 #[path = "http/quick_add.rs"]
 mod quick_add;
 #[path = "http/raw.rs"]

@@ -23,7 +23,7 @@ use crate::http::{
 };
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
-use crate::registrar::{AutoRegistration, Registrar, RegistrarError};
+use crate::registrar::{AutoRegistration, Guesses, Registrar, RegistrarError};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Transport};
 use crate::vocab::{Secret, UnixMillis, VocabError};
 
@@ -196,6 +196,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             of_token: config.limits.api_requests_per_token,
             of_strangers_address: config.limits.api_requests_of_strangers,
         })),
+        logins: Arc::new(tokio::sync::Mutex::new(Guesses::new(config.registrar.wrong_passwords))),
         subscribers: event_places(),
         stop: stop.subscribe(),
         is_ready: is_ready.clone(),

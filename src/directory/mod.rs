@@ -17,6 +17,8 @@ mod kind;
 mod kinds;
 mod listing;
 mod phone;
+mod portal;
+mod portal_store;
 mod profile;
 mod quick_add;
 mod records;
@@ -50,11 +52,13 @@ pub use kinds::{
     ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
     DeviceTemplate, DeviceTemplates, DeviceType, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
     FeatureGroupTemplates, LineGroup, LineGroups, LinePatch, LineRecord, LineStateName, LineTemplate, LineTemplates,
-    Lines, NumberPool, NumberPools, PhoneReservation, PhoneReservations, PhoneRow, Phones, Recorded, RoutePoint,
-    RoutePoints, TokenDraft, Tokens, UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,
+    Lines, NumberPool, NumberPools, PhoneReservation, PhoneReservations, PhoneRow, Phones, PortalAccountDraft,
+    PortalAccountFields, PortalAccounts, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields,
+    UserProfileDraft, UserProfiles, UserStatus, Users,
 };
 pub use listing::{Filter, FilterValue, LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
+pub use portal::{PortalBearer, PortalSession};
 pub use profile::UserProfile;
 pub use quick_add::{QuickAdd, QuickAdded};
 pub use records::Record;

@@ -69,11 +69,7 @@ impl Directory {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn portal_bearer(
-        &self,
-        token: &Secret,
-        now: UnixMillis,
-    ) -> Result<Option<PortalBearer>, DirectoryError> {
+    pub async fn portal_bearer(&self, token: &Secret, now: UnixMillis) -> Result<Option<PortalBearer>, DirectoryError> {
         portal_store::bearer(self.db().reader(), &TokenHash::of(token), now).await
     }
 

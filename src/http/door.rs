@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Semaphore, watch};
 
+use super::api::Logins;
 use super::rates::Rates;
 use crate::cti::{ServiceControl, Switchboard};
 use crate::directory::{Directory, Jobs};
@@ -34,6 +35,8 @@ pub struct AdminDoor {
     pub metrics: PrometheusHandle,
     /// How often everybody has asked of late.
     pub rates: Arc<Rates>,
+    /// Wrong logins at the portal.
+    pub logins: Logins,
     /// Places for those who follow events.
     pub subscribers: Arc<Semaphore>,
     /// True when the server stops: streams end.

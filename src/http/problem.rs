@@ -111,6 +111,18 @@ impl Problem {
         Self::parameter("time_zone", detail).saying("time-zone").with("value", given)
     }
 
+    /// 401: a login nobody has, or a wrong password.
+    pub fn wrong_login() -> Self {
+        let detail = "the login or the password is wrong";
+        Self::new(StatusCode::UNAUTHORIZED, "login", "Not logged in", detail)
+    }
+
+    /// 409: a line whose phone has no password of ours.
+    pub fn no_password() -> Self {
+        let detail = "its phone takes no configuration and has no password here; set it up anew instead";
+        Self::new(StatusCode::CONFLICT, "no-password", "No password here", detail)
+    }
+
     /// 409: a name that is more than one record's.
     pub fn ambiguous(name: &str, names: &str) -> Self {
         let detail = format!("several are named \"{name}\"; give the identifier of one: {names}");

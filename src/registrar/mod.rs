@@ -29,7 +29,7 @@ pub use authentication::{Unproven, Verdict};
 pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
 pub use events::{RegistrarEvent, RegistrarNews};
-pub use guessing::{Scope as ShutOutScope, ShutOut, WrongPasswordSettings};
+pub use guessing::{Guesses, Scope as ShutOutScope, ShutOut, Standing as GuessStanding, WrongPasswordSettings};
 pub use line_status::{
     Asked, Cause, Failure, LastRegister, Line, LineHistory, LineHistoryEntry, LineState, LineStatusSettings, LineWatch,
     PhoneLines, Reason, Sighting, Standing, StrangerRecord, Strangers,

@@ -18,16 +18,18 @@ const SOON: Duration = Duration::from_secs(60);
 const BRIEF: &str = "registrar.shortest_seconds = 1\nregistrar.usual_seconds = 1\nregistrar.quarantine_seconds = 1\n";
 
 /// A managed phone that has become a user's: what it authenticates with is known to the test.
-struct Desk {
-    line: String,
-    auth_name: String,
+pub struct Desk {
+    /// What names its line.
+    pub line: String,
+    /// What it authenticates as.
+    pub auth_name: String,
     password: String,
     number: String,
 }
 
 impl Desk {
     /// The phone with these last octets of its hardware address becomes this user's.
-    fn of(server: &Server, number: u16, user: usize) -> Self {
+    pub fn of(server: &Server, number: u16, user: usize) -> Self {
         let (mac, user) = (mac(number), USERS[user]);
         let first = server.handset_get(&format!("/{mac}.cfg"), &agent(&mac)).body;
         let auth_name = parameter(&first, "voip/line/0/auth_name").unwrap();
@@ -43,12 +45,12 @@ impl Desk {
     }
 
     /// This phone at 127.0.0.`host`, as it says it is.
-    fn at(&self, server: &Server, host: u8) -> Registrant {
+    pub fn at(&self, server: &Server, host: u8) -> Registrant {
         self.with(server, host, &self.auth_name, &self.password)
     }
 
     /// Somebody who asks for its number with these credentials.
-    fn with(&self, server: &Server, host: u8, name: &str, password: &str) -> Registrant {
+    pub fn with(&self, server: &Server, host: u8, name: &str, password: &str) -> Registrant {
         let mut phone = Registrant::new(server.sip, host, name, password).with_number(&self.number);
         phone.headers = "User-Agent: Test/1.0\r\n".to_owned();
         phone

@@ -49,6 +49,8 @@ pub struct LineRecord {
     pub line_group: Option<String>,
     /// Where that group's phones are.
     pub site: String,
+    /// The portal account that looks after that group.
+    pub account: Option<String>,
     /// Whether it is registered.
     pub state: LineStateName,
     /// Why, in a word: `registered`, `not-supported`, `never-received`, `expired`, `wrong-password`, …
@@ -128,6 +130,7 @@ static LINES: Table = Table {
         Column::read_only("type", ColumnKind::Text),
         Column::read_only("line_group", ColumnKind::Text),
         Column::read_only("site", ColumnKind::Text),
+        Column::read_only("account", ColumnKind::Text),
         Column::read_only("phone_name", ColumnKind::Text),
         Column::read_only("is_flapping", ColumnKind::Flag),
         Column::read_only("state_since", ColumnKind::Instant),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Recorded;
+use super::portal_account::PORTAL_ACCOUNTS;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
 use crate::directory::{Kind, Listed};
 use crate::vocab::Name;
@@ -20,6 +21,9 @@ pub struct LineGroup {
     /// Where its phones are, for people and for filters.
     #[serde(default)]
     pub site: String,
+    /// The portal account that looks after its lines, by the name it logs in with.
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 /// Groups of lines.
@@ -44,6 +48,7 @@ pub(super) static LINE_GROUPS: Table = Table {
         Column::new("name", ColumnKind::Text),
         Column::new("description", ColumnKind::Text),
         Column::new("site", ColumnKind::Text),
+        Column::new("account", ColumnKind::Reference(&PORTAL_ACCOUNTS)),
     ],
     usages: &[Usage {
         what: "directory number",

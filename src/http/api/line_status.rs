@@ -3,7 +3,7 @@
 
 use aide::OperationInput;
 use aide::axum::ApiRouter;
-use aide::axum::routing::get_with;
+use aide::axum::routing::{get_with, post_with};
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Parameter, QueryStyle};
 use aide::operation::add_parameters;
@@ -11,22 +11,24 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use schemars::{JsonSchema, json_schema};
-use serde::Serialize;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
 
+use super::caller::Caller;
 use super::collection::{Shown, read_only};
 use super::document::{Named, documented};
-use super::exchange::parameter;
+use super::exchange::{Body, parameter};
 use super::listing::Asked;
 use super::parameters::Parameters;
 use crate::directory::{
-    DeviceType, DirectoryError, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed, Listing, Page,
+    Actor, DeviceType, DirectoryError, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed, Listing, Page,
 };
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
 use crate::http::problem::Problem;
 use crate::locale::Words;
 use crate::registrar::{Failure, LastRegister, LineHistory, LineHistoryEntry, LineState, Sighting, Strangers};
-use crate::vocab::{PhoneId, TimeZone, UnixMillis};
+use crate::vocab::{PhoneId, Secret, TimeZone, UnixMillis};
 
 /// Lines of one number that are named when it doesn't say which is meant.
 const MOST_NAMED: usize = 6;
@@ -45,6 +47,12 @@ pub fn router() -> ApiRouter<AdminDoor> {
         .api_route(
             "/lines/{name}/history",
             get_with(history, |op| documented(op, "lines", "List a line's history", &[400, 404, 409])),
+        )
+        .api_route(
+            "/lines/{name}/password",
+            post_with(password, |op| {
+                documented(op, "lines", "Overwrite a line's password", &[400, 404, 409, 413, 415, 422])
+            }),
         )
         .merge(read_only::<Strangers>())
 }
@@ -148,7 +156,7 @@ struct ErrorView {
 
 /// An entry of a line's history, in words.
 #[derive(Serialize, JsonSchema)]
-struct HistoryView {
+pub struct HistoryView {
     #[serde(flatten)]
     entry: LineHistoryEntry,
     /// What happened, in words.
@@ -164,8 +172,8 @@ async fn status(
     Reader(words): Reader,
     ZoneAsked(zone): ZoneAsked,
 ) -> Result<Json<LineStatusView>, Problem> {
-    let line = line_named(&door, &name).await?;
-    Ok(Json(status_of(&door, line, &words, &zone).await))
+    let line = line_named(&door, &name, None).await?;
+    Ok(Json(status_of(&door, line, &words, &zone.unwrap_or_default()).await))
 }
 
 /// What happened to a line: changes of its state, and errors, each with how often it happened.
@@ -175,17 +183,69 @@ async fn history(
     Reader(words): Reader,
     HistoryAsked { zone, listing }: HistoryAsked,
 ) -> Result<Json<Page<HistoryView>>, Problem> {
-    let line = line_named(&door, &name).await?;
-    Ok(Json(history_of(&door, &line, listing, &words, &zone).await?))
+    let line = line_named(&door, &name, None).await?;
+    Ok(Json(history_of(&door, &line, listing, &words, &zone.unwrap_or_default()).await?))
+}
+
+/// A password to overwrite a line's with.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordDraft {
+    /// The new password; one is made if none is given.
+    #[serde(default)]
+    password: Option<Secret>,
+}
+
+/// A password that was overwritten.
+#[derive(Serialize, JsonSchema)]
+pub struct NewPassword {
+    /// The line.
+    id: String,
+    /// Its number.
+    number: String,
+    /// What its phone authenticates as.
+    auth_name: String,
+    /// The new password: not shown again.
+    password: String,
+}
+
+/// Overwrites the SIP password of a line's phone; the one before is worth nothing from now on. The phone is told to fetch it.
+async fn password(
+    State(door): State<AdminDoor>,
+    Named(name): Named,
+    caller: Caller,
+    Body(draft): Body<PasswordDraft>,
+) -> Result<Json<NewPassword>, Problem> {
+    let line = line_named(&door, &name, None).await?;
+    Ok(Json(overwrite_password(&door, &line, draft, &caller.actor()).await?))
+}
+
+/// Overwrites the password of a line's phone.
+pub async fn overwrite_password(
+    door: &AdminDoor,
+    line: &LineRecord,
+    draft: PasswordDraft,
+    actor: &Actor,
+) -> Result<NewPassword, Problem> {
+    let overwritten = door.enrolments.overwrite_password(line.phone, draft.password, actor, UnixMillis::now()).await?;
+    let password = overwritten.ok_or_else(Problem::no_password)?.expose_secret().to_owned();
+    let account = door.directory.accounts().of(line.phone).ok_or_else(|| Problem::not_found("line"))?;
+    let (id, number, auth_name) = (line.id.clone(), line.number.to_string(), account.auth_name.clone());
+    Ok(NewPassword { id, number, auth_name, password })
 }
 
 /// A line by its identifier, or by its number where only one line has it.
-async fn line_named(door: &AdminDoor, name: &str) -> Result<LineRecord, Problem> {
-    if let Some(kept) = door.directory.find::<Lines>(name).await? {
+/// Of an account, if one is given: a line of nobody's or somebody else's is not there then.
+pub async fn line_named(door: &AdminDoor, name: &str, account: Option<&str>) -> Result<LineRecord, Problem> {
+    if let Some(kept) = door.directory.find::<Lines>(name).await?
+        && (account.is_none() || account == kept.view.account.as_deref())
+    {
         return Ok(kept.view);
     }
-    let filter = Filter { column: "number".to_owned(), value: FilterValue::Text(name.to_owned()) };
-    let listing = Listing { limit: MOST_NAMED, filters: vec![filter], ..Listing::all(Lines::TABLE) };
+    let filter =
+        |column: &str, text: &str| Filter { column: column.to_owned(), value: FilterValue::Text(text.to_owned()) };
+    let filters = [filter("number", name)].into_iter().chain(account.map(|account| filter("account", account)));
+    let listing = Listing { limit: MOST_NAMED, filters: filters.collect(), ..Listing::all(Lines::TABLE) };
     let mut lines = door.directory.list::<Lines>(&listing).await?.items;
     match lines.pop() {
         Some(line) if lines.is_empty() => Ok(line),
@@ -198,7 +258,7 @@ async fn line_named(door: &AdminDoor, name: &str) -> Result<LineRecord, Problem>
 }
 
 /// How a line stands at this moment.
-async fn status_of(door: &AdminDoor, line: LineRecord, words: &Words, zone: &TimeZone) -> LineStatusView {
+pub async fn status_of(door: &AdminDoor, line: LineRecord, words: &Words, zone: &TimeZone) -> LineStatusView {
     let now = UnixMillis::now();
     let held = door.registrar.lines().of(vec![line.phone]).await.remove(&line.phone);
     let standing = held.and_then(|held| held.lines.into_iter().find(|held| held.position == line.position));
@@ -245,7 +305,7 @@ async fn status_of(door: &AdminDoor, line: LineRecord, words: &Words, zone: &Tim
 }
 
 /// A page of a line's history.
-async fn history_of(
+pub async fn history_of(
     door: &AdminDoor,
     line: &LineRecord,
     mut listing: Listing,
@@ -303,17 +363,17 @@ impl ErrorView {
     }
 }
 
-/// The time zone asked for, UTC if none is, and the other parameters of the query.
+/// The time zone asked for, and the other parameters of the query.
 async fn zone_asked<S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
-) -> Result<(TimeZone, Vec<(String, String)>), Problem> {
+) -> Result<(Option<TimeZone>, Vec<(String, String)>), Problem> {
     let Parameters(parameters) = Parameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
-    let mut zone = TimeZone::UTC;
+    let mut zone = None;
     let mut others = Vec::new();
     for (name, value) in parameters {
         match name.as_str() {
-            "time_zone" => zone = value.parse().map_err(|_| Problem::time_zone(&value))?,
+            "time_zone" => zone = Some(value.parse().map_err(|_| Problem::time_zone(&value))?),
             _ => others.push((name, value)),
         }
     }
@@ -322,7 +382,7 @@ async fn zone_asked<S: Send + Sync>(
 
 /// The time zone asked for.
 #[derive(Debug)]
-struct ZoneAsked(TimeZone);
+pub struct ZoneAsked(pub Option<TimeZone>);
 
 impl<S: Send + Sync> FromRequestParts<S> for ZoneAsked {
     type Rejection = Problem;
@@ -346,9 +406,11 @@ impl OperationInput for ZoneAsked {
 
 /// What is asked of a history, and on which clocks it is shown.
 #[derive(Debug)]
-struct HistoryAsked {
-    zone: TimeZone,
-    listing: Listing,
+pub struct HistoryAsked {
+    /// The time zone asked for.
+    pub zone: Option<TimeZone>,
+    /// Which entries.
+    pub listing: Listing,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for HistoryAsked {
@@ -369,8 +431,7 @@ impl OperationInput for HistoryAsked {
 }
 
 fn zone_parameter() -> Parameter {
-    let about =
-        "The time zone of the clocks, as the IANA database names it, such as `Asia/Tokyo`; UTC if none is given.";
+    let about = "The time zone of the clocks, as the IANA database names it, such as `Asia/Tokyo`; at the portal the account's, else UTC, if none is given.";
     Parameter::Query {
         parameter_data: parameter("time_zone", about, json_schema!({ "type": "string" })),
         allow_reserved: false,
