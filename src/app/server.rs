@@ -201,6 +201,9 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         stop: stop.subscribe(),
         is_ready: is_ready.clone(),
     };
+    directory.feed().tell(Happening::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
+    // Before anything else that is told: nobody is served yet.
+    directory.feed().settle().await;
     let mut tasks = JoinSet::new();
     tasks.spawn(until(&stop, routing::route(incoming, registrar.clone(), switchboard.clone())));
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
@@ -219,9 +222,6 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     };
     tasks.spawn(serve_handsets(handset_listener, handset_router(handset_door), limits, stop.subscribe()));
     tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));
-    directory.feed().tell(Happening::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
-    // Before anything else that is told.
-    directory.feed().settle().await;
     Ok(Running {
         sip: endpoint.bound().to_vec(),
         handset,

@@ -32,7 +32,14 @@ impl Registrar {
             Doubt::ShutOut(Some(phone)) => (*phone, Observed::Failed(Reason::ShutOut)),
             Doubt::OtherAlgorithm(phone) => (*phone, Observed::Failed(Reason::WrongAlgorithm)),
         };
-        self.note_stranger(Named::Phone { phone, aor: address_asked_for(request) }, seen, what);
+        if self.has_lines(phone) {
+            self.note_stranger(Named::Phone { phone, aor: address_asked_for(request) }, seen, what);
+        }
+    }
+
+    /// A phone that waits to be claimed has none.
+    fn has_lines(&self, phone: PhoneId) -> bool {
+        self.directory.accounts().of(phone).is_some_and(|account| !account.lines.is_empty())
     }
 
     fn note_challenged(&self, request: &Request, seen: Sighting) {
@@ -40,6 +47,7 @@ impl Registrar {
         let accounts = self.directory.accounts();
         let named = match accounts.named(&asked) {
             // A phone that takes no configuration registers as what it authenticates as.
+            Some(account) if account.lines.is_empty() => return,
             Some(account) => Named::Phone { phone: account.phone, aor: Some(asked) },
             None => match accounts.with_line(&asked, MOST_PHONES) {
                 phones if phones.is_empty() => return,
@@ -59,6 +67,9 @@ impl Registrar {
             let named = Named::Stranger { name: name_kept(name), number: asked, phones };
             return self.note_stranger(named, seen, Observed::Failed(reason));
         };
+        if account.lines.is_empty() {
+            return;
+        }
         let reason = match &account.secret {
             Some(_) => Reason::WrongPassword,
             None => Reason::OtherAddress,
@@ -80,7 +91,7 @@ impl Registrar {
         aor: Option<&str>,
         reason: Reason,
     ) {
-        let Some(seen) = Sighting::of(request, flow) else { return };
+        let Some(seen) = Sighting::of(request, flow).filter(|_| self.has_lines(phone)) else { return };
         let named = Named::Phone { phone, aor: aor.map(str::to_owned) };
         let at = UnixMillis::now();
         self.lines.note(Observation { at, named, seen: Some(seen), what: Observed::Failed(reason) });
@@ -96,6 +107,9 @@ impl Registrar {
         left: Option<Duration>,
         moved_from: Option<SocketAddr>,
     ) {
+        if !self.has_lines(phone) {
+            return;
+        }
         let at = UnixMillis::now();
         let what = match left {
             Some(left) => Observed::Registered { until: at.after(left), moved_from },
@@ -107,6 +121,9 @@ impl Registrar {
 
     /// A registration has lapsed.
     pub(super) fn note_expired(&self, phone: PhoneId, aor: &str) {
+        if !self.has_lines(phone) {
+            return;
+        }
         let named = Named::Phone { phone, aor: Some(aor.to_owned()) };
         let (at, what) = (UnixMillis::now(), Observed::Lost(Reason::Expired));
         self.lines.note(Observation { at, named, seen: None, what });

@@ -376,3 +376,35 @@ fn a_line_whose_user_is_inactive_or_whose_number_is_another_says_so() {
     assert_eq!(server.api_post(&format!("/phones/{phone_id}/release"), &json!({})).status, 204);
     assert_eq!(ask(&server, &format!("/lines/{}/status", desk.line), "en").status, 404);
 }
+
+#[test]
+fn a_phone_that_takes_no_configuration_is_registered_on_its_line_by_its_own_name_and_at_its_own_address() {
+    let server = Server::start("");
+    let phone = Registrant::new(server.sip, 1, "desk-7", "anything");
+    assert_eq!(status(&phone.register()), 200);
+    let number = server.api_get("/phones")[0]["temporary_number"].as_str().unwrap().to_owned();
+    assert_eq!(server.api_post("/enrolments", &json!({ "phone": number, "user": "smith" })).status, 201);
+    // It was registered before it was anybody's, and has sent nothing since.
+    let up = shown(&server, "1002");
+    assert_eq!((&up["state"], &up["last_register"]), (&json!("registered"), &Value::Null));
+    assert_eq!(status(&phone.register()), 200);
+    assert!(shown(&server, "1002")["last_register"]["source"].as_str().unwrap().starts_with("127.0.0.1:"));
+    // The same name from elsewhere is not that phone.
+    assert_eq!(status(&Registrant::new(server.sip, 5, "desk-7", "anything").register()), 403);
+    let error = shown(&server, "1002");
+    assert_eq!((&error["state"], &error["latest_error"]["code"]), (&json!("registered"), &json!("other-address")));
+    // Two phones of one number: which is meant has to be said.
+    let second = Registrant::new(server.sip, 1, "desk-8", "anything");
+    assert_eq!(status(&second.register()), 200);
+    let waiting = server.api_get("/phones");
+    let waiting = waiting.as_array().unwrap().iter().find(|phone| phone["auth_name"] == "desk-8").unwrap();
+    let order = json!({ "phone": waiting["temporary_number"], "user": "smith" });
+    assert_eq!(server.api_post("/enrolments", &order).status, 201);
+    let refusal = ask(&server, "/lines/1002/status", "en");
+    assert_eq!(refusal.status, 409, "{refusal:?}");
+    for line in server.api_get("/lines").as_array().unwrap() {
+        let id = line["id"].as_str().unwrap();
+        assert!(refusal.json()["detail"].as_str().unwrap().contains(id), "{refusal:?}");
+        assert_eq!(shown(&server, id)["state"], "registered");
+    }
+}

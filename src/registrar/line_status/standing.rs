@@ -513,7 +513,7 @@ mod tests {
     #[test]
     fn a_line_that_comes_and_goes_flaps_and_its_history_stays_short() {
         let mut line = Line::new();
-        for turn in 0..50 {
+        for turn in 0..20 {
             line.registers(turn * 20);
             line.sees(turn * 20 + 10, Observed::Unregistered);
         }
@@ -521,11 +521,11 @@ mod tests {
         // The seventh change is the sixth after it was registered first.
         let history = line.history();
         assert_eq!(history.len(), 8, "{history:?}");
-        assert_eq!(history.last(), Some(&("flapping", 94)));
+        assert_eq!(history.last(), Some(&("flapping", 34)));
         assert_eq!(line.told().iter().filter(|told| **told == Told::Flapping).count(), 1);
         // Slow enough: it has come to rest.
-        assert_eq!(line.with(|it, settings, record| it.elapse(at(1500), settings, record)), Changed::Nothing);
-        assert_eq!(line.with(|it, settings, record| it.elapse(at(1600), settings, record)), Changed::News);
+        assert_eq!(line.with(|it, settings, record| it.elapse(at(900), settings, record)), Changed::Nothing);
+        assert_eq!(line.with(|it, settings, record| it.elapse(at(1000), settings, record)), Changed::News);
         assert!(!line.standing.is_flapping);
         assert_eq!(line.history().last(), Some(&("steady", 1)));
     }

@@ -16,7 +16,7 @@ use crate::sip::Transport;
 use crate::vocab::{PhoneId, RecordId, UnixMillis};
 
 /// Registrations looked at, and entries of history forgotten, at once.
-const BATCH: i64 = 500;
+pub(super) const BATCH: usize = 500;
 
 /// What names a line in the API.
 fn line_id(phone: PhoneId, position: u8) -> String {
@@ -326,7 +326,7 @@ pub(super) async fn overdue(db: &SqlitePool, then: UnixMillis) -> Result<Vec<Pho
         "SELECT DISTINCT phone FROM line_status WHERE registered_until IS NOT NULL AND registered_until < $1 LIMIT $2",
     )
     .bind(then.get())
-    .bind(BATCH)
+    .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await?;
     Ok(phones.iter().filter_map(|id| id.parse().ok()).collect())
@@ -341,7 +341,7 @@ pub(super) async fn forget(db: &Db, then: UnixMillis) -> Result<(), RegistrarErr
     let mut transaction = db.write().await?;
     sqlx::query("DELETE FROM line_history WHERE id IN (SELECT id FROM line_history WHERE last_at < $1 LIMIT $2)")
         .bind(then.get())
-        .bind(BATCH)
+        .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)

@@ -30,8 +30,11 @@ const WRITES: usize = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often it is looked for registrations that went unseen, and for history that is not kept any more.
 const SWEEPS: Duration = Duration::from_secs(30);
-/// How long somebody waits for what was told to be written.
+/// Looks in a row for registrations that went unseen, while there are more.
+const LOOKS: usize = 20;
+/// How long somebody waits for what was told to be written, and how long the end of the server does.
 const PATIENCE: Duration = Duration::from_secs(2);
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where it is told what is seen of lines, and asked how they stand.
 #[derive(Clone, Debug)]
@@ -61,7 +64,8 @@ impl LineWatch {
     ) -> Self {
         let (queue, told) = mpsc::channel(QUEUE);
         let board = Board::new(settings);
-        let desk = Desk { settings, board, db, location, accounts, auto_registration, answers: Vec::new() };
+        let desk =
+            Desk { settings, board, db, location, accounts, auto_registration, answers: Vec::new(), is_ending: false };
         tokio::spawn(desk.run(told));
         Self { queue }
     }
@@ -104,7 +108,8 @@ impl LineWatch {
                 let _ = is_done.await;
             }
         };
-        let _ = tokio::time::timeout(PATIENCE, settled).await;
+        let patience = if is_all { LAST_PATIENCE } else { PATIENCE };
+        let _ = tokio::time::timeout(patience, settled).await;
     }
 
     /// How the lines of these phones stand at this moment; nothing of those that can't be read now.
@@ -127,6 +132,8 @@ struct Desk {
     accounts: Accounts,
     auto_registration: AutoRegistration,
     answers: Vec<Answer>,
+    /// True when the server stops: all is written, however much it is.
+    is_ending: bool,
 }
 
 enum Answer {
@@ -234,6 +241,7 @@ impl Desk {
                 Told::Settle(is_all, done) => {
                     if is_all {
                         self.board.hurry_all();
+                        self.is_ending = true;
                     }
                     self.answers.push(Answer::Settled(done));
                 }
@@ -287,10 +295,16 @@ impl Desk {
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
-        let overdue = store::overdue(self.db.reader(), now).await?;
-        self.load(overdue.iter().copied().filter(|phone| !self.board.knows(*phone)).collect::<Vec<_>>().into_iter())
-            .await?;
-        overdue.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
+        for _ in 0..LOOKS {
+            let overdue = store::overdue(self.db.reader(), now).await?;
+            let unknown: Vec<PhoneId> = overdue.iter().copied().filter(|phone| !self.board.knows(*phone)).collect();
+            self.load(unknown.into_iter()).await?;
+            overdue.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
+            self.write().await?;
+            if overdue.len() < store::BATCH {
+                break;
+            }
+        }
         if self.auto_registration.believes_wall_clock(Instant::now(), now) {
             let days = Duration::from_secs(86_400) * self.settings.history_days.get();
             store::forget(&self.db, now.before(days)).await?;
@@ -299,10 +313,9 @@ impl Desk {
     }
 
     async fn write(&mut self) -> Result<(), RegistrarError> {
-        for _ in 0..WRITES {
-            if !self.board.has_due() {
-                return Ok(());
-            }
+        let mut written = 0;
+        while self.board.has_due() && (written < WRITES || self.is_ending) {
+            written += 1;
             let due = self.board.due(WRITTEN);
             let phones: Vec<PhoneId> = due.iter().map(|(phone, _)| *phone).collect();
             let gone = store::save(&self.db, &self.settings, &due, self.board.strangers(), UnixMillis::now()).await?;
