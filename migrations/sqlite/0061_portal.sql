@@ -19,6 +19,13 @@ CREATE TABLE portal_sessions (
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL
 ) STRICT;
+-- Tokens by which a forgotten password is set anew, once.
+CREATE TABLE portal_reminders (
+    hash        TEXT PRIMARY KEY,
+    account     TEXT NOT NULL UNIQUE REFERENCES portal_accounts (id) ON DELETE CASCADE,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+) STRICT;
 CREATE INDEX portal_sessions_by_account ON portal_sessions (account);
 ALTER TABLE line_groups ADD COLUMN account TEXT REFERENCES portal_accounts (id);
 CREATE INDEX line_groups_by_account ON line_groups (account) WHERE account IS NOT NULL;

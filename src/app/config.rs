@@ -11,6 +11,7 @@ use crate::cti::{CtiSettings, RoutePointSettings};
 use crate::enrolment::EnrolmentSettings;
 use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
+use crate::mail::MailSettings;
 use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
 
 /// Every key with its default, and what it means.
@@ -38,6 +39,8 @@ pub struct Config {
     pub dialogue: DialogueSettings,
     /// Calls and their media.
     pub calls: CtiSettings,
+    /// Letters to people.
+    pub mail: MailSettings,
 }
 
 /// Where the server listens.

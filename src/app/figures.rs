@@ -170,6 +170,8 @@ const FIGURES: &[Figure] = &[
     ),
     count("sip_unjudged_total", "Answers to challenges refused unjudged because of earlier wrong ones."),
     // The doors.
+    count("mail_sent_total", "Letters sent."),
+    count("mail_lost_total", "Letters that could not be sent."),
     count("portal_wrong_logins_total", "Logins at the portal with a wrong name or password."),
     count("handset_misses_total", "Files asked for at the phones' door that there are not."),
     count("handset_connections_refused_total", "Connections to the phones' door refused because too many were open."),

@@ -22,6 +22,7 @@ use crate::http::{
     serve_handsets,
 };
 use crate::locale::{LocaleError, Locales};
+use crate::mail::{MailError, Mailer};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
 use crate::registrar::{AutoRegistration, Guesses, Registrar, RegistrarError};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Transport};
@@ -71,6 +72,9 @@ pub enum StartError {
     /// A setting.
     #[error("{0}")]
     Setting(#[from] VocabError),
+    /// Mail.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The service.
     #[error(transparent)]
     Service(#[from] ServiceFault),
@@ -197,6 +201,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             of_strangers_address: config.limits.api_requests_of_strangers,
         })),
         logins: Arc::new(tokio::sync::Mutex::new(Guesses::new(config.registrar.wrong_passwords))),
+        mailer: Mailer::start(&config.mail)?,
+        reset_url: config.mail.reset_url.as_str().into(),
         subscribers: event_places(),
         stop: stop.subscribe(),
         is_ready: is_ready.clone(),

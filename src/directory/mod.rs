@@ -58,7 +58,7 @@ pub use kinds::{
 };
 pub use listing::{Filter, FilterValue, LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
-pub use portal::{PortalBearer, PortalSession};
+pub use portal::{PortalBearer, PortalReminder, PortalSession};
 pub use profile::UserProfile;
 pub use quick_add::{QuickAdd, QuickAdded};
 pub use records::Record;

@@ -1,7 +1,7 @@
 //! The SQL of portal sessions.
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::{DirectoryError, PortalBearer, TokenHash};
 use crate::vocab::{TimeZone, UnixMillis};
@@ -61,19 +61,85 @@ pub(super) async fn bearer(
     .bind(now.get())
     .fetch_optional(db)
     .await?;
-    let Some(row) = row else { return Ok(None) };
+    row.as_ref().map(account).transpose()
+}
+
+fn account(row: &SqliteRow) -> Result<PortalBearer, DirectoryError> {
     let time_zone: String = row.try_get("time_zone")?;
     let locale: Option<String> = row.try_get("locale")?;
-    Ok(Some(PortalBearer {
+    Ok(PortalBearer {
         account: row.try_get("id")?,
         login: row.try_get("login")?,
         locale: locale.and_then(|locale| locale.parse().ok()),
         time_zone: time_zone.parse().unwrap_or(TimeZone::UTC),
-    }))
+    })
 }
 
 /// A session ends.
 pub(super) async fn end_session(db: &mut SqliteConnection, token: &TokenHash) -> Result<(), DirectoryError> {
     sqlx::query("DELETE FROM portal_sessions WHERE hash = $1").bind(token.as_str()).execute(db).await?;
     Ok(())
+}
+
+/// An active account with a mail address that was not reminded since `then`.
+pub(super) async fn to_be_reminded(
+    db: &mut SqliteConnection,
+    login: &str,
+    then: UnixMillis,
+) -> Result<Option<(PortalBearer, String)>, DirectoryError> {
+    let row = sqlx::query(
+        "SELECT id, login, locale, time_zone, mail FROM portal_accounts \
+         WHERE login = $1 AND status = 'active' AND mail <> '' AND NOT EXISTS \
+         (SELECT 1 FROM portal_reminders WHERE account = portal_accounts.id AND created_at > $2)",
+    )
+    .bind(login)
+    .bind(then.get())
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| Ok((account(&row)?, row.try_get("mail")?))).transpose()
+}
+
+/// The token of an account's reminder, in place of the one before.
+pub(super) async fn remind(
+    db: &mut SqliteConnection,
+    token: &TokenHash,
+    account: &str,
+    now: UnixMillis,
+    expires_at: UnixMillis,
+) -> Result<(), DirectoryError> {
+    sqlx::query(
+        "INSERT INTO portal_reminders (hash, account, created_at, expires_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (account) DO UPDATE SET hash = excluded.hash, created_at = excluded.created_at, \
+         expires_at = excluded.expires_at",
+    )
+    .bind(token.as_str())
+    .bind(account)
+    .bind(now.get())
+    .bind(expires_at.get())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The active account, and its login, that was reminded by a token, which is worth nothing from now on.
+pub(super) async fn take_reminder(
+    db: &mut SqliteConnection,
+    token: &TokenHash,
+    now: UnixMillis,
+) -> Result<Option<(String, String)>, DirectoryError> {
+    let row = sqlx::query(
+        "SELECT portal_accounts.id, login FROM portal_reminders \
+         JOIN portal_accounts ON portal_accounts.id = portal_reminders.account \
+         WHERE hash = $1 AND expires_at > $2 AND status = 'active'",
+    )
+    .bind(token.as_str())
+    .bind(now.get())
+    .fetch_optional(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM portal_reminders WHERE hash = $1 OR expires_at <= $2")
+        .bind(token.as_str())
+        .bind(now.get())
+        .execute(db)
+        .await?;
+    row.map(|row| Ok((row.try_get("id")?, row.try_get("login")?))).transpose()
 }

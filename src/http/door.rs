@@ -12,6 +12,7 @@ use crate::cti::{ServiceControl, Switchboard};
 use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
 use crate::locale::Locales;
+use crate::mail::Mailer;
 use crate::registrar::Registrar;
 
 /// What the door needs.
@@ -37,6 +38,10 @@ pub struct AdminDoor {
     pub rates: Arc<Rates>,
     /// Wrong logins at the portal.
     pub logins: Logins,
+    /// Sends letters.
+    pub mailer: Mailer,
+    /// The page where a password is set, with `{token}` in it; empty for none.
+    pub reset_url: Arc<str>,
     /// Places for those who follow events.
     pub subscribers: Arc<Semaphore>,
     /// True when the server stops: streams end.

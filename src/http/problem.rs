@@ -117,6 +117,18 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "login", "Not logged in", detail)
     }
 
+    /// 409: no mail server is set.
+    pub fn no_mail() -> Self {
+        let detail = "this server sends no mail; ask an administrator for a new password";
+        Self::new(StatusCode::CONFLICT, "no-mail", "No mail", detail)
+    }
+
+    /// 422: a reminder's token that is none, or no longer.
+    pub fn no_reminder() -> Self {
+        let detail = "the token is wrong, used or too old; ask for another reminder";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no-reminder", "Not acceptable", detail).at("token")
+    }
+
     /// 409: a line whose phone has no password of ours.
     pub fn no_password() -> Self {
         let detail = "its phone takes no configuration and has no password here; set it up anew instead";

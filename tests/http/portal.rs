@@ -10,18 +10,19 @@ use crate::support::server::Server;
 const PASSWORD: &str = "correct horse battery";
 
 /// Somebody at the portal.
+#[derive(Debug)]
 struct Visitor<'a> {
     server: &'a Server,
     token: String,
 }
 
 impl<'a> Visitor<'a> {
-    fn log_in(server: &'a Server, login: &str, password: &str) -> Result<Self, Answer> {
+    fn log_in(server: &'a Server, login: &str, password: &str) -> Result<Self, (u16, String)> {
         let url = format!("http://{}/api/v1/portal/login", server.admin);
         let answer = http::post(&url, &[], &json!({ "login": login, "password": password })).unwrap();
         match answer.status {
             200 => Ok(Self { server, token: answer.json()["token"].as_str().unwrap().to_owned() }),
-            _ => Err(answer),
+            status => Err((status, answer.body)),
         }
     }
 
@@ -104,10 +105,7 @@ fn a_login_nobody_has_is_refused_as_a_wrong_password_is_and_soon_none_is_looked_
     let server =
         Server::start("registrar.wrong_passwords.per_name_and_address = 3\nlimits.api_requests_of_strangers = 1000");
     open(&server);
-    let refused = |login: &str, password: &str| {
-        let answer = Visitor::log_in(&server, login, password).err().unwrap();
-        (answer.status, answer.body)
-    };
+    let refused = |login: &str, password: &str| Visitor::log_in(&server, login, password).err().unwrap();
     for login in ["osaka", "nobody"] {
         let tries: Vec<_> = (0..4).map(|_| refused(login, "wrong")).collect();
         assert_eq!(tries.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [401, 401, 401, 429], "{login}");

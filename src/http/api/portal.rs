@@ -8,10 +8,11 @@ use std::time::Instant;
 use aide::OperationInput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
+use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, NoContent, Response};
 use schemars::JsonSchema;
@@ -29,18 +30,20 @@ use super::line_status::{
 use super::listing::Asked;
 use crate::directory::{
     Actor, ActorKind, Filter, FilterValue, LineGroup, LineGroups, LineRecord, Lines, Listing, Page, PortalBearer,
-    Recorded,
+    PortalReminder, Recorded,
 };
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
 use crate::http::problem::Problem;
-use crate::locale::Words;
+use crate::locale::{Value, Words};
+use crate::mail::Letter;
 use crate::registrar::{GuessStanding, Guesses};
 use crate::vocab::{Language, Secret, TimeZone, UnixMillis};
 
 /// Where the portal is.
 pub const PORTAL: &str = "/api/v1/portal/";
-const LOGIN: &str = "/api/v1/portal/login";
+/// What is open to those who are not logged in.
+const OPEN: [&str; 3] = ["login", "password-reminder", "password"];
 
 /// Wrong logins of late. Whoever logs in has it to themselves meanwhile, so that tries side by side can't slip past it.
 pub type Logins = Arc<Mutex<Guesses>>;
@@ -50,11 +53,21 @@ pub fn router() -> ApiRouter<AdminDoor> {
     ApiRouter::new()
         .api_route(
             "/portal/login",
-            post_with(login, |op| {
-                let mut op = documented(op, "portal", "Log in to the portal", &[400, 413, 415, 422]);
-                // Nobody needs to be somebody for that.
-                op.inner_mut().security.push(Default::default());
-                op
+            post_with(login, |op| open(documented(op, "portal", "Log in to the portal", &[400, 413, 415, 422]))),
+        )
+        .api_route(
+            "/portal/password-reminder",
+            post_with(remind, |op| {
+                open(documented(op, "portal", "Ask for a password reminder", &[400, 409, 413, 415, 422]))
+                    .response_with::<202, (), _>(|answer| {
+                        answer.description("If there is such an account, it gets a letter.")
+                    })
+            }),
+        )
+        .api_route(
+            "/portal/password",
+            post_with(reset, |op| {
+                open(documented(op, "portal", "Set a forgotten password", &[400, 404, 412, 413, 415, 422]))
             }),
         )
         .api_route("/portal/logout", post_with(logout, |op| documented(op, "portal", "Log out of the portal", &[])))
@@ -78,6 +91,12 @@ pub fn router() -> ApiRouter<AdminDoor> {
                 documented(op, "portal", "Overwrite the password of one's own line", &[400, 404, 409, 413, 415, 422])
             }),
         )
+}
+
+/// Nobody needs to be somebody for that.
+fn open(mut op: TransformOperation<'_>) -> TransformOperation<'_> {
+    op.inner_mut().security.push(Default::default());
+    op
 }
 
 /// Somebody who is logged in.
@@ -121,7 +140,7 @@ impl<S: Sync> FromRequestParts<S> for PortalCaller {
 /// Lets those through who are logged in, and whoever wants to; each address, and each account, so often.
 pub async fn authorize(door: AdminDoor, mut request: Request, next: Next) -> Response {
     let source = address_of(request.extensions().get::<ConnectInfo<SocketAddr>>()).to_string();
-    if request.uri().path() == LOGIN {
+    if request.uri().path().strip_prefix(PORTAL).is_some_and(|path| OPEN.contains(&path)) {
         return match door.rates.stranger(&source) {
             Some(seconds) => Problem::too_many(seconds).into_response(),
             None => next.run(request).await,
@@ -199,6 +218,70 @@ async fn login(
     };
     guesses.forgive(source, &login);
     Ok(Json(SessionView { token: session.token.expose_secret().to_owned(), expires_at: session.expires_at }))
+}
+
+/// Who has forgotten their password.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReminderDraft {
+    /// The name the account logs in with.
+    login: String,
+}
+
+/// Sends a letter with a token by which the password can be set anew, once and within an hour. The answer is the same, and
+/// comes as soon, whether there is such an account or not.
+async fn remind(
+    State(door): State<AdminDoor>,
+    Body(ReminderDraft { login }): Body<ReminderDraft>,
+) -> Result<StatusCode, Problem> {
+    if !door.mailer.is_on() {
+        return Err(Problem::no_mail());
+    }
+    tokio::spawn(async move {
+        match door.directory.portal_remind(&login, UnixMillis::now()).await {
+            Ok(Some(reminder)) => {
+                door.mailer.send(letter(&door, &reminder));
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "a portal account could not be reminded"),
+        }
+    });
+    Ok(StatusCode::ACCEPTED)
+}
+
+fn letter(door: &AdminDoor, reminder: &PortalReminder) -> Letter {
+    let words = door.locales.words(reminder.locale.as_ref().unwrap_or(&Language::ENGLISH));
+    let token = reminder.token.expose_secret();
+    let way = if door.reset_url.is_empty() { token.to_owned() } else { door.reset_url.replace("{token}", token) };
+    let arguments = [("login", &reminder.login), ("way", &way), ("ends", &reminder.ends)]
+        .map(|(name, text)| (name, Value::from(text)));
+    Letter {
+        to: reminder.mail.clone(),
+        subject: words.say("mail-reminder-subject", &[]),
+        text: words.say("mail-reminder-text", &arguments),
+    }
+}
+
+/// A password that is set by a reminder's token.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ResetDraft {
+    /// The token of the letter.
+    token: Secret,
+    /// The new password.
+    password: Secret,
+}
+
+/// Sets a forgotten password by the token of a reminder. All sessions of the account end.
+async fn reset(
+    State(door): State<AdminDoor>,
+    Source(source): Source,
+    Body(ResetDraft { token, password }): Body<ResetDraft>,
+) -> Result<NoContent, Problem> {
+    match door.directory.portal_reset(&token, password, &source.to_string(), UnixMillis::now()).await? {
+        true => Ok(NoContent),
+        false => Err(Problem::no_reminder()),
+    }
 }
 
 /// Ends the session.
