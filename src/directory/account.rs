@@ -82,8 +82,23 @@ impl Accounts {
 
     pub(super) fn put(&self, account: Account) {
         let mut table = self.write();
-        table.by_phone.insert(account.phone, account.auth_name.clone());
+        let before = table.by_phone.insert(account.phone, account.auth_name.clone());
+        if let Some(other) = before.filter(|before| *before != account.auth_name) {
+            table.by_name.remove(&other);
+        }
         table.by_name.insert(account.auth_name.clone(), Arc::new(account));
+    }
+
+    /// Puts these in the place of all there are. Gives the phones that are not among them.
+    pub(super) fn replace(&self, accounts: Vec<Account>) -> Vec<PhoneId> {
+        let mut fresh = Table::default();
+        for account in accounts {
+            fresh.by_phone.insert(account.phone, account.auth_name.clone());
+            fresh.by_name.insert(account.auth_name.clone(), Arc::new(account));
+        }
+        let before = std::mem::replace(&mut *self.write(), fresh);
+        let table = self.read();
+        before.by_phone.into_keys().filter(|phone| !table.by_phone.contains_key(phone)).collect()
     }
 
     pub(super) fn remove(&self, phone: PhoneId) {
