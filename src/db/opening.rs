@@ -110,7 +110,6 @@ fn named(url: &DatabaseUrl, node: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::db::Db;
 
     #[tokio::test]

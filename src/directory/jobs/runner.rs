@@ -67,7 +67,11 @@ impl Jobs {
         transaction.commit().await?;
         let (queue, waiting) = mpsc::channel(PLACES);
         let places = Arc::new(Semaphore::new(PLACES));
-        Ok((Self { directory, queue, places, cancelled: Arc::default() }, JobRunner(waiting)))
+        let jobs = Self { directory, queue, places, cancelled: Arc::default() };
+        // Whoever isn't there now is not waited for: a job that does go on puts its record right.
+        let mut missing = store::nodes_at_work(jobs.directory.db().reader()).await?;
+        jobs.bury(&mut missing, now).await?;
+        Ok((jobs, JobRunner(waiting)))
     }
 
     /// True if this node is the one that looks after what all share.

@@ -1,0 +1,27 @@
+//! The server on PostgreSQL: what holds on SQLite holds here, several nodes are one house, and a database that is away
+//! comes back. Every server of this program uses PostgreSQL ([`support::postgres::is_wanted`]).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "http/api.rs"]
+mod api;
+#[path = "loopback/caller.rs"]
+mod caller;
+#[path = "http/events.rs"]
+mod events;
+#[path = "faults/house.rs"]
+mod house;
+#[path = "http/imports.rs"]
+mod imports;
+#[path = "http/records.rs"]
+mod kinds;
+#[path = "postgres/nodes.rs"]
+mod nodes;
+#[path = "postgres/outage.rs"]
+mod outage;
+#[path = "http/quick_add.rs"]
+mod quick_add;
+#[path = "loopback/records.rs"]
+mod records;
+#[path = "http/settings.rs"]
+mod settings;
+mod support;
