@@ -4,8 +4,14 @@
 
 #[path = "http/api.rs"]
 mod api;
+#[path = "loopback/by_hand.rs"]
+mod by_hand;
 #[path = "loopback/caller.rs"]
 mod caller;
+#[path = "loopback/changes.rs"]
+mod changes;
+#[path = "postgres/commands.rs"]
+mod commands;
 #[path = "http/events.rs"]
 mod events;
 #[path = "faults/house.rs"]
@@ -25,3 +31,15 @@ mod records;
 #[path = "http/settings.rs"]
 mod settings;
 mod support;
+
+use caller::Place;
+use support::server::Server;
+
+/// A server that speaks English, with these settings on top.
+fn server(settings: &str) -> Server {
+    Server::start(&format!("dialogue.languages = [\"en\"]\n{settings}"))
+}
+
+fn place(server: &Server) -> Place {
+    Place { sip: server.sip, handset: server.handset }
+}

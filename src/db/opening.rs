@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL";
 
+/// A plan is made for the values and the size a table has now: one made for an empty table would do for the first few
+/// rows of an import only.
+const PLANS: &str = "SET plan_cache_mode = force_custom_plan";
 /// A node that hangs must not keep the others from writing, nor one whose machine is gone.
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '60s'; SET tcp_keepalives_idle = 5; \
     SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET client_min_messages = warning";
@@ -75,9 +78,12 @@ pub(super) async fn server(url: &DatabaseUrl, node: &str) -> Result<Server, DbEr
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str(&named(url, node)).map_err(failed)?;
     let pool = |connections| {
-        AnyPoolOptions::new()
-            .max_connections(connections)
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }))
+        AnyPoolOptions::new().max_connections(connections).after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SESSION).await?;
+                connection.execute(PLANS).await.map(drop)
+            })
+        })
     };
     let writer = pool(1).acquire_timeout(PATIENCE).connect_with(options.clone()).await.map_err(failed)?;
     let encoding: String = sqlx::query("SHOW server_encoding").fetch_one(&writer).await.map_err(failed)?.try_get(0)?;

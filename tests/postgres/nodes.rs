@@ -6,19 +6,20 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tsunagu::phone::{Make, SipTransport};
 
-use crate::caller::{Handset, Place, SOON, account, factory_new, generic};
+use crate::caller::{Handset, SOON, account, factory_new, generic};
 use crate::records::{ended_enrolment_of, phone_of_mac, steps};
 use crate::support::follower::Follower;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, USERS, WHOLE_WAY};
 use crate::support::wait_for;
+use crate::{place, server};
 
 /// How long the other node may take to follow: far longer than it does, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(20);
 const SPEAKS_ENGLISH: &str = "dialogue.languages = [\"en\"]\n";
 
 fn nodes() -> (Server, Server) {
-    let one = Server::start(SPEAKS_ENGLISH);
+    let one = server("");
     let other = one.neighbour(SPEAKS_ENGLISH);
     (one, other)
 }
@@ -56,10 +57,10 @@ fn a_setting_changed_on_one_node_is_in_force_on_the_other() {
     comes_to_say(&other, status, "generation", &json!(2));
     assert_eq!(other.api_post("/self-provisioning/deactivate", &json!({})).status, 200);
     comes_to_say(&one, status, "generation", &json!(3));
-    assert_eq!((&one.api_get(status)["active"], &other.api_get(status)["active"]), (&json!(false), &json!(false)));
+    assert_eq!((&one.api_get(status)["service"], &other.api_get(status)["service"]), (&json!(false), &json!(false)));
     // A node that comes later runs what the others run.
     let third = one.neighbour(SPEAKS_ENGLISH);
-    assert_eq!((&third.api_get(status)["generation"], &third.api_get(status)["active"]), (&json!(3), &json!(false)));
+    assert_eq!((&third.api_get(status)["generation"], &third.api_get(status)["service"]), (&json!(3), &json!(false)));
 }
 
 #[test]
@@ -79,7 +80,6 @@ fn events_come_in_one_order_on_every_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_set_up_on_one_node_is_known_at_the_other() {
     let (one, other) = nodes();
-    let place = |server: &Server| Place { sip: server.sip, handset: server.handset };
     let options = factory_new(&place(&one), Make::AudioCodes, 1);
     let mac = options.mac.to_string();
     let handset = Handset::plug_in(options).await.unwrap();

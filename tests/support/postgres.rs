@@ -106,9 +106,9 @@ pub fn dump(database: &str) -> String {
     run(&mut command(&bin("pg_dump"), &["--data-only", database]))
 }
 
-/// True if servers of this test binary are to use PostgreSQL.
+/// True if servers are to use PostgreSQL: those of `tests/postgres.rs`, and all where TSUNAGU_TEST_DATABASE says "postgres".
 pub fn is_wanted() -> bool {
-    env!("CARGO_CRATE_NAME") == "postgres"
+    env!("CARGO_CRATE_NAME") == "postgres" || std::env::var("TSUNAGU_TEST_DATABASE").is_ok_and(|it| it == "postgres")
 }
 
 /// A program of the newest version installed.
