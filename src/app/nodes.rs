@@ -12,7 +12,7 @@ use crate::cti::{CALLED_OFF, ServiceControl, ServiceFault, Switchboard};
 use crate::db::News;
 use crate::directory::{Directory, DirectoryError, JOB_CANCELLED, Jobs};
 use crate::enrolment::{EnrolmentError, Enrolments};
-use crate::registrar::Registrar;
+use crate::registrar::{Registrar, RegistrarError};
 use crate::vocab::PhoneId;
 
 /// How long to wait before what could not be read is read again.
@@ -36,6 +36,8 @@ enum Fault {
     Directory(#[from] DirectoryError),
     #[error(transparent)]
     Enrolment(#[from] EnrolmentError),
+    #[error(transparent)]
+    Registrar(#[from] RegistrarError),
 }
 
 impl Neighbour {
@@ -84,7 +86,7 @@ impl Neighbour {
 
     async fn learn_everything(&self) -> Result<(), Fault> {
         for phone in self.directory.refresh_accounts().await? {
-            self.registrar.forget(phone);
+            self.registrar.forget(phone).await?;
         }
         self.enrolments.remember_open().await?;
         self.registrar.auto_registration().reload().await?;
@@ -95,7 +97,7 @@ impl Neighbour {
         let Ok(phone) = PhoneId::from_str(subject) else { return Ok(()) };
         self.directory.refresh_account(phone).await?;
         if self.directory.accounts().of(phone).is_none() {
-            self.registrar.forget(phone);
+            self.registrar.forget(phone).await?;
         }
         Ok(())
     }

@@ -5,7 +5,18 @@ use tokio::sync::mpsc;
 use crate::cti::{self, EXTENSIONS, METHODS, Switchboard};
 use crate::registrar::Registrar;
 use crate::sip::message::{Method, Understood, check_request};
-use crate::sip::{Incoming, IncomingKind, new_tag};
+use crate::sip::{Answerer, Incoming, IncomingKind, new_tag};
+
+const UNDERSTOOD: Understood<'static> =
+    Understood { methods: &METHODS, extensions: &EXTENSIONS, session_bodies: &["application/sdp"] };
+
+/// What is answered without keeping anything of the request: a REGISTER that shows nothing.
+pub(super) fn answer_at_once(registrar: Registrar) -> Box<Answerer> {
+    Box::new(move |request, flow| {
+        let is_well_formed = request.method == Method::Register && check_request(request, &UNDERSTOOD).is_ok();
+        if is_well_formed { registrar.challenge(request, flow) } else { None }
+    })
+}
 
 /// Routes until the endpoint stops.
 pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Registrar, switchboard: Switchboard) {
@@ -13,9 +24,7 @@ pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Reg
         match kind {
             IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack),
             IncomingKind::Request(request, mut responder) => {
-                let understood =
-                    Understood { methods: &METHODS, extensions: &EXTENSIONS, session_bodies: &["application/sdp"] };
-                if let Err(refusal) = check_request(&request, &understood) {
+                if let Err(refusal) = check_request(&request, &UNDERSTOOD) {
                     responder.respond(refusal.with_to_tag(&new_tag())).await;
                     continue;
                 }
@@ -34,9 +43,9 @@ pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Reg
                     Method::Options => {
                         let answer = request
                             .respond(200)
-                            .with_header("Allow", &understood.allow())
+                            .with_header("Allow", &UNDERSTOOD.allow())
                             .with_header("Accept", "application/sdp")
-                            .with_header("Supported", &understood.supported());
+                            .with_header("Supported", &UNDERSTOOD.supported());
                         responder.respond(answer.with_to_tag(&new_tag())).await;
                     }
                     Method::Refer => responder.respond(request.respond(603).with_to_tag(&new_tag())).await,

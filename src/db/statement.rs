@@ -38,6 +38,20 @@ impl Statement {
         self.push(format_args!("${parameter}"))
     }
 
+    /// Adds `VALUES` and a row for each of these.
+    pub fn push_values<I>(
+        &mut self,
+        rows: impl IntoIterator<Item = I>,
+        mut fill: impl FnMut(Values<'_>, I),
+    ) -> &mut Self {
+        for (index, row) in rows.into_iter().enumerate() {
+            self.push(if index == 0 { "VALUES (" } else { ", (" });
+            fill(Values { statement: self, is_first: true }, row);
+            self.push(")");
+        }
+        self
+    }
+
     /// Ready to be executed. A value that could not be taken fails it then.
     pub fn build(self) -> Query<'static, Any, AnyArguments> {
         let (sql, arguments) = self.finished();
@@ -60,6 +74,27 @@ impl Statement {
     }
 }
 
+/// A row of values.
+#[derive(Debug)]
+pub struct Values<'a> {
+    statement: &'a mut Statement,
+    is_first: bool,
+}
+
+impl Values<'_> {
+    /// Adds a value.
+    pub fn push_bind<'t, T>(&mut self, value: T) -> &mut Self
+    where
+        T: Encode<'t, Any> + Type<Any>,
+    {
+        if !std::mem::replace(&mut self.is_first, false) {
+            self.statement.push(", ");
+        }
+        self.statement.push_bind(value);
+        self
+    }
+}
+
 impl std::fmt::Debug for Statement {
     /// Without the values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -76,5 +111,10 @@ mod tests {
         let mut statement = Statement::new("SELECT a FROM b WHERE c = ");
         statement.push_bind(1_i64).push(" AND d IN (").push_bind("x").push(", ").push_bind(None::<String>).push(")");
         assert_eq!(statement.sql, "SELECT a FROM b WHERE c = $1 AND d IN ($2, $3)");
+        let mut statement = Statement::new("INSERT INTO a (b, c) ");
+        statement.push_values([1_i64, 2], |mut row, value| {
+            row.push_bind(value).push_bind("x");
+        });
+        assert_eq!(statement.sql, "INSERT INTO a (b, c) VALUES ($1, $2), ($3, $4)");
     }
 }

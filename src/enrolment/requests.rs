@@ -198,7 +198,7 @@ mod tests {
             cseq: 1,
             expires: Instant::now() + Duration::from_secs(60),
             flow: endpoint.flow_to(Transport::Udp, peer).unwrap(),
-            user_agent: String::new(),
+            user_agent: "".into(),
         };
         let account = Account {
             phone: binding.phone,

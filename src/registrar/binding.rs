@@ -1,5 +1,6 @@
 //! One binding of an address-of-record to a contact.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::sip::Flow;
@@ -21,7 +22,7 @@ pub struct Binding {
     /// The path the registration came over: the way back through any translation.
     pub flow: Flow,
     /// What the phone calls itself.
-    pub user_agent: String,
+    pub user_agent: Arc<str>,
 }
 
 impl Binding {

@@ -1,11 +1,18 @@
 //! What a REGISTER does to the bindings of its address-of-record (RFC 3261 section 10.3, steps 6 to 8). Pure.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::binding::Binding;
 use crate::sip::Flow;
 use crate::sip::message::{Contacts, NameAddr, Request, RequestUri};
 use crate::vocab::PhoneId;
+
+/// Characters kept of a User-Agent.
+const LONGEST_USER_AGENT: usize = 255;
+/// Octets a contact or a Call-ID may have: what a location table of the stack takes.
+const LONGEST_CONTACT: usize = 512;
+const LONGEST_CALL_ID: usize = 255;
 
 /// How long bindings may last and how many there may be.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +53,9 @@ pub(super) fn decide(
     let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else {
         return Decision::Malformed("Call-ID or CSeq cannot be read");
     };
+    if call_id.len() > LONGEST_CALL_ID {
+        return Decision::Malformed("Call-ID is longer than 255 octets");
+    }
     let Ok(expires) = request.headers.expires() else { return Decision::Malformed("Expires is not a number") };
     let is_older = |binding: &Binding| binding.call_id == call_id && cseq.number <= binding.cseq;
     let contacts = match request.headers.contacts() {
@@ -73,6 +83,10 @@ pub(super) fn decide(
             return Decision::TooBrief;
         }
         let RequestUri::Sip(uri) = &contact.uri else { return Decision::Malformed("Contact is not a SIP URI") };
+        let text = contact.uri.to_string();
+        if text.len() > LONGEST_CONTACT {
+            return Decision::Malformed("Contact is longer than 512 octets");
+        }
         let known = bindings.iter().position(|binding| is_same_contact(&binding.contact, uri));
         if let Some(binding) = known.and_then(|index| bindings.get(index)) {
             if is_older(binding) {
@@ -87,13 +101,13 @@ pub(super) fn decide(
             continue;
         }
         let binding = Binding {
-            contact: contact.uri.to_string(),
+            contact: text,
             phone,
             call_id: call_id.to_owned(),
             cseq: cseq.number,
             expires: now + lifetime.min(limits.longest),
             flow,
-            user_agent: request.headers.get("User-Agent").unwrap_or_default().chars().take(256).collect(),
+            user_agent: user_agent(request),
         };
         removed.retain(|contact| *contact != binding.contact);
         bindings.push(binding.clone());
@@ -103,6 +117,13 @@ pub(super) fn decide(
         return Decision::TooMany;
     }
     Decision::Change { bindings, put, removed }
+}
+
+/// What the phone calls itself, as far as is kept of it.
+fn user_agent(request: &Request) -> Arc<str> {
+    let text = request.headers.get("User-Agent").unwrap_or_default();
+    let end = text.char_indices().nth(LONGEST_USER_AGENT).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default().into()
 }
 
 /// The contact's own expiry, or the request's (section 10.2.1.1).

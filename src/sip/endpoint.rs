@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::flow::{Flow, Transport};
 use super::message::{Malformed, Message, Request, Response};
+use super::stateless::{Answerer, Stateless};
 use super::transaction::{Layer, Output, Timers, TransactionId};
 use super::udp::OwnAddresses;
 use super::{SipError, tcp, udp};
@@ -163,6 +164,7 @@ pub struct Endpoint {
     commands: mpsc::Sender<Command>,
     bound: Arc<Vec<(Transport, SocketAddr)>>,
     advertised: Option<IpAddr>,
+    stateless: Stateless,
 }
 
 impl Endpoint {
@@ -174,12 +176,14 @@ impl Endpoint {
         let mut bound = Vec::new();
         let mut sockets = Vec::new();
         let mut tasks = tokio::task::JoinSet::new();
+        let stateless = Stateless::default();
         for &address in &config.udp {
             let listen = |source| SipError::Listen { transport: Transport::Udp, address, source };
             let socket = udp::bind(address).map_err(listen)?;
             let local = socket.local_addr().map_err(listen)?;
             bound.push((Transport::Udp, local));
-            tasks.spawn(udp::read(socket.clone(), OwnAddresses::new(local, config.advertised), events.clone()));
+            let addresses = OwnAddresses::new(local, config.advertised);
+            tasks.spawn(udp::read(socket.clone(), addresses, stateless.clone(), events.clone()));
             sockets.push((local, socket));
         }
         for &address in &config.tcp {
@@ -201,12 +205,17 @@ impl Endpoint {
             config: config.clone(),
         };
         tokio::spawn(driver.run(command_queue, event_queue, tasks));
-        Ok(Self { commands, bound: Arc::new(bound), advertised: config.advertised })
+        Ok(Self { commands, bound: Arc::new(bound), advertised: config.advertised, stateless })
     }
 
     /// The addresses listened on, in the order asked for: UDP first.
     pub fn bound(&self) -> &[(Transport, SocketAddr)] {
         &self.bound
+    }
+
+    /// Has requests that come by datagram answered without a transaction where `answerer` can; for the life of the endpoint.
+    pub fn answer_at_once(&self, answerer: Box<Answerer>) {
+        self.stateless.set(answerer);
     }
 
     /// Sends a request over `flow`. The caller sets every header but Via.
@@ -296,8 +305,8 @@ impl Driver {
         let now = std::time::Instant::now();
         match event {
             Event::Message(flow, Message::Request(mut request)) => {
-                super::transaction::note_source(&mut request, flow);
-                metrics::counter!("sip_requests_total", "method" => method_label(&request)).increment(1);
+                super::transaction::note_source(&mut request.headers, flow);
+                count(&request);
                 self.layer.receive_request(now, request, flow);
             }
             Event::Message(_, Message::Response(response)) => self.layer.receive_response(now, response),
@@ -460,9 +469,10 @@ fn is_same_way(local: &SocketAddr, flow: &Flow) -> bool {
     is_same_port && (local.ip().is_unspecified() || local.ip() == flow.local.ip())
 }
 
-fn method_label(request: &Request) -> &'static str {
+/// Counts a request that came in.
+pub(super) fn count(request: &Request) {
     use super::message::Method;
-    match request.method {
+    let method = match request.method {
         Method::Register => "REGISTER",
         Method::Invite => "INVITE",
         Method::Ack => "ACK",
@@ -470,7 +480,8 @@ fn method_label(request: &Request) -> &'static str {
         Method::Cancel => "CANCEL",
         Method::Options => "OPTIONS",
         _ => "other",
-    }
+    };
+    metrics::counter!("sip_requests_total", "method" => method).increment(1);
 }
 
 fn new_branch() -> String {

@@ -12,12 +12,14 @@ pub mod message;
 pub mod transaction;
 
 mod opening;
+mod stateless;
 mod tcp;
 mod udp;
 
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
+pub use stateless::Answerer;
 pub use udp::address_towards;
 
 /// What can go wrong between this server and the wire.
