@@ -9,6 +9,7 @@ use super::admin::arguments::{ADMIN_HELP, AdminArguments, SERVICE_HELP, ServiceA
 use super::backup::arguments::{BackupArguments, RestoreArguments};
 use super::deployment::DeploymentCommand;
 use super::doctor::arguments::DoctorArguments;
+use crate::db::DatabaseUrl;
 use crate::vocab::{Language, MacAddress};
 
 /// A new phone becomes its user's phone: SIP registrar, self-provisioning voice service and phone provisioning in one program.
@@ -91,6 +92,9 @@ pub struct ServeArguments {
     /// The folder of the database and the key that seals its secrets; made if it isn't there.
     #[arg(long, value_name = "DIR", default_value = "tsunagu-data")]
     pub data_dir: PathBuf,
+    /// A PostgreSQL, as `database.url` of the configuration, which it goes before.
+    #[arg(long, value_name = "URL", env = "TSUNAGU_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
     /// Where the first start writes the administrator's token, for its owner only, instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub first_token_file: Option<PathBuf>,

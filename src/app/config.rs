@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cti::{CtiSettings, RoutePointSettings};
+use crate::db::DatabaseUrl;
 use crate::enrolment::EnrolmentSettings;
 use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
@@ -23,6 +24,8 @@ pub const ANNOTATED: &str = include_str!("config.toml");
 pub struct Config {
     /// Where the server listens.
     pub listen: ListenSettings,
+    /// Where the database is.
+    pub database: DatabaseSettings,
     /// The log.
     pub log: LogSettings,
     /// What bounds it.
@@ -69,6 +72,14 @@ impl Default for ListenSettings {
             advertised_address: String::new(),
         }
     }
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// A PostgreSQL; empty for a file in the data folder.
+    pub url: DatabaseUrl,
 }
 
 /// What bounds the server.
@@ -222,5 +233,6 @@ mod tests {
         assert!(Config::parse("[dialogue]\ntries = 0\n").is_err());
         assert!(Config::parse("[self_provisioning]\nauthentication_code = \"12a\"\n").is_err());
         assert!(Config::parse("[route_point]\ncodecs = [\"G728\"]\n").is_err());
+        assert!(Config::parse("[database]\nurl = \"mysql://db\"\n").is_err());
     }
 }

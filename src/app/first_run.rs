@@ -7,7 +7,7 @@ use serde_json::json;
 use super::config::Config;
 use super::data_lock::{DataLock, LockError};
 use crate::cti::{SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind};
-use crate::db::{Db, DbError};
+use crate::db::{DatabaseUrl, Db, DbError};
 use crate::directory::{
     Actor, ApplicationUsers, CredentialPolicy, CredentialPolicyKind, DeviceTemplates, Directory, DirectoryError,
     LineTemplates, Listed, RoutePoints, Sealer, read_draft,
@@ -42,16 +42,26 @@ pub enum DataError {
     Directory(#[from] DirectoryError),
 }
 
-/// Opens the data folder: `tsunagu.db`, and `secret.key` which seals the phones' passwords in it. Makes what isn't there.
-/// Nobody else may work in it while the lock is held.
-pub async fn open(folder: &Path) -> Result<(Directory, DataLock), DataError> {
+/// Opens the data folder: `secret.key`, which seals the phones' passwords in the database, and `tsunagu.db`, unless the
+/// database is elsewhere. Makes what isn't there. Nobody else may work in the folder while the lock is held.
+pub async fn open(folder: &Path, database: &DatabaseUrl) -> Result<(Directory, DataLock), DataError> {
     let unusable = |source| DataError::Folder { folder: folder.display().to_string(), source };
     std::fs::create_dir_all(folder).map_err(unusable)?;
     let lock =
         DataLock::take(folder).map_err(|source| DataError::Lock { folder: folder.display().to_string(), source })?;
-    let sealer = Sealer::from_file(&folder.join("secret.key"), rand::random()).map_err(unusable)?;
-    let db = Db::open(&folder.join("tsunagu.db")).await?;
-    Ok((Directory::open(db, sealer).await?, lock))
+    let key = folder.join("secret.key");
+    let is_new = !key.exists();
+    let sealer = Sealer::from_file(&key, rand::random()).map_err(unusable)?;
+    let place = database.or_file(&folder.join("tsunagu.db"));
+    let opened = match Db::open_at(&place).await {
+        Ok(db) => Directory::open(db, sealer).await.map_err(DataError::from),
+        Err(error) => Err(error.into()),
+    };
+    if opened.is_err() && is_new {
+        // The key that belongs to the database is to be put here.
+        let _ = std::fs::remove_file(&key);
+    }
+    Ok((opened?, lock))
 }
 
 /// On the first start: the settings administrators change from then on.

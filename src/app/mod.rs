@@ -17,6 +17,7 @@ mod figures;
 mod first_run;
 mod journey;
 mod json_log;
+mod nodes;
 mod output;
 mod phone_command;
 mod probe;

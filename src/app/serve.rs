@@ -21,10 +21,13 @@ use crate::vocab::Secret;
 
 /// Serves until it is told to stop.
 pub async fn run(arguments: ServeArguments) -> ExitCode {
-    let config = match arguments.config.as_deref().map(Config::read).transpose() {
+    let mut config = match arguments.config.as_deref().map(Config::read).transpose() {
         Ok(config) => config.unwrap_or_default(),
         Err(error) => return output::fail(&error),
     };
+    if let Some(url) = arguments.database_url {
+        config.database.url = url;
+    }
     output::server_log(config.log.format);
     // Before the start: a signal that comes while starting must not be lost.
     let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::config::Config;
 use super::data_lock::DataLock;
 use super::first_run::{self, DataError};
+use super::nodes::Neighbour;
 use super::ring_back::RingBack;
 use super::{descriptors, doors, figures, prompts, routing, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
@@ -134,7 +135,11 @@ impl Running {
 pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     descriptors::raise_limit();
     let metrics = figures::recorder();
-    let (directory, data_lock) = first_run::open(data).await?;
+    let (directory, data_lock) = first_run::open(data, &config.database.url).await?;
+    // Of nodes that start together, one is the first.
+    let alone = directory.db().alone().await.map_err(DataError::from)?;
+    // From before anything is read that is kept in memory.
+    let news_of_nodes = directory.db().news();
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
     first_run::settings(&directory, &config).await?;
@@ -180,6 +185,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;
     let (admin_listener, admin) = doors::listen("admin", config.listen.admin).await?;
     let token = first_run::token(&directory).await?;
+    drop(alone);
     let is_ready = Arc::new(AtomicBool::new(true));
     let handset_door = HandsetDoor {
         enrolments: enrolments.clone(),
@@ -189,7 +195,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let (stop, _) = watch::channel(false);
     let admin_door = AdminDoor {
         directory: directory.clone(),
-        jobs,
+        jobs: jobs.clone(),
         registrar: registrar.clone(),
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
@@ -213,6 +219,16 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(until(&stop, routing::route(incoming, registrar.clone(), switchboard.clone())));
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
+    let neighbour = Neighbour {
+        directory: directory.clone(),
+        jobs: jobs.clone(),
+        registrar: registrar.clone(),
+        enrolments: enrolments.clone(),
+        switchboard: switchboard.clone(),
+        service: control.clone(),
+    };
+    tasks.spawn(until(&stop, neighbour.follow(news_of_nodes)));
+    tasks.spawn(until(&stop, upkeep::bury(jobs)));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
@@ -282,11 +298,12 @@ fn install_words(locales: &mut Locales, voice: &Voice) {
 /// The service on the settings kept; if it can't run on them, the server goes on without it.
 async fn first_service(directory: &Directory, voice: Voice) -> Result<Service, StartError> {
     let now = UnixMillis::now();
-    match Service::prepare(directory, voice.clone(), 1, now).await {
+    let generation = cti::newest_generation(directory).await?;
+    match Service::prepare(directory, voice.clone(), generation, now).await {
         Ok(service) => Ok(service),
         Err(fault) => {
             tracing::error!(%fault, "the self-provisioning service can't run; it takes no calls until that is mended");
-            Ok(Service::idle(directory, voice, 1, now).await?)
+            Ok(Service::idle(directory, voice, generation, now).await?)
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What runs beside the requests: news handed on, and what has to be looked after again and again. Decides nothing itself.
+//!
+//! What nodes share, the one on duty looks after.
 
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
 use crate::vocab::UnixMillis;
@@ -42,6 +44,7 @@ pub(super) async fn tidy(registrar: Registrar) {
         second.tick().await;
         registrar.tidy().await;
         if rounds.is_multiple_of(30)
+            && registrar.is_on_duty()
             && let Err(error) = registrar.collect_leases().await
         {
             tracing::error!(%error, "leases could not be looked after");
@@ -55,6 +58,9 @@ pub(super) async fn pass_on(enrolments: Enrolments) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     loop {
         every.tick().await;
+        if !enrolments.is_on_duty() {
+            continue;
+        }
         let followed = enrolments.follow_directory().await;
         if let Err(error) = followed.and(enrolments.push_due().await) {
             tracing::error!(%error, "phones could not be brought up to date");
@@ -68,6 +74,9 @@ pub(super) async fn forget(directory: Directory, events_kept: u32, figures: Prom
     loop {
         every.tick().await;
         figures.run_upkeep();
+        if !directory.db().is_on_duty() {
+            continue;
+        }
         match directory.forget_events(events_kept).await {
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "old events could not be forgotten"),
@@ -80,6 +89,9 @@ pub(super) async fn chase(enrolments: Enrolments) {
     let mut every = tokio::time::interval(Duration::from_secs(2));
     loop {
         every.tick().await;
+        if !enrolments.is_on_duty() {
+            continue;
+        }
         if let Err(error) = enrolments.tidy(UnixMillis::now()).await {
             tracing::error!(%error, "enrolments could not be looked after");
         }
@@ -92,6 +104,10 @@ pub(super) async fn hash_sealed(directory: Directory) {
     const IDLE: Duration = Duration::from_secs(5);
     loop {
         let began = Instant::now();
+        if !directory.db().is_on_duty() {
+            tokio::time::sleep(IDLE).await;
+            continue;
+        }
         let pause = match directory.hash_sealed(AT_ONCE).await {
             Ok(0) => IDLE,
             Ok(_) => began.elapsed(),
@@ -101,5 +117,21 @@ pub(super) async fn hash_sealed(directory: Directory) {
             }
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Jobs of nodes that are gone.
+pub(super) async fn bury(jobs: Jobs) {
+    let mut every = tokio::time::interval(Duration::from_secs(10));
+    let mut missing = Vec::new();
+    loop {
+        every.tick().await;
+        if !jobs.is_on_duty() {
+            missing.clear();
+            continue;
+        }
+        if let Err(error) = jobs.bury(&mut missing, UnixMillis::now()).await {
+            tracing::error!(%error, "jobs could not be looked after");
+        }
     }
 }

@@ -21,6 +21,7 @@ mod service_settings;
 mod session_timer;
 mod settings;
 mod speaker;
+mod store;
 mod switchboard;
 mod timings;
 mod voice;
@@ -35,13 +36,13 @@ pub use media_addresses::MediaAddresses;
 pub use policy::{Caller, Destination, Permission, permit};
 pub use ring_back::RingBackCall;
 pub use service::{Route, Service, ServiceFault};
-pub use service_control::{RestartMode, ServiceControl};
+pub use service_control::{RestartMode, ServiceControl, newest_generation};
 pub use service_settings::{
     SELF_PROVISIONING, SelfProvisioningDraft, SelfProvisioningKind, SelfProvisioningSettings, changed_fields,
 };
 pub use session_timer::SessionTimer;
 pub use settings::{CtiSettings, RoutePointSettings};
-pub use switchboard::{Foundations, Switchboard, is_in_dialog};
+pub use switchboard::{CALLED_OFF, Foundations, Switchboard, is_in_dialog};
 pub use voice::Voice;
 pub use voices::{FoundPack, Voices};
 

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::phase::Phase;
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings};
+use super::store;
 use super::voice::Voice;
 use crate::directory::{
     ApplicationUsers, CodecName, CredentialHash, Directory, DirectoryError, RoutePoint, RoutePoints,
@@ -144,7 +145,7 @@ impl Service {
         for codec in &route.left_out {
             tracing::warn!(?codec, "a language has no recordings in this codec: the service goes without it");
         }
-        let code = code_hash(directory).await?;
+        let code = store::code_hash(directory.db(), SELF_PROVISIONING).await?.map(CredentialHash::from_stored);
         Ok(Self {
             generation,
             started_at: now,
@@ -240,12 +241,4 @@ fn dialogue(settings: &SelfProvisioningSettings) -> Result<DialogueSettings, Dia
         AuthenticationMode::None => Authentication::None,
     };
     DialogueSettings::try_from(DialogueDraft { authentication, ..settings.dialogue.clone().into() })
-}
-
-async fn code_hash(directory: &Directory) -> Result<Option<CredentialHash>, DirectoryError> {
-    let hash: Option<String> = sqlx::query_scalar("SELECT code_hash FROM self_provisioning WHERE name = $1")
-        .bind(SELF_PROVISIONING)
-        .fetch_one(directory.db().reader())
-        .await?;
-    Ok(hash.map(CredentialHash::from_stored))
 }

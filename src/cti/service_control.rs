@@ -10,9 +10,12 @@ use tokio::sync::Mutex;
 
 use super::service::{Route, Service, ServiceFault, faults, settings};
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
+use super::store;
 use super::switchboard::Switchboard;
 use super::voices::Voices;
-use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Happening, Listed, ServiceGeneration};
+use crate::directory::{
+    Action, Actor, Change, Directory, DirectoryError, Happening, Listed, ServiceGeneration, write_audit,
+};
 use crate::vocab::UnixMillis;
 
 /// How running conversations are met.
@@ -94,10 +97,10 @@ impl ServiceControl {
     pub async fn restart(&self, mode: RestartMode, actor: &Actor) -> Result<Arc<Service>, ServiceFault> {
         let _turn = self.inner.turn.lock().await;
         let before = self.service();
-        let (generation, now) = (before.generation + 1, UnixMillis::now());
+        let now = UnixMillis::now();
         let voice = self.inner.voices.voice(Some(&before.voice)).await;
-        let service = match Service::prepare(&self.inner.directory, voice, generation, now).await {
-            Ok(service) => Arc::new(service),
+        let mut service = match Service::prepare(&self.inner.directory, voice, before.generation + 1, now).await {
+            Ok(service) => service,
             Err(fault) => {
                 metrics::counter!("service_restart_failures_total").increment(1);
                 let (fault_text, actor) = (fault.to_string(), actor.name.clone());
@@ -105,6 +108,9 @@ impl ServiceControl {
                 return Err(fault);
             }
         };
+        let generation = self.note_run(before.generation, mode, actor, now).await?;
+        service.generation = generation;
+        let service = Arc::new(service);
         self.inner.switchboard.put(service.clone(), mode == RestartMode::Now);
         tracing::info!(generation, ?mode, active = service.is_active, actor = actor.name, "the service was restarted");
         metrics::counter!("service_restarts_total").increment(1);
@@ -115,6 +121,19 @@ impl ServiceControl {
             (true, false) => Happening::ServiceDeactivated(generation_told),
             _ => Happening::ServiceRestarted(generation_told),
         });
+        Ok(service)
+    }
+
+    /// Notes a restart, which the other nodes follow, and gives the new generation's number.
+    async fn note_run(
+        &self,
+        before: u64,
+        mode: RestartMode,
+        actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<u64, DirectoryError> {
+        let mut transaction = self.inner.directory.db().write().await?;
+        let generation = store::next_run(&mut transaction, SELF_PROVISIONING, before, mode.as_str()).await?;
         let change = Change {
             action: Action::Act,
             kind: SelfProvisioningKind::TABLE.what,
@@ -123,8 +142,32 @@ impl ServiceControl {
             before: None,
             after: Some(json!({ "restart": mode, "generation": generation })),
         };
-        self.inner.directory.note(actor, &change, now).await?;
-        Ok(service)
+        write_audit(&mut transaction, actor, &change, now).await?;
+        transaction.commit().await?;
+        Ok(generation)
+    }
+
+    /// Runs the newest generation, if another node has started one.
+    ///
+    /// # Errors
+    /// What keeps it from running here; the one before goes on.
+    pub async fn follow(&self) -> Result<(), ServiceFault> {
+        let _turn = self.inner.turn.lock().await;
+        let directory = &self.inner.directory;
+        let before = self.service();
+        let Some((generation, mode)) = store::newest_run(directory.db(), SELF_PROVISIONING).await? else {
+            return Ok(());
+        };
+        if generation <= before.generation {
+            return Ok(());
+        }
+        let voice = self.inner.voices.voice(Some(&before.voice)).await;
+        let service = Service::prepare(directory, voice, generation, UnixMillis::now()).await?;
+        let active = service.is_active;
+        self.inner.switchboard.put(Arc::new(service), mode == RestartMode::Now.as_str());
+        tracing::info!(generation, mode, active, "the service was restarted, as on another node");
+        metrics::counter!("service_restarts_total").increment(1);
+        Ok(())
     }
 
     /// Switches the service on or off and has it so at once. If it can't run, it stays as it was.
@@ -192,6 +235,14 @@ impl ServiceControl {
     pub async fn faults(&self, settings: &SelfProvisioningSettings) -> Result<Vec<ServiceFault>, DirectoryError> {
         faults(&self.inner.directory, settings, &self.service().voice).await
     }
+}
+
+/// The number of the generation that runs, as the database says: 1 if the service was never restarted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn newest_generation(directory: &Directory) -> Result<u64, DirectoryError> {
+    Ok(store::newest_run(directory.db(), SELF_PROVISIONING).await?.map_or(1, |(generation, _)| generation))
 }
 
 impl std::fmt::Debug for ServiceControl {

@@ -20,7 +20,7 @@ use super::policy::{Caller, Destination, Permission, permit};
 use super::ring_back::{self, RingBackCall};
 use super::service::Service;
 use super::settings::CtiSettings;
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryError};
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Registrar, SUSPENDED, Verdict};
@@ -36,6 +36,9 @@ const FAREWELL: Duration = Duration::from_secs(15);
 pub struct Switchboard {
     inner: Arc<Inner>,
 }
+
+/// The kind of news that the conversations of a phone are called off.
+pub const CALLED_OFF: &str = "call-off";
 
 struct Inner {
     settings: CtiSettings,
@@ -115,6 +118,15 @@ impl Switchboard {
     /// Ends a phone's conversations with an apology.
     pub fn call_off(&self, phone: PhoneId) {
         self.inner.callers.call_off(phone);
+    }
+
+    /// The same on every node.
+    ///
+    /// # Errors
+    /// If the other nodes can't be told.
+    pub async fn call_off_everywhere(&self, phone: PhoneId) -> Result<(), DirectoryError> {
+        self.call_off(phone);
+        Ok(self.inner.directory.db().tell_nodes(CALLED_OFF, &phone.to_string()).await?)
     }
 
     /// Packets and lateness of the media.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
-use super::{DbError, MIGRATIONS};
+use super::DbError;
+use super::opening::SQLITE;
 
 /// The newest version of the schema this program knows.
 pub fn newest_schema() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
 /// A database as it was found.

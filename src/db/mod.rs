@@ -1,22 +1,35 @@
-//! The database: opening it, bringing its schema up to date. What is in it belongs to the rooms above.
+//! The database: SQLite in the data folder, or a PostgreSQL that several nodes share. Opening it, bringing its schema up to
+//! date, and news between the nodes. What is in it belongs to the rooms above, and so do the statements, which serve both.
+//!
+//! Columns are whole numbers (also flags, 1 and 0, and instants, in milliseconds) and texts (also identifiers and JSON):
+//! what both databases have, and what [`sqlx::Any`] reads from either alike.
 
 pub mod file;
+mod nodes;
+mod opening;
+mod place;
+pub mod server;
+mod statement;
+mod writing;
 
-use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Sqlite, Transaction};
-use tokio::sync::watch;
+use sqlx::postgres::PgPool;
+use sqlx::{Any, Row};
+use tokio::sync::{broadcast, watch};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+use self::nodes::Nodes;
+pub use self::nodes::{Alone, News};
+pub use self::place::{DatabaseUrl, Place, UrlFault};
+pub use self::statement::Statement;
+pub use self::writing::Writing;
 
-/// Connections that only read.
-const READERS: u32 = 4;
+/// A connection to the database, or a transaction on one.
+pub type DbConnection = sqlx::AnyConnection;
+/// Connections to the database.
+pub type DbPool = sqlx::Pool<Any>;
+/// A row of what was found.
+pub type DbRow = sqlx::any::AnyRow;
 
 /// What can go wrong with the database.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +42,24 @@ pub enum DbError {
         /// What SQLite said.
         source: sqlx::Error,
     },
+    /// The server can't be reached, or doesn't let us in.
+    #[error(
+        "cannot reach the database {url}: {source}; check database.url, that PostgreSQL runs there and lets this user in"
+    )]
+    Reach {
+        /// The server and the database.
+        url: String,
+        /// What was said.
+        source: sqlx::Error,
+    },
+    /// A database whose texts could not hold every name.
+    #[error("the database {url} is encoded in {encoding}; make one with ENCODING 'UTF8'")]
+    Encoding {
+        /// The server and the database.
+        url: String,
+        /// How it is encoded.
+        encoding: String,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot bring the database up to date: {0}; it may have been made by a newer version")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -37,47 +68,116 @@ pub enum DbError {
     Statement(#[from] sqlx::Error),
 }
 
-/// An open database. SQLite has one writer at a time, so there is one writing connection and everybody queues for it.
+/// An open database. There is one writer at a time, on whichever node: everybody queues for it.
 #[derive(Clone, Debug)]
 pub struct Db {
-    writer: SqlitePool,
-    readers: SqlitePool,
-    /// Told of every commit.
+    writer: DbPool,
+    readers: DbPool,
+    /// Told of every commit, on whichever node.
     commits: watch::Sender<()>,
+    /// The other nodes; none where there can be none.
+    nodes: Option<std::sync::Arc<Nodes>>,
 }
 
 impl Db {
-    /// Opens the file at `path`, making it if it isn't there, and brings its schema up to date.
+    /// Opens the SQLite file at `path`, making it if it isn't there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// If the file can't be opened, or was made by a newer version.
     pub async fn open(path: &Path) -> Result<Self, DbError> {
-        let shown = path.display().to_string();
-        let failed = |source| DbError::Open { path: shown.clone(), source };
-        let options = SqliteConnectOptions::from_str(&format!("sqlite://{shown}"))
-            .map_err(failed)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // What was acknowledged survives a power cut too; group commits make it cheap.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
-        MIGRATIONS.run(&writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(failed)?;
-        Ok(Self { writer, readers, commits: watch::channel(()).0 })
+        Self::open_at(&Place::File(path.to_owned())).await
+    }
+
+    /// Opens the database and brings its schema up to date. On a server, the other nodes are heard from now on.
+    ///
+    /// # Errors
+    /// If it can't be reached or used.
+    pub async fn open_at(place: &Place) -> Result<Self, DbError> {
+        let commits = watch::channel(()).0;
+        match place {
+            Place::File(path) => {
+                let (writer, readers) = opening::file(path).await?;
+                Ok(Self { writer, readers, commits, nodes: None })
+            }
+            Place::Server(url) => {
+                let node = nodes::name();
+                let opening::Server { writer, readers, native } = opening::server(url, &node).await?;
+                let nodes = Nodes::join(url, node, native, commits.clone()).await?;
+                Ok(Self { writer, readers, commits, nodes: Some(nodes.into()) })
+            }
+        }
     }
 
     /// Connections for reading.
-    pub fn reader(&self) -> &SqlitePool {
+    pub fn reader(&self) -> &DbPool {
         &self.readers
     }
 
-    /// A transaction that may write: all of it happens, or none.
-    pub async fn write(&self) -> Result<Writing, DbError> {
-        Ok(Writing { transaction: self.writer.begin_with("BEGIN IMMEDIATE").await?, commits: self.commits.clone() })
+    /// PostgreSQL's own connections, for what the statements common to both databases can't do; none on SQLite.
+    pub fn postgres(&self) -> Option<&PgPool> {
+        self.nodes.as_ref().map(|nodes| nodes.native())
     }
 
-    /// Changes whenever something was committed.
+    /// A transaction that may write: all of it happens, or none. What it reads nobody changes until it ends, on whichever
+    /// node.
+    ///
+    /// # Errors
+    /// If the database doesn't answer, or others write for too long.
+    pub async fn write(&self) -> Result<Writing, DbError> {
+        Writing::begin(&self.writer, self.nodes.is_some(), self.commits.clone()).await
+    }
+
+    /// Changes whenever something was committed, on whichever node.
     pub fn commits(&self) -> watch::Receiver<()> {
         self.commits.subscribe()
+    }
+
+    /// What other nodes change; nothing ever comes where there are none.
+    pub fn news(&self) -> Option<broadcast::Receiver<News>> {
+        self.nodes.as_ref().map(|nodes| nodes.news())
+    }
+
+    /// Tells the other nodes something that is not in the database.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn tell_nodes(&self, kind: &str, subject: &str) -> Result<(), DbError> {
+        match &self.nodes {
+            Some(nodes) => nodes.tell(kind, subject).await,
+            None => Ok(()),
+        }
+    }
+
+    /// True if this node is the one that does what only one may do: looks after what waits, and tidies up.
+    pub fn is_on_duty(&self) -> bool {
+        self.nodes.as_ref().is_none_or(|nodes| nodes.is_on_duty())
+    }
+
+    /// The name of this node; empty where it is the only one.
+    pub fn node(&self) -> &str {
+        self.nodes.as_ref().map_or("", |nodes| nodes.node())
+    }
+
+    /// The names of the nodes that are connected.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn living_nodes(&self) -> Result<Vec<String>, DbError> {
+        match &self.nodes {
+            Some(nodes) => nodes.living().await,
+            None => Ok(vec![String::new()]),
+        }
+    }
+
+    /// Waits until no other node holds this, and keeps others waiting until it is dropped.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn alone(&self) -> Result<Alone, DbError> {
+        match &self.nodes {
+            Some(nodes) => nodes.alone().await,
+            None => Ok(Alone::only()),
+        }
     }
 
     /// True if it answers.
@@ -87,48 +187,18 @@ impl Db {
 
     /// Waits for running statements and closes.
     pub async fn close(&self) {
+        if let Some(nodes) = &self.nodes {
+            nodes.leave().await;
+        }
         self.writer.close().await;
         self.readers.close().await;
     }
 }
 
-/// A transaction that may write. Dropped without a commit, nothing of it happened.
-#[derive(Debug)]
-pub struct Writing {
-    transaction: Transaction<'static, Sqlite>,
-    commits: watch::Sender<()>,
-}
-
-impl Writing {
-    /// All of it happens, and whoever waits for commits is told.
-    ///
-    /// # Errors
-    /// If the database fails; then nothing of it happened.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
-        self.transaction.commit().await?;
-        self.commits.send_replace(());
-        Ok(())
-    }
-
-    /// None of it happens, and the next one need not wait for that.
-    ///
-    /// # Errors
-    /// If the database fails; nothing of it happened then either.
-    pub async fn rollback(self) -> Result<(), sqlx::Error> {
-        self.transaction.rollback().await
-    }
-}
-
-impl Deref for Writing {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.transaction
-    }
-}
-
-impl DerefMut for Writing {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
-    }
+/// A column that holds 1 for yes and 0 for no.
+///
+/// # Errors
+/// If there is no such column, or it holds something else.
+pub fn flag(row: &DbRow, column: &str) -> Result<bool, sqlx::Error> {
+    Ok(row.try_get::<i64, _>(column)? != 0)
 }

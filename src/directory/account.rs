@@ -64,6 +64,13 @@ struct Table {
 }
 
 impl Table {
+    /// Puts the numbers of a phone's lines on the index.
+    fn number(&mut self, account: &Account) {
+        for number in &account.lines {
+            self.by_number.entry(number.as_str().to_owned()).or_default().push(account.phone);
+        }
+    }
+
     /// Takes the numbers of a phone's lines off the index.
     fn unnumber(&mut self, phone: PhoneId) {
         let Some(account) = self.by_phone.get(&phone).and_then(|name| self.by_name.get(name)) else { return };
@@ -104,11 +111,25 @@ impl Accounts {
     pub(super) fn put(&self, account: Account) {
         let mut table = self.write();
         table.unnumber(account.phone);
-        for number in &account.lines {
-            table.by_number.entry(number.as_str().to_owned()).or_default().push(account.phone);
+        table.number(&account);
+        let before = table.by_phone.insert(account.phone, account.auth_name.clone());
+        if let Some(other) = before.filter(|before| *before != account.auth_name) {
+            table.by_name.remove(&other);
         }
-        table.by_phone.insert(account.phone, account.auth_name.clone());
         table.by_name.insert(account.auth_name.clone(), Arc::new(account));
+    }
+
+    /// Puts these in the place of all there are. Gives the phones that are not among them.
+    pub(super) fn replace(&self, accounts: Vec<Account>) -> Vec<PhoneId> {
+        let mut fresh = Table::default();
+        for account in accounts {
+            fresh.number(&account);
+            fresh.by_phone.insert(account.phone, account.auth_name.clone());
+            fresh.by_name.insert(account.auth_name.clone(), Arc::new(account));
+        }
+        let before = std::mem::replace(&mut *self.write(), fresh);
+        let table = self.read();
+        before.by_phone.into_keys().filter(|phone| !table.by_phone.contains_key(phone)).collect()
     }
 
     pub(super) fn remove(&self, phone: PhoneId) {

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnection;
 
 use super::records::{self, Record};
 use super::table::{Access, Column, ColumnKind, Table};
 use super::{Directory, DirectoryError, Happening, Listed, Phone, event_store};
+use crate::db::DbConnection;
 use crate::vocab::{RecordId, UnixMillis};
 
 /// Who makes a change.
@@ -151,7 +151,7 @@ impl Listed for Audit {
 
 /// Notes a change of a record.
 pub(super) async fn note(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     table: &Table,
     actor: &Actor,
     action: Action,
@@ -173,7 +173,7 @@ pub(super) async fn note(
 
 /// Notes changes of many records, each before (if it was there) and after.
 pub(super) async fn note_all(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     table: &Table,
     actor: &Actor,
     changes: &[(Option<&Record>, &Record)],
@@ -225,7 +225,7 @@ pub struct Change {
 
 /// Notes a change inside the transaction that makes it.
 pub async fn write(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     actor: &Actor,
     change: &Change,
     now: UnixMillis,
@@ -274,7 +274,7 @@ fn changed_fields(before: Option<&Value>, after: Option<&Value>) -> Vec<String> 
 
 /// Notes what became of a phone, inside the transaction that makes it that.
 pub async fn note_phone(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     actor: &Actor,
     before: Option<&Phone>,
     after: Option<&Phone>,
@@ -293,13 +293,13 @@ pub async fn note_phone(
 }
 
 /// Forgets what phones did by themselves before `then`, at most `most`. Returns how many records went.
-pub async fn purge_of_phones(db: &mut SqliteConnection, then: UnixMillis, most: u32) -> Result<u64, DirectoryError> {
+pub async fn purge_of_phones(db: &mut DbConnection, then: UnixMillis, most: u32) -> Result<u64, DirectoryError> {
     let purged = sqlx::query(
         "DELETE FROM audit WHERE id IN \
          (SELECT id FROM audit WHERE actor_kind = 'phone' AND created_at < $1 ORDER BY created_at LIMIT $2)",
     )
     .bind(then.get())
-    .bind(most)
+    .bind(i64::from(most))
     .execute(db)
     .await?;
     Ok(purged.rows_affected())

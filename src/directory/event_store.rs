@@ -1,17 +1,17 @@
 //! The SQL of events.
 
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::Row;
 
 use super::event::{Event, Happening, Severity};
 use super::{DirectoryError, EventFilter};
+use crate::db::{DbConnection, DbPool, DbRow, Statement};
 use crate::vocab::UnixMillis;
 
 /// Events forgotten in one transaction.
 const BATCH: i64 = 2000;
 
 /// Writes down what happened, in the transaction that makes it happen.
-pub async fn tell(db: &mut SqliteConnection, at: UnixMillis, happening: &Happening) -> Result<(), DirectoryError> {
+pub async fn tell(db: &mut DbConnection, at: UnixMillis, happening: &Happening) -> Result<(), DirectoryError> {
     let (kind, data) = happening.stored()?;
     sqlx::query("INSERT INTO events (at, severity, type, subject, data) VALUES ($1, $2, $3, $4, $5)")
         .bind(at.get())
@@ -25,26 +25,25 @@ pub async fn tell(db: &mut SqliteConnection, at: UnixMillis, happening: &Happeni
 }
 
 /// The newest event there ever was; 0 if there was none.
-pub(super) async fn newest(db: &SqlitePool) -> Result<i64, DirectoryError> {
-    let newest = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetch_optional(db).await?;
+pub(super) async fn newest(db: &DbPool) -> Result<i64, DirectoryError> {
+    let newest = sqlx::query_scalar("SELECT sequence FROM newest_event").fetch_optional(db).await?;
     Ok(newest.unwrap_or(0))
 }
 
 /// The oldest event kept; none if none is.
-pub(super) async fn oldest(db: &SqlitePool) -> Result<Option<i64>, DirectoryError> {
+pub(super) async fn oldest(db: &DbPool) -> Result<Option<i64>, DirectoryError> {
     Ok(sqlx::query_scalar("SELECT min(sequence) FROM events").fetch_one(db).await?)
 }
 
 /// The events after one and up to another that pass a filter, at most `most`, the oldest first.
 pub(super) async fn between(
-    db: &SqlitePool,
+    db: &DbPool,
     after: i64,
     newest: i64,
     filter: &EventFilter,
     most: usize,
 ) -> Result<Vec<(i64, Event)>, DirectoryError> {
-    let mut query =
-        QueryBuilder::<Sqlite>::new("SELECT sequence, at, severity, type, subject, data FROM events WHERE sequence > ");
+    let mut query = Statement::new("SELECT sequence, at, severity, type, subject, data FROM events WHERE sequence > ");
     query.push_bind(after).push(" AND sequence <= ").push_bind(newest);
     for (index, kind) in filter.types.iter().enumerate() {
         query.push(if index == 0 { " AND (" } else { " OR " });
@@ -63,7 +62,7 @@ pub(super) async fn between(
     query.build().fetch_all(db).await?.iter().map(event).collect()
 }
 
-fn event(row: &SqliteRow) -> Result<(i64, Event), DirectoryError> {
+fn event(row: &DbRow) -> Result<(i64, Event), DirectoryError> {
     let sequence: i64 = row.try_get("sequence")?;
     let severity = match row.try_get::<String, _>("severity")?.as_str() {
         "alarm" => Severity::Alarm,
@@ -76,7 +75,7 @@ fn event(row: &SqliteRow) -> Result<(i64, Event), DirectoryError> {
 }
 
 /// Forgets a batch of the oldest events beyond the newest `kept`. Returns how many went.
-pub(super) async fn forget(db: &mut SqliteConnection, kept: u32) -> Result<u64, DirectoryError> {
+pub(super) async fn forget(db: &mut DbConnection, kept: u32) -> Result<u64, DirectoryError> {
     let forgotten = sqlx::query(
         "DELETE FROM events WHERE sequence <= (SELECT max(sequence) FROM events) - $1 \
          AND sequence < (SELECT min(sequence) FROM events) + $2",

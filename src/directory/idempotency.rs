@@ -72,7 +72,8 @@ impl Directory {
         if row.try_get::<String, _>("fingerprint")? != fingerprint {
             return Ok(Repetition::Another);
         }
-        let Some(status) = row.try_get::<Option<u16>, _>("status")? else { return Ok(Repetition::Unknown) };
+        let Some(status) = row.try_get::<Option<i64>, _>("status")? else { return Ok(Repetition::Unknown) };
+        let status = u16::try_from(status).unwrap_or_default();
         let sealed: Option<String> = row.try_get("body")?;
         let body = match sealed {
             Some(sealed) => secrecy::ExposeSecret::expose_secret(&self.sealer().open(&sealed)?).to_owned(),
@@ -95,7 +96,7 @@ impl Directory {
             )
             .bind(token)
             .bind(key)
-            .bind(answer.status)
+            .bind(i64::from(answer.status))
             .bind(&answer.tag)
             .bind(self.sealer().seal(&answer.body.clone().into(), rand::random())?),
             None => sqlx::query("DELETE FROM idempotency_keys WHERE token = $1 AND key = $2").bind(token).bind(key),

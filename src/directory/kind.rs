@@ -4,13 +4,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnection;
 
 use super::audit::{self, Action, Actor};
 use super::listing::Listing;
 use super::records::{self, Record};
 use super::table::{Access, Table};
 use super::{Directory, DirectoryError};
+use crate::db::DbConnection;
 use crate::vocab::{RecordId, UnixMillis};
 
 /// How often a change is tried again when another came between.
@@ -43,7 +43,7 @@ pub trait Kind: Listed {
 
     /// What else changes with it: done before it is written, in the same transaction.
     fn writing(
-        _db: &mut SqliteConnection,
+        _db: &mut DbConnection,
         _id: &str,
         _record: &Record,
         _now: UnixMillis,
@@ -53,7 +53,7 @@ pub trait Kind: Listed {
 
     /// The same for many at once; an error doesn't say whose.
     fn writing_all(
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         written: &[Written],
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), DirectoryError>> + Send {
@@ -67,7 +67,7 @@ pub trait Kind: Listed {
 
     /// What else goes with it: done before it is deleted, in the same transaction.
     fn removing(
-        _db: &mut SqliteConnection,
+        _db: &mut DbConnection,
         _id: &str,
         _now: UnixMillis,
     ) -> impl Future<Output = Result<(), DirectoryError>> + Send {
@@ -137,7 +137,7 @@ impl Directory {
 
     /// Adds a record inside somebody else's transaction.
     pub(super) async fn insert<K: Kind>(
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         written: Written,
         actor: &Actor,
         now: UnixMillis,
@@ -238,7 +238,7 @@ impl Directory {
     }
 }
 
-async fn found(db: &mut SqliteConnection, table: &'static Table, name: &str) -> Result<Record, DirectoryError> {
+async fn found(db: &mut DbConnection, table: &'static Table, name: &str) -> Result<Record, DirectoryError> {
     records::find(db, table, name).await?.ok_or(DirectoryError::NotFound { what: table.what })
 }
 

@@ -44,8 +44,8 @@ pub use event_store::tell;
 pub use feed::{EventFilter, EventPage, Feed};
 pub use idempotency::{Repetition, StoredAnswer};
 pub use jobs::{
-    Fault, ImportFile, ImportMode, ImportOptions, Job, JobFields, JobKind, JobPlace, JobRecords, JobRunner, JobState,
-    Jobs, LARGEST_FILE, MOST_FAULTS, OnExisting, RowFault, Tally,
+    Fault, ImportFile, ImportMode, ImportOptions, JOB_CANCELLED, Job, JobFields, JobKind, JobPlace, JobRecords,
+    JobRunner, JobState, Jobs, LARGEST_FILE, MOST_FAULTS, OnExisting, RowFault, Tally,
 };
 pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
@@ -126,6 +126,11 @@ pub enum DirectoryError {
     /// A parameter of a list can't be taken.
     #[error(transparent)]
     Listing(#[from] ListingError),
+    /// The database belongs to another key.
+    #[error(
+        "the secrets in the database are sealed with another key; put the secret.key they were sealed with into the data folder"
+    )]
+    OtherKey,
     /// A stored value can't be read: the database was changed by hand, or the key is another one.
     #[error("stored {what} cannot be read: {fault}")]
     Unreadable {

@@ -1,19 +1,16 @@
 //! The SQL of portal sessions.
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::{DirectoryError, PortalBearer, TokenHash};
+use crate::db::{DbConnection, DbPool, DbRow};
 use crate::vocab::{TimeZone, UnixMillis};
 
 /// Sessions one account may have; the oldest goes when one more begins.
 const MOST_SESSIONS: i64 = 20;
 
 /// The record of an active account and the hash of its password.
-pub(super) async fn credential(
-    db: &SqlitePool,
-    login: &str,
-) -> Result<Option<(String, Option<String>)>, DirectoryError> {
+pub(super) async fn credential(db: &DbPool, login: &str) -> Result<Option<(String, Option<String>)>, DirectoryError> {
     let found = "SELECT id, password_hash FROM portal_accounts WHERE login = $1 AND status = 'active'";
     let row = sqlx::query(found).bind(login).fetch_optional(db).await?;
     row.map(|row| Ok((row.try_get("id")?, row.try_get("password_hash")?))).transpose()
@@ -21,7 +18,7 @@ pub(super) async fn credential(
 
 /// A session begins; what has ended, and the oldest beyond as many as may be, is forgotten.
 pub(super) async fn begin_session(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     token: &TokenHash,
     account: &str,
     now: UnixMillis,
@@ -48,7 +45,7 @@ pub(super) async fn begin_session(
 
 /// Who bears the token of a session that lasts.
 pub(super) async fn bearer(
-    db: &SqlitePool,
+    db: &DbPool,
     token: &TokenHash,
     now: UnixMillis,
 ) -> Result<Option<PortalBearer>, DirectoryError> {
@@ -64,7 +61,7 @@ pub(super) async fn bearer(
     row.as_ref().map(account).transpose()
 }
 
-fn account(row: &SqliteRow) -> Result<PortalBearer, DirectoryError> {
+fn account(row: &DbRow) -> Result<PortalBearer, DirectoryError> {
     let time_zone: String = row.try_get("time_zone")?;
     let locale: Option<String> = row.try_get("locale")?;
     Ok(PortalBearer {
@@ -76,14 +73,14 @@ fn account(row: &SqliteRow) -> Result<PortalBearer, DirectoryError> {
 }
 
 /// A session ends.
-pub(super) async fn end_session(db: &mut SqliteConnection, token: &TokenHash) -> Result<(), DirectoryError> {
+pub(super) async fn end_session(db: &mut DbConnection, token: &TokenHash) -> Result<(), DirectoryError> {
     sqlx::query("DELETE FROM portal_sessions WHERE hash = $1").bind(token.as_str()).execute(db).await?;
     Ok(())
 }
 
 /// An active account with a mail address that was not reminded since `then`.
 pub(super) async fn to_be_reminded(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     login: &str,
     then: UnixMillis,
 ) -> Result<Option<(PortalBearer, String)>, DirectoryError> {
@@ -101,7 +98,7 @@ pub(super) async fn to_be_reminded(
 
 /// The token of an account's reminder, in place of the one before.
 pub(super) async fn remind(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     token: &TokenHash,
     account: &str,
     now: UnixMillis,
@@ -123,7 +120,7 @@ pub(super) async fn remind(
 
 /// The active account, and its login, that was reminded by a token, which is worth nothing from now on.
 pub(super) async fn take_reminder(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     token: &TokenHash,
     now: UnixMillis,
 ) -> Result<Option<(String, String)>, DirectoryError> {

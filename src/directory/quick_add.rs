@@ -3,7 +3,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::kind::{Kind, Written};
 use super::kinds::{
@@ -11,6 +10,7 @@ use super::kinds::{
     UserFields, UserStatus, Users,
 };
 use super::{Actor, Directory, DirectoryError, as_record};
+use crate::db::DbConnection;
 use crate::vocab::{DirectoryNumber, MacAddress, Name, RecordId, Secret, SelfServiceId, UnixMillis};
 
 /// How often another number is taken because somebody was faster.
@@ -152,21 +152,22 @@ impl Directory {
 /// The first number of a pool that nobody has: it rings nothing, is nobody's self-service ID and lent to no phone, and if
 /// there is a record of it, that is one of the pool.
 async fn next_free(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     id: &str,
     pool: &NumberPool,
 ) -> Result<Option<DirectoryNumber>, DirectoryError> {
     let number: Option<String> = sqlx::query_scalar(
         "WITH RECURSIVE \
-           counted (number) AS (SELECT CAST($1 AS INTEGER) UNION ALL SELECT number + 1 FROM counted WHERE number < CAST($2 AS INTEGER)), \
-           written (number) AS (SELECT printf('%0*d', length($1), number) FROM counted) \
+           counted (number) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT number + 1 FROM counted WHERE number < CAST($2 AS BIGINT)), \
+           padded (number) AS (SELECT '00000000000000000000' || CAST(number AS TEXT) FROM counted), \
+           written (number) AS (SELECT substr(number, length(number) - length($1) + 1) FROM padded) \
          SELECT number FROM written WHERE \
            NOT EXISTS (SELECT 1 FROM users WHERE primary_extension = written.number) \
            AND NOT EXISTS (SELECT 1 FROM users WHERE self_service_id = written.number) \
            AND NOT EXISTS (SELECT 1 FROM lines WHERE lines.number = written.number) \
            AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.number = written.number) \
            AND NOT EXISTS (SELECT 1 FROM route_points, json_each(numbers) WHERE value = written.number) \
-           AND NOT EXISTS (SELECT 1 FROM directory_numbers AS known WHERE known.number = written.number AND pool IS NOT $3) \
+           AND NOT EXISTS (SELECT 1 FROM directory_numbers AS known WHERE known.number = written.number AND pool IS DISTINCT FROM $3) \
          LIMIT 1",
     )
     .bind(pool.first.as_str())

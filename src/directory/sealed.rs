@@ -77,7 +77,8 @@ impl Directory {
         for (sealed_column, hash_column) in COLUMNS {
             let statement =
                 format!("SELECT id, {sealed_column} AS sealed FROM users WHERE {sealed_column} IS NOT NULL LIMIT $1");
-            let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(most).fetch_all(self.db().reader()).await?;
+            let rows =
+                sqlx::query(sqlx::AssertSqlSafe(statement)).bind(i64::from(most)).fetch_all(self.db().reader()).await?;
             let mut hashed = Vec::with_capacity(rows.len());
             for row in rows {
                 let (id, sealed): (String, String) = (row.try_get("id")?, row.try_get("sealed")?);

@@ -1,6 +1,7 @@
 //! The directory as other rooms ask it.
 
-use sqlx::sqlite::SqliteConnection;
+use std::sync::Arc;
+
 use tokio::sync::Semaphore;
 
 use super::hashing;
@@ -11,7 +12,7 @@ use super::{
     LineTemplate, Listing, Page, Phone, Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, UnderWay, User,
     UserProfile,
 };
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbConnection, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
 
 /// The directory.
@@ -20,6 +21,8 @@ pub struct Directory {
     db: Db,
     sealer: Sealer,
     accounts: Accounts,
+    /// One account is read at a time: what was read last is what is kept.
+    refreshing: Arc<tokio::sync::Mutex<()>>,
     feed: Feed,
     under_way: UnderWay,
     /// While records are imported: the policy they are judged by. Users' secrets are then sealed, to be hashed later.
@@ -29,11 +32,20 @@ pub struct Directory {
 impl Directory {
     /// Reads the accounts into memory.
     pub async fn open(db: Db, sealer: Sealer) -> Result<Self, DirectoryError> {
-        let accounts = Accounts::default();
-        for account in store::accounts(db.reader(), &sealer, None).await? {
-            accounts.put(account);
+        if !store::is_sealed_with(&db, &sealer.mark("installation", "key")).await? {
+            return Err(DirectoryError::OtherKey);
         }
-        Ok(Self { feed: Feed::open(&db), db, sealer, accounts, under_way: UnderWay::default(), importing: None })
+        let directory = Self {
+            feed: Feed::open(&db),
+            db,
+            sealer,
+            accounts: Accounts::default(),
+            refreshing: Arc::default(),
+            under_way: UnderWay::default(),
+            importing: None,
+        };
+        directory.refresh_accounts().await?;
+        Ok(directory)
     }
 
     /// The database under it.
@@ -63,11 +75,19 @@ impl Directory {
 
     /// Reads a phone's account again after its record changed.
     pub async fn refresh_account(&self, phone: PhoneId) -> Result<(), DirectoryError> {
+        let _turn = self.refreshing.lock().await;
         match store::accounts(self.db.reader(), &self.sealer, Some(phone)).await?.pop() {
             Some(account) => self.accounts.put(account),
             None => self.accounts.remove(phone),
         }
         Ok(())
+    }
+
+    /// Reads every account again. Gives the phones that have none any more.
+    pub async fn refresh_accounts(&self) -> Result<Vec<PhoneId>, DirectoryError> {
+        let _turn = self.refreshing.lock().await;
+        let accounts = store::accounts(self.db.reader(), &self.sealer, None).await?;
+        Ok(self.accounts.replace(accounts))
     }
 
     /// A page of phones.
@@ -141,33 +161,30 @@ impl Directory {
 /// Questions asked inside somebody else's transaction.
 impl Directory {
     /// One user.
-    pub async fn user_in(db: &mut SqliteConnection, id: UserId) -> Result<Option<User>, DirectoryError> {
+    pub async fn user_in(db: &mut DbConnection, id: UserId) -> Result<Option<User>, DirectoryError> {
         Ok(store::user_by(db, UserColumn::Id, &id.to_string()).await?.map(|(user, _)| user))
     }
 
     /// The profile that applies to a user.
-    pub async fn profile_in(db: &mut SqliteConnection, user: UserId) -> Result<Option<UserProfile>, DirectoryError> {
+    pub async fn profile_in(db: &mut DbConnection, user: UserId) -> Result<Option<UserProfile>, DirectoryError> {
         store::profile_of(db, user).await
     }
 
     /// A device template and its record, by name or record.
     pub async fn device_template_in(
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         name_or_id: &str,
     ) -> Result<Option<(String, DeviceTemplate)>, DirectoryError> {
         store::device_template(db, name_or_id).await
     }
 
     /// A line template, by name.
-    pub async fn line_template_in(
-        db: &mut SqliteConnection,
-        name: &str,
-    ) -> Result<Option<LineTemplate>, DirectoryError> {
+    pub async fn line_template_in(db: &mut DbConnection, name: &str) -> Result<Option<LineTemplate>, DirectoryError> {
         store::line_template(db, name).await
     }
 
     /// How many phones a user has.
-    pub async fn phones_of_in(db: &mut SqliteConnection, user: UserId) -> Result<usize, DirectoryError> {
+    pub async fn phones_of_in(db: &mut DbConnection, user: UserId) -> Result<usize, DirectoryError> {
         Ok(usize::try_from(store::phones_of(db, user).await?).unwrap_or(usize::MAX))
     }
 }

@@ -3,15 +3,28 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
-use sqlx::{Row, SqliteExecutor};
+use sqlx::Row;
 
 use super::{
     Account, Bearer, CredentialHash, DeviceTemplate, DeviceType, DirectoryError, Line, LineTemplate, Phone, Sealer,
     TokenHash, User, UserProfile,
 };
+use crate::db::{Db, DbConnection, DbPool, DbRow, flag};
 use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, UserId};
+
+/// True if the database's secrets are sealed with the key that makes this mark. A new database is from now on.
+pub(super) async fn is_sealed_with(db: &Db, mark: &str) -> Result<bool, DirectoryError> {
+    let mut transaction = db.write().await?;
+    sqlx::query("INSERT INTO installation (name, value) VALUES ('key', $1) ON CONFLICT (name) DO NOTHING")
+        .bind(mark)
+        .execute(&mut *transaction)
+        .await?;
+    let kept: String =
+        sqlx::query_scalar("SELECT value FROM installation WHERE name = 'key'").fetch_one(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(kept == mark)
+}
 
 /// Reads a stored word back.
 fn word<T: FromStr>(what: &'static str, text: String) -> Result<T, DirectoryError>
@@ -28,7 +41,7 @@ where
     text.map(|text| word(what, text)).transpose()
 }
 
-fn transport(row: &SqliteRow) -> Result<Transport, DirectoryError> {
+fn transport(row: &DbRow) -> Result<Transport, DirectoryError> {
     let text: String = row.try_get("transport")?;
     Transport::from_param(&text).ok_or(DirectoryError::Unreadable { what: "transport", fault: text })
 }
@@ -42,7 +55,7 @@ const PHONE: &str = "SELECT phones.*, leases.number AS temporary_number, users.u
     LEFT JOIN users ON users.id = phones.user \
     LEFT JOIN leases ON leases.phone = phones.id AND leases.cooling_until IS NULL";
 
-fn phone(row: &SqliteRow, lines: Vec<Line>) -> Result<Phone, DirectoryError> {
+fn phone(row: &DbRow, lines: Vec<Line>) -> Result<Phone, DirectoryError> {
     Ok(Phone {
         id: word("phone", row.try_get("id")?)?,
         state: row.try_get::<String, _>("state")?.parse()?,
@@ -64,7 +77,7 @@ fn phone(row: &SqliteRow, lines: Vec<Line>) -> Result<Phone, DirectoryError> {
     })
 }
 
-async fn lines(db: impl SqliteExecutor<'_>, phone: PhoneId) -> Result<Vec<Line>, DirectoryError> {
+async fn lines(db: &mut DbConnection, phone: PhoneId) -> Result<Vec<Line>, DirectoryError> {
     let rows = sqlx::query("SELECT number, label, display FROM lines WHERE phone = $1 ORDER BY position")
         .bind(phone.to_string())
         .fetch_all(db)
@@ -72,7 +85,7 @@ async fn lines(db: impl SqliteExecutor<'_>, phone: PhoneId) -> Result<Vec<Line>,
     rows.iter().map(line).collect()
 }
 
-fn line(row: &SqliteRow) -> Result<Line, DirectoryError> {
+fn line(row: &DbRow) -> Result<Line, DirectoryError> {
     Ok(Line {
         number: word("line number", row.try_get("number")?)?,
         label: row.try_get("label")?,
@@ -81,7 +94,7 @@ fn line(row: &SqliteRow) -> Result<Line, DirectoryError> {
 }
 
 /// One phone with its lines.
-pub async fn load_phone(db: &mut SqliteConnection, id: PhoneId) -> Result<Option<Phone>, DirectoryError> {
+pub async fn load_phone(db: &mut DbConnection, id: PhoneId) -> Result<Option<Phone>, DirectoryError> {
     let row = sqlx::query(sqlx::AssertSqlSafe(format!("{PHONE} WHERE phones.id = $1")))
         .bind(id.to_string())
         .fetch_optional(&mut *db)
@@ -93,7 +106,7 @@ pub async fn load_phone(db: &mut SqliteConnection, id: PhoneId) -> Result<Option
 }
 
 /// These phones, in this order.
-pub(super) async fn phones(db: &SqlitePool, ids: &[PhoneId]) -> Result<Vec<Phone>, DirectoryError> {
+pub(super) async fn phones(db: &DbPool, ids: &[PhoneId]) -> Result<Vec<Phone>, DirectoryError> {
     let wanted = serde_json::json!(ids).to_string();
     let mut lines: HashMap<String, Vec<Line>> = HashMap::new();
     let rows = sqlx::query(
@@ -117,19 +130,20 @@ pub(super) async fn phones(db: &SqlitePool, ids: &[PhoneId]) -> Result<Vec<Phone
 
 /// Puts a number on a key of a phone.
 pub async fn insert_line(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     position: u8,
     line: &Line,
 ) -> Result<(), DirectoryError> {
     let insert = "INSERT INTO lines (phone, position, number, label, display, created_at, updated_at) \
-        SELECT $1, $2, $3, $4, $5, now, now FROM (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now)";
+        VALUES ($1, $2, $3, $4, $5, $6, $6)";
     sqlx::query(insert)
         .bind(phone.to_string())
         .bind(i64::from(position))
         .bind(line.number.as_str())
         .bind(&line.label)
         .bind(&line.display)
+        .bind(UnixMillis::now().get())
         .execute(db)
         .await?;
     Ok(())
@@ -137,14 +151,14 @@ pub async fn insert_line(
 
 /// What a phone authenticates with and the numbers it may register.
 pub(super) async fn accounts(
-    db: &SqlitePool,
+    db: &DbPool,
     sealer: &Sealer,
     only: Option<PhoneId>,
 ) -> Result<Vec<Account>, DirectoryError> {
     let rows = sqlx::query(
         "SELECT phones.id, state, auth_name, sealed_secret, sealed_old_secret, algorithms, source, \
-                former_numbers, coalesce(users.status = 'inactive', 0) AS is_suspended, leases.number AS temporary_number, \
-                (SELECT group_concat(number) FROM lines WHERE phone = phones.id) AS numbers \
+                former_numbers, CASE WHEN users.status = 'inactive' THEN 1 ELSE 0 END AS is_suspended, leases.number AS temporary_number, \
+                (SELECT string_agg(number, ',' ORDER BY position) FROM lines WHERE phone = phones.id) AS numbers \
          FROM phones LEFT JOIN leases ON leases.phone = phones.id LEFT JOIN users ON users.id = phones.user \
          WHERE state <> 'released' AND ($1 IS NULL OR phones.id = $1)",
     )
@@ -154,7 +168,7 @@ pub(super) async fn accounts(
     rows.iter().map(|row| account(row, sealer)).collect()
 }
 
-fn account(row: &SqliteRow, sealer: &Sealer) -> Result<Account, DirectoryError> {
+fn account(row: &DbRow, sealer: &Sealer) -> Result<Account, DirectoryError> {
     let open = |sealed: Option<String>| sealed.map(|sealed| sealer.open(&sealed)).transpose();
     let numbers = |column: &str| -> Result<Vec<DirectoryNumber>, DirectoryError> {
         let text: Option<String> = row.try_get(column)?;
@@ -172,13 +186,13 @@ fn account(row: &SqliteRow, sealer: &Sealer) -> Result<Account, DirectoryError> 
         lines: numbers("numbers")?,
         temporary_number: optional("temporary number", row.try_get("temporary_number")?)?,
         former_numbers: numbers("former_numbers")?,
-        is_suspended: row.try_get("is_suspended")?,
+        is_suspended: flag(row, "is_suspended")?,
         source: word("address", row.try_get("source")?)?,
     })
 }
 
 /// The sealed secret a phone will be given next becomes its own; the one before stays good until it has fetched the new one.
-pub async fn next_phone_secret(db: &mut SqliteConnection, phone: PhoneId, sealed: &str) -> Result<(), DirectoryError> {
+pub async fn next_phone_secret(db: &mut DbConnection, phone: PhoneId, sealed: &str) -> Result<(), DirectoryError> {
     sqlx::query("UPDATE phones SET sealed_old_secret = sealed_secret, sealed_secret = $2 WHERE id = $1")
         .bind(phone.to_string())
         .bind(sealed)
@@ -190,7 +204,7 @@ pub async fn next_phone_secret(db: &mut SqliteConnection, phone: PhoneId, sealed
 const USER: &str = "SELECT users.*, user_profiles.name AS profile_name FROM users \
     LEFT JOIN user_profiles ON user_profiles.id = users.profile";
 
-fn user(row: &SqliteRow) -> Result<User, DirectoryError> {
+fn user(row: &DbRow) -> Result<User, DirectoryError> {
     Ok(User {
         id: word("user", row.try_get("id")?)?,
         user_id: row.try_get("user_id")?,
@@ -213,7 +227,7 @@ pub(super) struct StoredPin {
 
 /// One user and their PIN, found by one of the columns that name a user.
 pub(super) async fn user_by(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     column: UserColumn,
     value: &str,
 ) -> Result<Option<(User, StoredPin)>, DirectoryError> {
@@ -226,7 +240,7 @@ pub(super) async fn user_by(
             hash: row.try_get("pin_hash")?,
             sealed: row.try_get("sealed_pin")?,
             set_at: UnixMillis::new(row.try_get::<Option<i64>, _>("pin_set_at")?.unwrap_or_default()),
-            must_change: row.try_get("pin_must_change")?,
+            must_change: flag(&row, "pin_must_change")?,
         };
         Ok((user(&row)?, pin))
     })
@@ -235,7 +249,7 @@ pub(super) async fn user_by(
 
 /// Sets a user's PIN, which need not be changed then.
 pub async fn set_pin(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     user: UserId,
     hash: &CredentialHash,
     now: UnixMillis,
@@ -272,18 +286,18 @@ const PROFILE: &str = "SELECT user_profiles.*, device_templates.name AS desk_nam
     FROM user_profiles LEFT JOIN device_templates ON device_templates.id = desk_template \
     LEFT JOIN line_templates ON line_templates.id = line_template";
 
-fn profile(row: &SqliteRow) -> Result<UserProfile, DirectoryError> {
+fn profile(row: &DbRow) -> Result<UserProfile, DirectoryError> {
     Ok(UserProfile {
         name: row.try_get("name")?,
         desk_template: row.try_get("desk_name")?,
         line_template: row.try_get("line_name")?,
-        allow_provisioning: row.try_get("allow_provisioning")?,
+        allow_provisioning: flag(row, "allow_provisioning")?,
         device_limit: u8::try_from(row.try_get::<i64, _>("device_limit")?).unwrap_or(0),
     })
 }
 
 /// The profile that applies to a user: their own, or the system's default.
-pub(super) async fn profile_of(db: &mut SqliteConnection, user: UserId) -> Result<Option<UserProfile>, DirectoryError> {
+pub(super) async fn profile_of(db: &mut DbConnection, user: UserId) -> Result<Option<UserProfile>, DirectoryError> {
     let statement = format!(
         "{PROFILE} WHERE user_profiles.id = (SELECT profile FROM users WHERE id = $1) OR is_default = 1 \
          ORDER BY user_profiles.id = (SELECT profile FROM users WHERE id = $1) DESC LIMIT 1"
@@ -294,7 +308,7 @@ pub(super) async fn profile_of(db: &mut SqliteConnection, user: UserId) -> Resul
 
 /// A device template and its record, by name or by record.
 pub(super) async fn device_template(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     name_or_id: &str,
 ) -> Result<Option<(String, DeviceTemplate)>, DirectoryError> {
     let row = sqlx::query("SELECT * FROM device_templates WHERE name = $1 OR id = $1")
@@ -319,10 +333,7 @@ pub(super) async fn device_template(
 }
 
 /// A line template, by name.
-pub(super) async fn line_template(
-    db: &mut SqliteConnection,
-    name: &str,
-) -> Result<Option<LineTemplate>, DirectoryError> {
+pub(super) async fn line_template(db: &mut DbConnection, name: &str) -> Result<Option<LineTemplate>, DirectoryError> {
     let row = sqlx::query("SELECT * FROM line_templates WHERE name = $1").bind(name).fetch_optional(db).await?;
     row.map(|row| {
         Ok(LineTemplate {
@@ -336,19 +347,15 @@ pub(super) async fn line_template(
 }
 
 /// How many phones a user has.
-pub(super) async fn phones_of(db: &mut SqliteConnection, user: UserId) -> Result<i64, DirectoryError> {
-    Ok(sqlx::query_scalar("SELECT count(*) FROM phones WHERE user = $1 AND state = 'enrolled'")
+pub(super) async fn phones_of(db: &mut DbConnection, user: UserId) -> Result<i64, DirectoryError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM phones WHERE \"user\" = $1 AND state = 'enrolled'")
         .bind(user.to_string())
         .fetch_one(db)
         .await?)
 }
 
 /// Who bears a token; `None` if it is none, or no longer.
-pub(super) async fn bearer(
-    db: &SqlitePool,
-    hash: &TokenHash,
-    now: UnixMillis,
-) -> Result<Option<Bearer>, DirectoryError> {
+pub(super) async fn bearer(db: &DbPool, hash: &TokenHash, now: UnixMillis) -> Result<Option<Bearer>, DirectoryError> {
     let row =
         sqlx::query("SELECT id, name, role FROM tokens WHERE hash = $1 AND (expires_at IS NULL OR expires_at > $2)")
             .bind(hash.as_str())
@@ -362,7 +369,7 @@ pub(super) async fn bearer(
 }
 
 /// True if the token with this identifier exists and has not expired.
-pub(super) async fn is_bearer(db: &SqlitePool, token: &str, now: UnixMillis) -> Result<bool, DirectoryError> {
+pub(super) async fn is_bearer(db: &DbPool, token: &str, now: UnixMillis) -> Result<bool, DirectoryError> {
     let found: i64 =
         sqlx::query_scalar("SELECT count(*) FROM tokens WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)")
             .bind(token)
@@ -373,6 +380,6 @@ pub(super) async fn is_bearer(db: &SqlitePool, token: &str, now: UnixMillis) -> 
 }
 
 /// How many tokens there are.
-pub(super) async fn tokens(db: &SqlitePool) -> Result<i64, DirectoryError> {
+pub(super) async fn tokens(db: &DbPool) -> Result<i64, DirectoryError> {
     Ok(sqlx::query_scalar("SELECT count(*) FROM tokens").fetch_one(db).await?)
 }

@@ -26,6 +26,11 @@ impl UnderWay {
         }
     }
 
+    /// These are all there are.
+    pub fn replace(&self, open: HashMap<PhoneId, EnrolmentId>) {
+        *self.lock() = open;
+    }
+
     /// A phone is in none any more.
     pub fn end(&self, phone: PhoneId) {
         self.lock().remove(&phone);

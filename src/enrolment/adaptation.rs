@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::outfit::outfit;
 use super::service::Enrolments;
 use super::{EnrolmentError, store};
+use crate::db::DbConnection;
 use crate::directory::{self, Directory, PhoneState};
 use crate::vocab::{PhoneId, UnixMillis};
 
@@ -44,7 +45,7 @@ impl Enrolments {
     /// Makes one phone what its user's records say now.
     async fn follow(
         &self,
-        db: &mut sqlx::SqliteConnection,
+        db: &mut DbConnection,
         marked: store::Marked,
         now: UnixMillis,
     ) -> Result<(), EnrolmentError> {

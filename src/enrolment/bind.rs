@@ -11,6 +11,7 @@ use super::outfit::outfit;
 use super::rules::{self, Refusal};
 use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, store};
+use crate::db::DbConnection;
 use crate::directory::{self, Action, Actor, Change, CredentialHash, Directory, Phone, PhoneState};
 use crate::vocab::{DirectoryNumber, EnrolmentId, Language, PhoneId, Secret, UnixMillis, UserId};
 
@@ -181,7 +182,7 @@ impl Enrolments {
     /// Whoever else asked for a configuration with this phone's hardware address was not the phone.
     async fn drop_strangers(
         &self,
-        transaction: &mut sqlx::SqliteConnection,
+        transaction: &mut DbConnection,
         phone: &Phone,
         actor: &Actor,
         now: UnixMillis,

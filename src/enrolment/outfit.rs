@@ -1,9 +1,8 @@
 //! What a phone is for its user: its name, line, transport and digest algorithms, by the templates of the user's profile.
 
-use sqlx::SqliteConnection;
-
 use super::EnrolmentError;
 use super::configuration::algorithms;
+use crate::db::DbConnection;
 use crate::directory::{Directory, Line, Phone, TemplateVariables, User};
 use crate::sip::Transport;
 
@@ -24,7 +23,7 @@ pub(super) struct Outfit {
 /// By a device template, named or by its record, and a line template, if there is one. None if there is no such device
 /// template.
 pub(super) async fn outfit(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: &Phone,
     user: &User,
     device_template: Option<&str>,

@@ -101,6 +101,11 @@ impl Enrolments {
         })
     }
 
+    /// True if this node is the one that looks after what all share.
+    pub fn is_on_duty(&self) -> bool {
+        self.directory.db().is_on_duty()
+    }
+
     pub(super) fn words(&self) -> &Words {
         &self.words
     }
@@ -122,10 +127,20 @@ impl Enrolments {
         store::enrolment_by_id(self.directory.db().reader(), id).await
     }
 
-    /// Learns which enrolments are open, so that the log can name them; to be called at the start.
+    /// Learns which enrolments are open, so that the log can name them; to be called at the start, and when it is not known
+    /// what other nodes have done.
     pub async fn remember_open(&self) -> Result<(), EnrolmentError> {
-        for (phone, enrolment) in store::all_open(self.directory.db().reader()).await? {
-            self.directory.under_way().begin(phone, enrolment);
+        let open = store::all_open(self.directory.db().reader()).await?;
+        self.directory.under_way().replace(open.into_iter().collect());
+        Ok(())
+    }
+
+    /// Learns which enrolment a phone is in; to be called when another node has begun or ended one.
+    pub async fn remember_open_of(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
+        let mut connection = self.directory.db().reader().acquire().await?;
+        match store::open_enrolment(&mut connection, phone).await? {
+            Some(enrolment) => self.directory.under_way().begin(phone, enrolment),
+            None => self.directory.under_way().end(phone),
         }
         Ok(())
     }

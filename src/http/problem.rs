@@ -258,7 +258,9 @@ impl From<DirectoryError> for Problem {
             DirectoryError::Outdated { .. } => (StatusCode::PRECONDITION_FAILED, "Changed meanwhile"),
             DirectoryError::InUse { .. } => (StatusCode::CONFLICT, "In use"),
             DirectoryError::Listing(fault) => return Self::parameter(&fault.parameter, error.to_string()),
-            DirectoryError::Db(_) | DirectoryError::Unreadable { .. } => return Self::failed(&error),
+            DirectoryError::Db(_) | DirectoryError::OtherKey | DirectoryError::Unreadable { .. } => {
+                return Self::failed(&error);
+            }
         };
         match Fault::of(&error) {
             Some(Fault { code, field, detail, arguments }) => {

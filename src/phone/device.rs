@@ -12,7 +12,7 @@ use super::error::PhoneError;
 use super::event::PhoneEvent;
 use super::incoming::receive;
 use super::line::Power;
-use super::options::PhoneOptions;
+use super::options::{Account, PhoneOptions};
 use super::registration::{Registration, exchange, refresh_after};
 use super::resync::fetch_configuration;
 use super::transport::Transport;
@@ -73,6 +73,11 @@ impl Phone {
     /// The number registered at the moment.
     pub fn registered_as(&self) -> Option<String> {
         self.registered.borrow().clone()
+    }
+
+    /// What it registers with; none before its configuration gave it an account.
+    pub fn account(&self) -> Option<Account> {
+        self.agent.account().ok().map(|(account, _)| account)
     }
 
     /// Fetches the configuration: the first time by MAC from the handset URL, then from where the last one said.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnection;
 
 use super::admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal};
 use super::admission_settings::AutoRegistrationKind;
@@ -14,6 +13,7 @@ use super::number_range::NumberRange;
 use super::site::site;
 use super::wall_clock::WallClock;
 use super::{RegistrarError, store};
+use crate::db::DbConnection;
 use crate::directory::{self, Actor, Directory, DirectoryError, Happening, Kept, PoolFill, Recorded};
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError};
 
@@ -92,6 +92,18 @@ impl AutoRegistration {
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
         tracing::info!(actor = actor.name, enabled = kept.view.fields.enabled, "auto-registration was changed");
         Ok(kept)
+    }
+
+    /// Goes by the settings as they are kept: somebody else may have changed them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn reload(&self) -> Result<(), DirectoryError> {
+        let _turn = self.changing.lock().await;
+        let settings = self.directory.settings::<AutoRegistrationKind>().await?.view.fields;
+        let in_force = Arc::new(InForce::new(settings)?);
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
+        Ok(())
     }
 
     /// How many of the numbers of `settings` are left.
@@ -182,7 +194,7 @@ impl AutoRegistration {
     /// The number a phone gets, the `kept` one if there is one, and how many are free then.
     async fn room(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         source: IpAddr,
         kept: Option<&str>,
     ) -> Result<Result<(DirectoryNumber, u64), Refusal>, RegistrarError> {
@@ -208,7 +220,7 @@ impl AutoRegistration {
     /// nothing any more, and its temporary number cools. Without an actor, it is the phone itself that went away.
     pub async fn release(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         phone: PhoneId,
         actor: Option<&Actor>,
         now: UnixMillis,
@@ -225,7 +237,7 @@ impl AutoRegistration {
     /// that is not somebody else's by now, or the next free one. None if there is none.
     pub async fn lend_again(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         phone: PhoneId,
         now: UnixMillis,
     ) -> Result<Option<DirectoryNumber>, RegistrarError> {
@@ -324,6 +336,10 @@ impl AutoRegistration {
     async fn report(&self, level: PoolLevel, now: UnixMillis) -> Result<(), RegistrarError> {
         metrics::gauge!("temporary_numbers_free").set(level.free as f64);
         metrics::gauge!("temporary_numbers_total").set(level.total as f64);
+        if !self.directory.db().is_on_duty() {
+            // Whoever is sees it too.
+            return Ok(());
+        }
         let is_low = level.free * 100 <= level.total * u64::from(self.in_force().settings.alarm_percent);
         {
             let mut alarm = locked(&self.alarm);

@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::Row;
 
 use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::Batch;
-use crate::db::Db;
+use crate::db::{Db, DbConnection, DbRow, Statement};
 use crate::directory::DirectoryError;
 use crate::sip::{Flow, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
@@ -30,7 +29,7 @@ pub(super) async fn read(db: &Db, now: Instant) -> Result<Vec<(String, Binding)>
     rows.iter().map(|row| Ok((row.try_get(0)?, binding(row, now, wall)?))).collect()
 }
 
-fn binding(row: &SqliteRow, now: Instant, wall: UnixMillis) -> Result<Binding, RegistrarError> {
+fn binding(row: &DbRow, now: Instant, wall: UnixMillis) -> Result<Binding, RegistrarError> {
     let unreadable = |fault: &str| DirectoryError::Unreadable { what: "binding", fault: fault.to_owned() };
     let address = |column: usize| -> Result<SocketAddr, RegistrarError> {
         let text: &str = row.try_get(column)?;
@@ -77,19 +76,19 @@ pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> 
     Ok(transaction.commit().await?)
 }
 
-async fn remove(db: &mut SqliteConnection, aor: &str, contact: &str) -> Result<(), RegistrarError> {
+async fn remove(db: &mut DbConnection, aor: &str, contact: &str) -> Result<(), RegistrarError> {
     let delete = "DELETE FROM location WHERE aor = $1 AND contact = $2";
     sqlx::query(delete).bind(aor).bind(contact).execute(db).await?;
     Ok(())
 }
 
 async fn put(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     bindings: &[(&str, &Binding)],
     now: Instant,
     wall: UnixMillis,
 ) -> Result<(), RegistrarError> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+    let mut query = Statement::new(
         "INSERT INTO location \
          (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent) ",
     );
@@ -114,7 +113,7 @@ async fn put(
     Ok(())
 }
 
-async fn touch(db: &mut SqliteConnection, phone: PhoneId, now: UnixMillis) -> Result<(), RegistrarError> {
+async fn touch(db: &mut DbConnection, phone: PhoneId, now: UnixMillis) -> Result<(), RegistrarError> {
     sqlx::query("UPDATE phones SET seen_at = $2 WHERE id = $1")
         .bind(phone.to_string())
         .bind(now.get())

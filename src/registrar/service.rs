@@ -93,6 +93,11 @@ impl Registrar {
         Ok(Self { settings, directory, location, authenticator, auto_registration, lines, events })
     }
 
+    /// True if this node is the one that looks after what all share.
+    pub fn is_on_duty(&self) -> bool {
+        self.directory.db().is_on_duty()
+    }
+
     /// Where everybody is.
     pub fn location(&self) -> &Location {
         &self.location

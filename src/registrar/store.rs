@@ -4,16 +4,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
 
 use super::RegistrarError;
 use super::admission::{Candidate, RETIRED};
+use crate::db::DbConnection;
 use crate::directory::DirectoryError;
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
 
 /// Numbers that can't be leased: leased or cooling, somebody's extension, or on a line. One that has cooled down stays
 /// among them until it is forgotten: only there is it known whether the clock was set.
-pub(super) async fn numbers_in_use(db: &mut SqliteConnection) -> Result<Vec<String>, RegistrarError> {
+pub(super) async fn numbers_in_use(db: &mut DbConnection) -> Result<Vec<String>, RegistrarError> {
     Ok(sqlx::query_scalar(
         "SELECT number FROM leases \
          UNION SELECT number FROM lines UNION SELECT primary_extension FROM users WHERE primary_extension IS NOT NULL",
@@ -23,7 +23,7 @@ pub(super) async fn numbers_in_use(db: &mut SqliteConnection) -> Result<Vec<Stri
 }
 
 /// Temporary numbers of phones that are nobody's, leased or cooling, and the address each phone was first seen at.
-pub(super) async fn held_numbers(db: &mut SqliteConnection) -> Result<Vec<(String, IpAddr)>, RegistrarError> {
+pub(super) async fn held_numbers(db: &mut DbConnection) -> Result<Vec<(String, IpAddr)>, RegistrarError> {
     let rows = sqlx::query(
         "SELECT number, source FROM leases JOIN phones ON phones.id = leases.phone WHERE state <> 'enrolled'",
     )
@@ -40,7 +40,7 @@ pub(super) async fn held_numbers(db: &mut SqliteConnection) -> Result<Vec<(Strin
 
 /// Adds a phone in quarantine with its temporary number.
 pub(super) async fn insert_quarantined(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     candidate: &Candidate,
     number: &DirectoryNumber,
@@ -70,7 +70,7 @@ pub(super) async fn insert_quarantined(
 
 /// Leases a number to a phone that has none.
 pub(super) async fn lease(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     number: &DirectoryNumber,
     now: UnixMillis,
@@ -86,7 +86,7 @@ pub(super) async fn lease(
 
 /// The number a phone had while it was nobody's is its own again, if it is only cooling and nobody's extension by now.
 pub(super) async fn revive_lease(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     now: UnixMillis,
 ) -> Result<Option<DirectoryNumber>, RegistrarError> {
@@ -110,7 +110,7 @@ pub(super) async fn revive_lease(
 /// Phones in quarantine that share a hardware address and source and have never registered, and their numbers: a newer
 /// fetch replaces them.
 pub(super) async fn unclaimed_twins(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     candidate: &Candidate,
 ) -> Result<Vec<(PhoneId, String)>, RegistrarError> {
     let Some(mac) = candidate.mac else { return Ok(Vec::new()) };
@@ -134,14 +134,14 @@ pub(super) async fn unclaimed_twins(
 
 /// Phones in quarantine whose lease is up: never registered for `unregistered`, or not seen for `unseen`.
 pub(super) async fn lapsed_leases(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     now: UnixMillis,
     unregistered: Duration,
     unseen: Duration,
 ) -> Result<Vec<PhoneId>, RegistrarError> {
     let ids: Vec<String> = sqlx::query_scalar(
         "SELECT phones.id FROM phones JOIN leases ON leases.phone = phones.id \
-         WHERE state = 'quarantine' AND (max(seen_at, leased_at) < $1 OR (seen_at = created_at AND leased_at < $2))",
+         WHERE state = 'quarantine' AND ((seen_at < $1 AND leased_at < $1) OR (seen_at = created_at AND leased_at < $2))",
     )
     .bind(now.before(unseen).get())
     .bind(now.before(unregistered).get())
@@ -152,18 +152,21 @@ pub(super) async fn lapsed_leases(
 
 /// Every lease begins at `now`, and every number given back cools until `cooling_until`.
 pub(super) async fn renew_leases(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     now: UnixMillis,
     cooling_until: UnixMillis,
 ) -> Result<(), RegistrarError> {
-    sqlx::query("UPDATE leases SET leased_at = $1, cooling_until = iif(cooling_until IS NULL, NULL, $2)")
-        .bind(now.get())
-        .bind(cooling_until.get())
-        .execute(&mut *db)
-        .await?;
+    sqlx::query(
+        "UPDATE leases SET leased_at = $1, cooling_until = CASE WHEN cooling_until IS NULL THEN NULL ELSE $2 END",
+    )
+    .bind(now.get())
+    .bind(cooling_until.get())
+    .execute(&mut *db)
+    .await?;
     // A time to come would make a lease endless. Whether a phone was ever seen after it was let in must still show.
     sqlx::query(
-        "UPDATE phones SET created_at = min(created_at, $1 - (seen_at > created_at)), seen_at = min(seen_at, $1) \
+        "UPDATE phones SET seen_at = $1, created_at = CASE WHEN seen_at <= created_at THEN $1 \
+            WHEN created_at < $1 - 1 THEN created_at ELSE $1 - 1 END \
          WHERE state = 'quarantine' AND seen_at > $1",
     )
     .bind(now.get())
@@ -175,7 +178,7 @@ pub(super) async fn renew_leases(
 /// Takes a phone out of quarantine without a user, or from its user: its secrets and URL are worth nothing any more, and its
 /// temporary number cools, like that of a phone that was bound.
 pub(super) async fn release(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     now: UnixMillis,
     cooling_until: UnixMillis,
@@ -187,7 +190,7 @@ pub(super) async fn release(
         .await?;
     sqlx::query("DELETE FROM lines WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
     sqlx::query(
-        "UPDATE phones SET state = 'released', released_at = $2, user = NULL, push_pending = 0, push_due = NULL, outdated = 0, \
+        "UPDATE phones SET state = 'released', released_at = $2, \"user\" = NULL, push_pending = 0, push_due = NULL, outdated = 0, \
          former_numbers = '', token_hash = NULL, old_token_hash = NULL, sealed_secret = NULL, sealed_old_secret = NULL, auth_name = $3 || id WHERE id = $1",
     )
     .bind(phone.to_string())
@@ -199,20 +202,20 @@ pub(super) async fn release(
 }
 
 /// Forgets phones released before `then` whose enrolments are forgotten too, at most `most`. Returns how many went.
-pub async fn purge_released(db: &mut SqliteConnection, then: UnixMillis, most: u32) -> Result<u64, RegistrarError> {
+pub async fn purge_released(db: &mut DbConnection, then: UnixMillis, most: u32) -> Result<u64, RegistrarError> {
     let purged = sqlx::query(
         "DELETE FROM phones WHERE id IN (SELECT id FROM phones WHERE state = 'released' AND released_at < $1 \
          AND NOT EXISTS (SELECT 1 FROM enrolments WHERE phone = phones.id AND ended_at >= $1) LIMIT $2)",
     )
     .bind(then.get())
-    .bind(most)
+    .bind(i64::from(most))
     .execute(db)
     .await?;
     Ok(purged.rows_affected())
 }
 
 /// Numbers that have cooled down are free again.
-pub(super) async fn forget_cooled(db: &mut SqliteConnection, now: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
+pub(super) async fn forget_cooled(db: &mut DbConnection, now: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
     let phones: Vec<String> = sqlx::query_scalar("DELETE FROM leases WHERE cooling_until <= $1 RETURNING phone")
         .bind(now.get())
         .fetch_all(db)

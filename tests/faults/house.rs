@@ -15,6 +15,7 @@ use tsunagu::enrolment::{Claim, ClaimVerdict};
 use tsunagu::vocab::{Language, PhoneId, Secret, UnixMillis};
 
 use crate::support::http;
+use crate::support::postgres::{self, Postgres};
 
 /// The PIN of every user.
 pub const PIN: &str = "284613";
@@ -25,6 +26,7 @@ const USERS: u16 = 20;
 pub struct House {
     /// The server.
     pub running: Running,
+    database: String,
     folder: TempDir,
 }
 
@@ -32,17 +34,18 @@ impl House {
     /// Opens one with these settings (TOML).
     pub async fn open(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let running = start(config(settings), folder.path()).await.unwrap();
-        let house = Self { running, folder };
+        let database = postgres::is_wanted().then(|| Postgres::shared().database()).unwrap_or_default();
+        let running = start(config(&database, settings), folder.path()).await.unwrap();
+        let house = Self { running, database, folder };
         house.fill().await;
         house
     }
 
     /// Stops the server and starts it again with other settings.
     pub async fn reopen(self, settings: &str) -> Self {
-        let Self { running, folder } = self;
+        let Self { running, database, folder } = self;
         running.drain().await;
-        Self { running: start(config(settings), folder.path()).await.unwrap(), folder }
+        Self { running: start(config(&database, settings), folder.path()).await.unwrap(), database, folder }
     }
 
     /// Its data folder.
@@ -182,10 +185,10 @@ impl House {
     }
 }
 
-fn config(settings: &str) -> Config {
+fn config(database: &str, settings: &str) -> Config {
     let usual = "[listen]\nsip_udp = [\"127.0.0.1:0\"]\nsip_tcp = []\nhandset = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
                  [limits]\ndrain_seconds = 0\n";
-    Config::parse(&format!("{usual}{settings}")).unwrap()
+    Config::parse(&format!("database.url = \"{database}\"\n{usual}{settings}")).unwrap()
 }
 
 /// An AudioCodes hardware address.

@@ -99,7 +99,7 @@ fn the_api_opens_to_a_token_and_to_nothing_else() {
     assert!(refused.is_some());
     assert_eq!(server.admin_get("/api/v1/users").status, 200);
     // The token is kept as a hash, and shown once.
-    let database = std::fs::read(server.data_dir().join("tsunagu.db")).unwrap();
+    let database = server.stored_octets();
     assert!(!database.windows(token.len()).any(|window| window == token.as_bytes()));
     assert_eq!(server.output().matches(token.as_str()).count(), 1);
 }

@@ -8,6 +8,7 @@
 pub mod follower;
 pub mod http;
 pub mod ports;
+pub mod postgres;
 pub mod programs;
 pub mod server;
 

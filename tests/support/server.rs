@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::http::{self, Answer};
 use super::ports::Ports;
+use super::postgres::{self, Postgres};
 use super::programs::Program;
 use super::wait_for;
 
@@ -68,6 +69,7 @@ pub struct Server {
     pub token: String,
     /// Ports for the phones of the test.
     pub ports: Ports,
+    database: String,
     folder: TempDir,
     process: Option<Program>,
 }
@@ -83,6 +85,32 @@ impl Server {
 
     /// The same with an empty directory.
     pub fn start_empty(settings: &str) -> Self {
+        let database = postgres::is_wanted().then(|| Postgres::shared().database());
+        Self::start_at(database.as_deref().unwrap_or_default(), settings)
+    }
+
+    /// The same on this database.
+    pub fn start_at(database: &str, settings: &str) -> Self {
+        let mut server = Self::new(database, settings);
+        server.launch(&[]);
+        server.token = wait_for("the administrator's token on standard output", START, || {
+            let told = std::fs::read_to_string(server.output_file()).unwrap_or_default();
+            told.lines().find_map(|line| line.split_once("token (shown once): ")).map(|(_, token)| token.to_owned())
+        });
+        server
+    }
+
+    /// Another node beside this one, on the same database.
+    pub fn neighbour(&self, settings: &str) -> Self {
+        let mut server = Self::new(&self.database, settings);
+        std::fs::create_dir(server.data_dir()).expect("a data folder");
+        std::fs::copy(self.data_dir().join("secret.key"), server.data_dir().join("secret.key")).expect("the key");
+        server.launch(&[]);
+        server.token.clone_from(&self.token);
+        server
+    }
+
+    fn new(database: &str, settings: &str) -> Self {
         let ports = Ports::take();
         let (sip, handset, admin, rtp) = (ports.one(), ports.one(), ports.one(), ports.some(RTP));
         let folder = tempfile::Builder::new().prefix("tsunagu-test-").tempdir().expect("a temporary folder");
@@ -99,7 +127,8 @@ impl Server {
         merge(
             &mut config,
             format!(
-                "listen = {{ sip_udp = [\"{sip}\"], sip_tcp = [\"{sip}\"], handset = \"{handset}\", admin = \"{admin}\" }}\n\
+                "database.url = \"{database}\"\n\
+                 listen = {{ sip_udp = [\"{sip}\"], sip_tcp = [\"{sip}\"], handset = \"{handset}\", admin = \"{admin}\" }}\n\
                  calls = {{ rtp_first_port = {rtp}, rtp_last_port = {} }}\n",
                 rtp + RTP - 1
             )
@@ -108,13 +137,22 @@ impl Server {
         );
         merge(&mut config, settings.parse().expect("settings in TOML"));
         std::fs::write(folder.path().join("tsunagu.toml"), config.to_string()).expect("a configuration");
-        let mut server = Self { sip, handset, admin, token: String::new(), ports, folder, process: None };
-        server.launch(&[]);
-        server.token = wait_for("the administrator's token on standard output", START, || {
-            let told = std::fs::read_to_string(server.output_file()).unwrap_or_default();
-            told.lines().find_map(|line| line.split_once("token (shown once): ")).map(|(_, token)| token.to_owned())
-        });
-        server
+        let (token, database) = (String::new(), database.to_owned());
+        Self { sip, handset, admin, token, ports, database, folder, process: None }
+    }
+
+    /// The address of its database; empty for a file.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// All that is in its database, as it is stored.
+    pub fn stored_octets(&self) -> Vec<u8> {
+        if self.database.is_empty() {
+            let files = ["tsunagu.db", "tsunagu.db-wal"].map(|name| self.data_dir().join(name));
+            return files.iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
+        }
+        postgres::dump(&self.database).into_bytes()
     }
 
     /// A folder of the test's own; the server's is `data` in it.

@@ -98,7 +98,7 @@ mod tests {
     fn packed(folder: &Path) -> Manifest {
         std::fs::write(folder.join(KEY), "00").unwrap();
         std::fs::write(folder.join(DATABASE), vec![7; 5000]).unwrap();
-        let manifest = Manifest::of(folder, Vec::new(), 30, UnixMillis::new(1_700_000_000_000)).unwrap();
+        let manifest = Manifest::of(folder, Vec::new(), Some(30), UnixMillis::new(1_700_000_000_000)).unwrap();
         pack(folder, &manifest).unwrap();
         manifest
     }

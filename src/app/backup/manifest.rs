@@ -24,7 +24,7 @@ pub struct Manifest {
     pub format: u32,
     /// The version of the program that made it.
     pub version: String,
-    /// The version of the database's schema.
+    /// The version of the database's schema; 0 if the database is not in it.
     pub schema: i64,
     /// When it was made.
     pub made_at: UnixMillis,
@@ -44,9 +44,10 @@ pub struct File {
 }
 
 impl Manifest {
-    /// Of the key, the database and these files of language packs in `folder`.
-    pub fn of(folder: &Path, packs: Vec<String>, schema: i64, made_at: UnixMillis) -> std::io::Result<Self> {
-        let names = [KEY, DATABASE].map(str::to_owned).into_iter().chain(packs);
+    /// Of the key, the database (if it is a file: then its schema is known) and these files of language packs in `folder`.
+    pub fn of(folder: &Path, packs: Vec<String>, schema: Option<i64>, made_at: UnixMillis) -> std::io::Result<Self> {
+        let database = schema.map(|_| DATABASE.to_owned());
+        let names = [KEY.to_owned()].into_iter().chain(database).chain(packs);
         let files = names.map(|name| {
             let (octets, sha256) = measure(std::fs::File::open(folder.join(&name))?, std::io::sink())?;
             Ok(File { name, octets, sha256 })
@@ -54,7 +55,7 @@ impl Manifest {
         Ok(Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            schema,
+            schema: schema.unwrap_or_default(),
             made_at,
             files: files.collect::<std::io::Result<_>>()?,
         })
@@ -64,8 +65,16 @@ impl Manifest {
 impl Manifest {
     /// True if what it names is a whole backup and nothing else: nothing that would be put elsewhere.
     pub fn is_whole(&self) -> bool {
-        let mut names = self.files.iter().map(|file| file.name.as_str());
-        names.next() == Some(KEY) && names.next() == Some(DATABASE) && names.all(is_of_a_pack)
+        let mut names = self.files.iter().map(|file| file.name.as_str()).peekable();
+        let has_key = names.next() == Some(KEY);
+        // One of a PostgreSQL has none.
+        let _ = names.next_if_eq(&DATABASE);
+        has_key && names.all(is_of_a_pack)
+    }
+
+    /// True if the database is in it.
+    pub fn has_database(&self) -> bool {
+        self.files.iter().any(|file| file.name == DATABASE)
     }
 }
 

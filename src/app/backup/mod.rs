@@ -1,6 +1,7 @@
 //! `tsunagu backup` and `tsunagu restore`: a data folder as one file, and that file as a new data folder.
 //!
-//! A backup is a tar archive of the manifest, the key, the database and the language packs. It appears under its name when it is whole, or
+//! A backup is a tar archive of the manifest, the key, the database (unless it is on a PostgreSQL, which has pg_dump) and the
+//! language packs. It appears under its name when it is whole, or
 //! not at all, and never in place of something else; a restore likewise fills a folder or leaves it as it was.
 
 mod archive;
@@ -17,6 +18,7 @@ use self::arguments::{BackupArguments, RestoreArguments};
 use self::manifest::{DATABASE, KEY, Manifest, PACKS};
 use self::staging::Staging;
 use super::client::{CommandFault, Said};
+use super::config::Config;
 use super::data_lock::{DataLock, LOCK_FILE, LockError};
 use super::output;
 use super::phone_command::environment_language;
@@ -30,11 +32,18 @@ const NOTHING: [&str; 2] = [LOCK_FILE, "lost+found"];
 
 /// `tsunagu backup`
 pub async fn back_up(arguments: BackupArguments) -> ExitCode {
+    let config = match arguments.config.as_deref().map(Config::read).transpose() {
+        Ok(config) => config.unwrap_or_default(),
+        Err(error) => return output::fail(&error),
+    };
+    let database = arguments.database_url.clone().unwrap_or(config.database.url);
     conclude(async |words| {
-        let manifest = save(&arguments).await?;
+        let manifest = save(&arguments, database.is_empty()).await?;
         let octets: u64 = manifest.files.iter().map(|file| file.octets).sum();
-        let (file, octets) = (arguments.file.display().to_string(), octets.to_string());
-        output::remark(&Said::new("backup-saved", &[("file", &file), ("octets", &octets)]).in_words(words));
+        let (file, octets, database) = (arguments.file.display().to_string(), octets.to_string(), database.shown());
+        let given = [("file", file.as_str()), ("octets", &octets), ("database", &database)];
+        let id = if manifest.has_database() { "backup-saved" } else { "backup-saved-without-database" };
+        output::remark(&Said::new(id, &given).in_words(words));
         Ok(())
     })
     .await
@@ -46,7 +55,8 @@ pub async fn restore(arguments: RestoreArguments) -> ExitCode {
         let manifest = put_back(&arguments).await?;
         let made = manifest.made_at.to_string();
         let folder = arguments.data_dir.display().to_string();
-        output::remark(&Said::new("backup-restored", &[("folder", &folder), ("made", &made)]).in_words(words));
+        let id = if manifest.has_database() { "backup-restored" } else { "backup-restored-without-database" };
+        output::remark(&Said::new(id, &[("folder", &folder), ("made", &made)]).in_words(words));
         Ok(())
     })
     .await
@@ -74,12 +84,12 @@ async fn conclude(work: impl AsyncFnOnce(&Words) -> Result<(), CommandFault>) ->
     }
 }
 
-async fn save(arguments: &BackupArguments) -> Result<Manifest, CommandFault> {
+async fn save(arguments: &BackupArguments, has_database: bool) -> Result<Manifest, CommandFault> {
     let (source, out) = (&arguments.data_dir, &arguments.file);
     if out.exists() {
         return Err(about("backup-exists", out));
     }
-    for name in [DATABASE, KEY] {
+    for name in [DATABASE, KEY].into_iter().skip(usize::from(!has_database)) {
         let file = source.join(name);
         if !file.is_file() {
             return Err(about("backup-no-data", &file));
@@ -87,19 +97,11 @@ async fn save(arguments: &BackupArguments) -> Result<Manifest, CommandFault> {
     }
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let staging = Staging::make(folder).map_err(|error| file_fault(out, &error))?;
-    let copied = staging.empty_file(DATABASE).map_err(|error| file_fault(out, &error))?;
-    db::file::copy(&source.join(DATABASE), &copied).await.map_err(|error| file_fault(source, &error))?;
+    let schema = if has_database { Some(save_database(source, out, &staging).await?) } else { None };
     let key = std::fs::read(source.join(KEY)).map_err(|error| file_fault(&source.join(KEY), &error))?;
     staging.write(KEY, &key).map_err(|error| file_fault(out, &error))?;
     let packs = staging.copy_folders(&source.join(PACKS), PACKS).map_err(|error| file_fault(source, &error))?;
-    let checked = db::file::check(&copied).await.map_err(|error| file_fault(&copied, &error))?;
-    if let Some(fault) = checked.faults.first() {
-        return Err(failed(
-            "backup-damaged",
-            &[("file", &source.join(DATABASE).display().to_string()), ("why", fault)],
-        ));
-    }
-    let (place, schema) = (staging.path().to_owned(), checked.schema);
+    let place = staging.path().to_owned();
     let packed = tokio::task::spawn_blocking(move || {
         let manifest = Manifest::of(&place, packs, schema, UnixMillis::now())?;
         archive::pack(&place, &manifest)?;
@@ -110,6 +112,20 @@ async fn save(arguments: &BackupArguments) -> Result<Manifest, CommandFault> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(about("backup-exists", out)),
         Err(error) => Err(file_fault(out, &error)),
         Ok(()) => Ok(manifest),
+    }
+}
+
+/// Copies the database, and gives the version of its schema.
+async fn save_database(source: &Path, out: &Path, staging: &Staging) -> Result<i64, CommandFault> {
+    let copied = staging.empty_file(DATABASE).map_err(|error| file_fault(out, &error))?;
+    db::file::copy(&source.join(DATABASE), &copied).await.map_err(|error| file_fault(source, &error))?;
+    let checked = db::file::check(&copied).await.map_err(|error| file_fault(&copied, &error))?;
+    match checked.faults.first() {
+        None => Ok(checked.schema),
+        Some(fault) => {
+            let file = source.join(DATABASE).display().to_string();
+            Err(failed("backup-damaged", &[("file", &file), ("why", fault)]))
+        }
     }
 }
 
@@ -145,18 +161,20 @@ async fn fill(file: &Path, folder: &Path) -> Result<Manifest, CommandFault> {
     if manifest.schema > db::file::newest_schema() {
         return Err(failed("backup-newer", &[("version", &manifest.version)]));
     }
-    let database = staging.path().join(DATABASE);
-    let checked = db::file::check(&database).await.map_err(|error| unusable(&error.to_string()))?;
-    if let Some(fault) = checked.faults.first() {
-        return Err(unusable(fault));
-    }
-    if checked.schema != manifest.schema {
-        return Err(unusable("the database's schema is not the manifest's"));
+    if manifest.has_database() {
+        let database = staging.path().join(DATABASE);
+        let checked = db::file::check(&database).await.map_err(|error| unusable(&error.to_string()))?;
+        if let Some(fault) = checked.faults.first() {
+            return Err(unusable(fault));
+        }
+        if checked.schema != manifest.schema {
+            return Err(unusable("the database's schema is not the manifest's"));
+        }
     }
     Sealer::from_file(&staging.path().join(KEY), [0; 32]).map_err(|error| unusable(&error.to_string()))?;
     staging.publish_folder(PACKS, &folder.join(PACKS)).map_err(|error| file_fault(folder, &error))?;
     // The database last: a folder with one is complete.
-    for name in [KEY, DATABASE] {
+    for name in [KEY, DATABASE].into_iter().take(1 + usize::from(manifest.has_database())) {
         staging.publish(name, &folder.join(name)).map_err(|error| file_fault(folder, &error))?;
     }
     drop(lock);

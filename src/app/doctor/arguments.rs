@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::app::client::Connection;
+use crate::db::DatabaseUrl;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub struct DoctorArguments {
     /// The server's data folder, if it is on this machine: its database and its disk are looked at too.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// The server's PostgreSQL, as `database.url` of the configuration: it is looked at too.
+    #[arg(long, value_name = "URL", env = "TSUNAGU_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
     /// Where phones fetch their files, if it is not where the configuration says.
     #[arg(long, value_name = "URL")]
     pub handset_url: Option<String>,

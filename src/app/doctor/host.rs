@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::finding::Report;
-use crate::db;
+use crate::db::{self, DatabaseUrl};
 
 /// Octets that should be free where the database is.
 const FREE: u64 = 1024 * 1024 * 1024;
@@ -22,8 +22,22 @@ pub async fn clock(report: &mut Report) {
     }
 }
 
-/// The database and its disk.
-pub async fn data(report: &mut Report, folder: &Path) {
+/// A database on a server.
+pub async fn server(report: &mut Report, url: &DatabaseUrl) {
+    let database = url.shown();
+    match db::server::check(url).await {
+        Ok(found) if found.schema != found.newest => {
+            let (schema, newest) = (found.schema.to_string(), found.newest.to_string());
+            let given = [("database", database.as_str()), ("schema", &schema), ("newest", &newest)];
+            report.mend("doctor-postgres-schema", &given);
+        }
+        Ok(found) => report.well("doctor-postgres", &[("database", &database), ("version", &found.version)]),
+        Err(error) => report.mend("doctor-postgres-away", &[("database", &database), ("why", &error.to_string())]),
+    }
+}
+
+/// The database in the data folder.
+pub async fn file(report: &mut Report, folder: &Path) {
     let file = folder.join("tsunagu.db");
     let shown = file.display().to_string();
     match db::file::check(&file).await {
@@ -33,6 +47,11 @@ pub async fn data(report: &mut Report, folder: &Path) {
         Ok(_) => report.well("doctor-database", &[("file", &shown)]),
         Err(error) => report.mend("doctor-database-unreadable", &[("file", &shown), ("why", &error.to_string())]),
     }
+}
+
+/// The disk of the data folder.
+pub fn disk(report: &mut Report, folder: &Path) {
+    let shown = folder.display().to_string();
     match rustix::fs::statvfs(folder) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);

@@ -21,6 +21,7 @@ use self::test_user::TestUser;
 use super::client::{Answer, Client, CommandFault, Method, Request};
 use super::config::Config;
 use super::{output, probe};
+use crate::db::DatabaseUrl;
 
 /// `tsunagu doctor`
 pub async fn run(arguments: DoctorArguments) -> ExitCode {
@@ -45,9 +46,11 @@ pub async fn run(arguments: DoctorArguments) -> ExitCode {
     };
     let mut report = Report::new(words.clone(), arguments.connection.json);
     let places = Places::of(&arguments, config.as_ref());
+    let configured = config.map(|config| config.database.url).unwrap_or_default();
+    let database = arguments.database_url.clone().unwrap_or(configured);
     let test_user = TestUser::new(client.clone());
     let is_finished = tokio::select! {
-        () = examine(&mut report, &client, &arguments, &places, &test_user) => true,
+        () = examine(&mut report, &client, &arguments, &database, &places, &test_user) => true,
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
         _ = hang_up.recv() => false,
@@ -65,14 +68,23 @@ async fn examine(
     report: &mut Report,
     client: &Client,
     arguments: &DoctorArguments,
+    database: &DatabaseUrl,
     places: &Places,
     test_user: &TestUser,
 ) {
     host::clock(report).await;
-    if let Some(data) = &arguments.data_dir {
-        host::data(report, data).await;
-    } else {
-        report.skip("doctor-data-not-looked-at", &[]);
+    if !database.is_empty() {
+        host::server(report, database).await;
+    }
+    match &arguments.data_dir {
+        Some(data) => {
+            if database.is_empty() {
+                host::file(report, data).await;
+            }
+            host::disk(report, data);
+        }
+        None if database.is_empty() => report.skip("doctor-data-not-looked-at", &[]),
+        None => {}
     }
     report.skip("doctor-certificates", &[]);
     let is_up = server::reachable(report, client).await;

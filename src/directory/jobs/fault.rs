@@ -48,7 +48,10 @@ impl Fault {
             DirectoryError::InUse { what, by, names } => {
                 Self::new("in-use", None, detail).with("what", *what).with("by", *by).with("names", names.join(", "))
             }
-            DirectoryError::Listing(_) | DirectoryError::Db(_) | DirectoryError::Unreadable { .. } => return None,
+            DirectoryError::Listing(_)
+            | DirectoryError::Db(_)
+            | DirectoryError::OtherKey
+            | DirectoryError::Unreadable { .. } => return None,
         })
     }
 }

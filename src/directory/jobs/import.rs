@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use serde_json::Value;
 use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
 
 use super::columns::Columns;
 use super::fault::{Fault, RowFault};
@@ -17,6 +16,7 @@ use super::preparation::{Preparation, Prepared, refuse};
 use super::record::{ImportMode, ImportOptions, JobState, Tally};
 use super::spreadsheet::{MOST_ROWS, Row, Spreadsheet};
 use super::store;
+use crate::db::DbConnection;
 use crate::directory::kind::{Kind, Written};
 use crate::directory::{Actor, Directory, DirectoryError, audit, bulk};
 use crate::vocab::{RecordId, UnixMillis};
@@ -175,7 +175,7 @@ impl<K: Kind> Import<'_, K> {
     /// Writes rows at one go; if that fails, those that are right, one by one.
     async fn write_right(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         preparation: &Preparation<'_, K>,
         ready: Vec<Prepared>,
         tally: &mut Tally,
@@ -209,7 +209,7 @@ impl<K: Kind> Import<'_, K> {
         Ok(())
     }
 
-    async fn write(&self, db: &mut SqliteConnection, rows: &[Prepared]) -> Result<(), DirectoryError> {
+    async fn write(&self, db: &mut DbConnection, rows: &[Prepared]) -> Result<(), DirectoryError> {
         let now = UnixMillis::now();
         let written: Vec<Written> = rows.iter().map(|row| row.written.clone()).collect();
         K::writing_all(db, &written, now).await?;

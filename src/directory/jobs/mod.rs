@@ -14,5 +14,5 @@ mod store;
 
 pub use fault::{Fault, RowFault};
 pub use record::{ImportMode, ImportOptions, Job, JobFields, JobKind, JobRecords, JobState, OnExisting, Tally};
-pub use runner::{ImportFile, JobPlace, JobRunner, Jobs, LARGEST_FILE};
+pub use runner::{CANCELLED as JOB_CANCELLED, ImportFile, JobPlace, JobRunner, Jobs, LARGEST_FILE};
 pub use store::MOST_FAULTS;

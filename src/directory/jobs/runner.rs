@@ -18,6 +18,8 @@ use crate::vocab::{RecordId, UnixMillis};
 
 /// Jobs that wait or run, each with its file in memory.
 const PLACES: usize = 4;
+/// The kind of news that somebody cancels a job.
+pub const CANCELLED: &str = "job-cancelled";
 /// The largest file, in octets.
 pub const LARGEST_FILE: usize = 32 * 1024 * 1024;
 
@@ -61,11 +63,20 @@ impl Jobs {
     /// Jobs of this directory. Those the last process left are noted as interrupted.
     pub async fn open(directory: Directory, now: UnixMillis) -> Result<(Self, JobRunner), DirectoryError> {
         let mut transaction = directory.db().write().await?;
-        store::interrupt_all(&mut transaction, now).await?;
+        store::interrupt_all(&mut transaction, directory.db().node(), now).await?;
         transaction.commit().await?;
         let (queue, waiting) = mpsc::channel(PLACES);
         let places = Arc::new(Semaphore::new(PLACES));
-        Ok((Self { directory, queue, places, cancelled: Arc::default() }, JobRunner(waiting)))
+        let jobs = Self { directory, queue, places, cancelled: Arc::default() };
+        // Whoever isn't there now is not waited for: a job that does go on puts its record right.
+        let mut missing = store::nodes_at_work(jobs.directory.db().reader()).await?;
+        jobs.bury(&mut missing, now).await?;
+        Ok((jobs, JobRunner(waiting)))
+    }
+
+    /// True if this node is the one that looks after what all share.
+    pub fn is_on_duty(&self) -> bool {
+        self.directory.db().is_on_duty()
     }
 
     /// A place for a job, if there is one.
@@ -87,7 +98,8 @@ impl Jobs {
         // PINs and passwords are hashed afterwards: that takes longer than an import may.
         let directory = self.directory.importing().await?;
         let mut transaction = self.directory.db().write().await?;
-        store::add(&mut transaction, id, K::TABLE.what, options, actor, now).await?;
+        let here = self.directory.db().node();
+        store::add(&mut transaction, id, (K::TABLE.what, here), options, actor, now).await?;
         audit::write(&mut transaction, actor, &act(id, "import"), now).await?;
         transaction.commit().await?;
         let is_cancelled = self.flag(id);
@@ -119,10 +131,47 @@ impl Jobs {
     /// Stops a job before its next rows; false if it has ended.
     pub async fn cancel(&self, id: RecordId, actor: &Actor, now: UnixMillis) -> Result<bool, DirectoryError> {
         let flag = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        let Some(flag) = flag else { return Ok(false) };
+        let is_elsewhere = flag.is_none() && self.is_elsewhere(id).await?;
+        if flag.is_none() && !is_elsewhere {
+            return Ok(false);
+        }
         self.directory.note(actor, &act(id, "cancel"), now).await?;
-        flag.store(true, Ordering::Relaxed);
+        match flag {
+            Some(flag) => flag.store(true, Ordering::Relaxed),
+            None => self.directory.db().tell_nodes(CANCELLED, &id.to_string()).await?,
+        }
         Ok(true)
+    }
+
+    /// Somebody has cancelled a job on another node; nothing happens if it is none of this one.
+    pub fn cancelled_elsewhere(&self, id: RecordId) {
+        if let Some(flag) = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// True if another node has the job.
+    async fn is_elsewhere(&self, id: RecordId) -> Result<bool, DirectoryError> {
+        let db = self.directory.db();
+        Ok(store::node_of_open(db.reader(), id).await?.is_some_and(|node| node != db.node()))
+    }
+
+    /// Notes the jobs of nodes that are gone as interrupted. A node is gone that was not there at the last look either:
+    /// `missing` remembers.
+    pub async fn bury(&self, missing: &mut Vec<String>, now: UnixMillis) -> Result<(), DirectoryError> {
+        let db = self.directory.db();
+        let at_work = store::nodes_at_work(db.reader()).await?;
+        let living = if at_work.is_empty() { Vec::new() } else { db.living_nodes().await? };
+        let (gone, suspected): (Vec<String>, Vec<String>) =
+            at_work.into_iter().filter(|node| !living.contains(node)).partition(|node| missing.contains(node));
+        *missing = suspected;
+        for node in gone {
+            let mut transaction = db.write().await?;
+            store::interrupt_all(&mut transaction, &node, now).await?;
+            transaction.commit().await?;
+            tracing::warn!(node, "the jobs of a node that is gone were interrupted");
+        }
+        Ok(())
     }
 
     async fn failed(&self, id: RecordId, error: &DirectoryError) {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::fault::{Fault, RowFault};
 use super::record::{ImportOptions, JobKind, JobState, Tally};
+use crate::db::{DbConnection, DbPool};
 use crate::directory::{Actor, DirectoryError, Happening, event_store};
 use crate::vocab::{RecordId, UnixMillis};
 
@@ -28,23 +28,23 @@ fn count(number: u64) -> i64 {
 
 /// Adds a job that waits, and forgets the oldest that have ended.
 pub(super) async fn add(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     id: RecordId,
-    records: &str,
+    (records, node): (&str, &str),
     options: ImportOptions,
     actor: &Actor,
     now: UnixMillis,
 ) -> Result<(), DirectoryError> {
     sqlx::query(
         "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended_at IS NOT NULL \
-         ORDER BY ended_at DESC LIMIT -1 OFFSET $1)",
+         ORDER BY ended_at DESC LIMIT 1000000 OFFSET $1)",
     )
     .bind(MOST_ENDED)
     .execute(&mut *db)
     .await?;
     sqlx::query(
-        "INSERT INTO jobs (id, created_at, updated_at, kind, records, state, mode, on_existing, dry_run, actor, source) \
-         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO jobs (id, created_at, updated_at, kind, records, state, mode, on_existing, dry_run, actor, source, node) \
+         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(id.to_string())
     .bind(now.get())
@@ -53,16 +53,17 @@ pub(super) async fn add(
     .bind(word(JobState::Waiting)?)
     .bind(word(options.mode)?)
     .bind(word(options.on_existing)?)
-    .bind(options.dry_run)
+    .bind(i64::from(options.dry_run))
     .bind(&actor.name)
     .bind(&actor.source)
+    .bind(node)
     .execute(&mut *db)
     .await?;
     tell(db, id, now).await
 }
 
 /// Tells those who follow the events where a job stands.
-async fn tell(db: &mut SqliteConnection, id: RecordId, now: UnixMillis) -> Result<(), DirectoryError> {
+async fn tell(db: &mut DbConnection, id: RecordId, now: UnixMillis) -> Result<(), DirectoryError> {
     let row = sqlx::query("SELECT kind, state, done, total, faults FROM jobs WHERE id = $1").bind(id.to_string());
     let Some(row) = row.fetch_optional(&mut *db).await? else { return Ok(()) };
     let number = |column: &str| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
@@ -79,7 +80,7 @@ async fn tell(db: &mut SqliteConnection, id: RecordId, now: UnixMillis) -> Resul
 
 /// A job goes on to another state; `total` is the number of its rows, once known.
 pub(super) async fn enter(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     id: RecordId,
     state: JobState,
     total: Option<u64>,
@@ -100,7 +101,7 @@ pub(super) async fn enter(
 
 /// How far a job is, and more faults of it.
 pub(super) async fn progress(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     id: RecordId,
     tally: &Tally,
     faults: &[RowFault],
@@ -148,7 +149,7 @@ pub(super) async fn progress(
 
 /// A job has ended.
 pub(super) async fn end(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     id: RecordId,
     state: JobState,
     now: UnixMillis,
@@ -158,13 +159,25 @@ pub(super) async fn end(
     Ok(())
 }
 
-/// Whatever had not ended was cut off when the server stopped.
-pub(super) async fn interrupt_all(db: &mut SqliteConnection, now: UnixMillis) -> Result<(), DirectoryError> {
+/// The node that has a job which has not ended.
+pub(super) async fn node_of_open(db: &DbPool, id: RecordId) -> Result<Option<String>, DirectoryError> {
+    let node = sqlx::query_scalar("SELECT node FROM jobs WHERE id = $1 AND ended_at IS NULL");
+    Ok(node.bind(id.to_string()).fetch_optional(db).await?)
+}
+
+/// The nodes of the jobs that have not ended.
+pub(super) async fn nodes_at_work(db: &DbPool) -> Result<Vec<String>, DirectoryError> {
+    Ok(sqlx::query_scalar("SELECT DISTINCT node FROM jobs WHERE ended_at IS NULL").fetch_all(db).await?)
+}
+
+/// Whatever had not ended on a node was cut off when it stopped.
+pub(super) async fn interrupt_all(db: &mut DbConnection, node: &str, now: UnixMillis) -> Result<(), DirectoryError> {
     let interrupted: Vec<String> = sqlx::query_scalar(
         "UPDATE jobs SET state = 'interrupted', ended_at = $1, updated_at = $1, version = version + 1 \
-         WHERE ended_at IS NULL RETURNING id",
+         WHERE ended_at IS NULL AND node = $2 RETURNING id",
     )
     .bind(now.get())
+    .bind(node)
     .fetch_all(&mut *db)
     .await?;
     for id in interrupted.iter().filter_map(|id| id.parse().ok()) {
@@ -174,7 +187,7 @@ pub(super) async fn interrupt_all(db: &mut SqliteConnection, now: UnixMillis) ->
 }
 
 /// The faults kept of a job, in the order of its rows.
-pub(super) async fn faults(db: &SqlitePool, id: RecordId) -> Result<Vec<RowFault>, DirectoryError> {
+pub(super) async fn faults(db: &DbPool, id: RecordId) -> Result<Vec<RowFault>, DirectoryError> {
     let rows = sqlx::query(
         "SELECT line, column_number, field, code, detail, arguments FROM job_faults WHERE job = $1 ORDER BY number",
     )

@@ -2,10 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::Recorded;
 use super::user::USERS;
+use crate::db::DbConnection;
 use crate::directory::records::{self, Record};
 use crate::directory::table::{Column, ColumnKind, Table};
 use crate::directory::{Directory, DirectoryError, Kind, Listed};
@@ -38,7 +38,7 @@ impl Kind for PhoneReservations {
 
     /// A phone that is somebody's is not to be claimed by anybody.
     async fn writing(
-        db: &mut SqliteConnection,
+        db: &mut DbConnection,
         _id: &str,
         record: &Record,
         _now: UnixMillis,
@@ -62,8 +62,8 @@ impl Kind for PhoneReservations {
 
 impl Directory {
     /// The user for whom a phone is reserved.
-    pub async fn reserved_for_in(db: &mut SqliteConnection, mac: MacAddress) -> Result<Option<UserId>, DirectoryError> {
-        let user: Option<String> = sqlx::query_scalar("SELECT user FROM phone_reservations WHERE mac = $1")
+    pub async fn reserved_for_in(db: &mut DbConnection, mac: MacAddress) -> Result<Option<UserId>, DirectoryError> {
+        let user: Option<String> = sqlx::query_scalar("SELECT \"user\" FROM phone_reservations WHERE mac = $1")
             .bind(mac.to_string())
             .fetch_optional(db)
             .await?;
@@ -75,7 +75,7 @@ impl Directory {
     }
 
     /// A reserved phone was claimed.
-    pub async fn end_reservation_in(db: &mut SqliteConnection, mac: MacAddress) -> Result<(), DirectoryError> {
+    pub async fn end_reservation_in(db: &mut DbConnection, mac: MacAddress) -> Result<(), DirectoryError> {
         sqlx::query("DELETE FROM phone_reservations WHERE mac = $1").bind(mac.to_string()).execute(db).await?;
         Ok(())
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Recorded;
 use super::application_user::APPLICATION_USERS;
+use crate::db::DbConnection;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
@@ -99,12 +100,7 @@ impl Kind for RoutePoints {
     }
 
     /// A number rings one thing.
-    async fn writing(
-        db: &mut sqlx::sqlite::SqliteConnection,
-        id: &str,
-        record: &Record,
-        _now: UnixMillis,
-    ) -> Result<(), DirectoryError> {
+    async fn writing(db: &mut DbConnection, id: &str, record: &Record, _now: UnixMillis) -> Result<(), DirectoryError> {
         let numbers = record.get("numbers").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
         for number in numbers.iter().filter_map(serde_json::Value::as_str) {
             let taken: Option<String> = sqlx::query_scalar(

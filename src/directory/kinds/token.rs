@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnection;
 
 use super::Recorded;
+use crate::db::DbConnection;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table};
@@ -57,12 +57,7 @@ impl Kind for Tokens {
         Ok(record)
     }
 
-    async fn writing(
-        db: &mut SqliteConnection,
-        id: &str,
-        record: &Record,
-        now: UnixMillis,
-    ) -> Result<(), DirectoryError> {
+    async fn writing(db: &mut DbConnection, id: &str, record: &Record, now: UnixMillis) -> Result<(), DirectoryError> {
         let administers = record.get("role").and_then(Value::as_str) == Some(ADMINISTER);
         let has_expired = record.get("expires_at").and_then(Value::as_i64).is_some_and(|at| at <= now.get());
         match (administers, has_expired) {
@@ -72,14 +67,14 @@ impl Kind for Tokens {
         }
     }
 
-    async fn removing(db: &mut SqliteConnection, id: &str, now: UnixMillis) -> Result<(), DirectoryError> {
+    async fn removing(db: &mut DbConnection, id: &str, now: UnixMillis) -> Result<(), DirectoryError> {
         keep_an_administrator(db, id, "name", now).await
     }
 }
 
 /// Refuses to take away the only token that administers: nobody could make another.
 async fn keep_an_administrator(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     id: &str,
     field: &str,
     now: UnixMillis,

@@ -3,10 +3,10 @@
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::Recorded;
 use super::user_profile::USER_PROFILES;
+use crate::db::DbConnection;
 use crate::directory::kind::as_record;
 use crate::directory::records::{self, Record};
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
@@ -153,11 +153,7 @@ impl Kind for Users {
     }
 
     /// Somebody's extension is a directory number, and reaches no application.
-    async fn writing_all(
-        db: &mut SqliteConnection,
-        written: &[Written],
-        now: UnixMillis,
-    ) -> Result<(), DirectoryError> {
+    async fn writing_all(db: &mut DbConnection, written: &[Written], now: UnixMillis) -> Result<(), DirectoryError> {
         let extensions: Vec<[String; 2]> = written
             .iter()
             .map(|user| records::text(&user.record, "primary_extension"))
@@ -223,5 +219,5 @@ pub(super) static USERS: Table = Table {
         Column::new("primary_extension", ColumnKind::Text),
         Column::new("profile", ColumnKind::Reference(&USER_PROFILES)),
     ],
-    usages: &[Usage { what: "phone", statement: "SELECT name FROM phones WHERE user = $1 AND state = 'enrolled'" }],
+    usages: &[Usage { what: "phone", statement: "SELECT name FROM phones WHERE \"user\" = $1 AND state = 'enrolled'" }],
 };

@@ -2,10 +2,10 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::Recorded;
 use super::template::{DEVICE_TEMPLATES, LINE_TEMPLATES};
+use crate::db::DbConnection;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
 use crate::directory::{DirectoryError, Kind, Listed};
@@ -103,12 +103,7 @@ impl Kind for UserProfiles {
     type Draft = UserProfileDraft;
 
     /// There is one default at a time; the schema sees to it.
-    async fn writing(
-        db: &mut SqliteConnection,
-        id: &str,
-        record: &Record,
-        now: UnixMillis,
-    ) -> Result<(), DirectoryError> {
+    async fn writing(db: &mut DbConnection, id: &str, record: &Record, now: UnixMillis) -> Result<(), DirectoryError> {
         if record.get("is_default").and_then(serde_json::Value::as_bool) == Some(true) {
             sqlx::query(
                 "UPDATE user_profiles SET is_default = 0, version = version + 1, updated_at = $2 \

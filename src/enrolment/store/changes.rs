@@ -1,9 +1,9 @@
 //! Phones the directory has changed for: marked by triggers in the transaction of the change, and what is made of the marks.
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::unreadable;
+use crate::db::{DbConnection, DbPool};
 use crate::enrolment::EnrolmentError;
 use crate::enrolment::outfit::Outfit;
 use crate::enrolment::pace::Due;
@@ -21,17 +21,16 @@ pub(in crate::enrolment) struct Marked {
 }
 
 /// True if the directory has changed for some phone.
-pub(in crate::enrolment) async fn is_outdated(db: &SqlitePool) -> Result<bool, EnrolmentError> {
-    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM phones WHERE outdated > 0)").fetch_one(db).await?)
+pub(in crate::enrolment) async fn is_outdated(db: &DbPool) -> Result<bool, EnrolmentError> {
+    let found: Option<String> =
+        sqlx::query_scalar("SELECT id FROM phones WHERE outdated > 0 LIMIT 1").fetch_optional(db).await?;
+    Ok(found.is_some())
 }
 
 /// The next phones the directory has changed for, at most `most`; their marks are taken away.
-pub(in crate::enrolment) async fn outdated(
-    db: &mut SqliteConnection,
-    most: u32,
-) -> Result<Vec<Marked>, EnrolmentError> {
+pub(in crate::enrolment) async fn outdated(db: &mut DbConnection, most: u32) -> Result<Vec<Marked>, EnrolmentError> {
     let rows = sqlx::query("SELECT id, outdated FROM phones WHERE outdated > 0 LIMIT $1")
-        .bind(most)
+        .bind(i64::from(most))
         .fetch_all(&mut *db)
         .await?;
     let mut found = Vec::with_capacity(rows.len());
@@ -46,7 +45,7 @@ pub(in crate::enrolment) async fn outdated(
 
 /// Makes a phone what it is for its user by now. True if its configuration says something else than before.
 pub(in crate::enrolment) async fn dress(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     is_managed: bool,
     outfit: &Outfit,
@@ -81,10 +80,10 @@ pub(in crate::enrolment) async fn dress(
             sqlx::query(
                 "INSERT INTO lines (phone, position, number, label, display, created_at, updated_at) \
                  VALUES ($1, 1, $2, $3, $4, $5, $5) ON CONFLICT (phone, position) DO UPDATE SET \
-                 number = excluded.number, label = coalesce(own_label, excluded.label), \
-                 display = coalesce(own_display, excluded.display), version = version + 1, updated_at = $5 \
-                 WHERE (number, label, display) IS NOT \
-                 (excluded.number, coalesce(own_label, excluded.label), coalesce(own_display, excluded.display))",
+                 number = excluded.number, label = coalesce(lines.own_label, excluded.label), \
+                 display = coalesce(lines.own_display, excluded.display), version = lines.version + 1, updated_at = $5 \
+                 WHERE (lines.number, lines.label, lines.display) IS DISTINCT FROM (excluded.number, \
+                 coalesce(lines.own_label, excluded.label), coalesce(lines.own_display, excluded.display))",
             )
             .bind(&id)
             .bind(line.number.as_str())
@@ -100,7 +99,7 @@ pub(in crate::enrolment) async fn dress(
 
 /// A phone's number is no longer the one it had: it may still ask for that until it has its new configuration.
 pub(in crate::enrolment) async fn retire_number(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     before: Option<&DirectoryNumber>,
     after: Option<&DirectoryNumber>,
@@ -131,7 +130,7 @@ pub(in crate::enrolment) async fn retire_number(
 
 /// A phone that takes configurations is to fetch the one it has now.
 pub(in crate::enrolment) async fn make_due(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     now: UnixMillis,
 ) -> Result<(), EnrolmentError> {
@@ -144,7 +143,7 @@ pub(in crate::enrolment) async fn make_due(
 }
 
 /// A phone has fetched what it was to fetch.
-pub(in crate::enrolment) async fn fetched(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
+pub(in crate::enrolment) async fn fetched(db: &mut DbConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
     sqlx::query("UPDATE phones SET push_due = NULL WHERE id = $1 AND push_due IS NOT NULL")
         .bind(phone.to_string())
         .execute(db)
@@ -154,7 +153,7 @@ pub(in crate::enrolment) async fn fetched(db: &mut SqliteConnection, phone: Phon
 
 /// The phones that are to fetch a changed configuration, those that wait longest first. One that was just bound is looked
 /// after by its enrolment.
-pub(in crate::enrolment) async fn push_due(db: &SqlitePool) -> Result<Vec<Due>, EnrolmentError> {
+pub(in crate::enrolment) async fn push_due(db: &DbPool) -> Result<Vec<Due>, EnrolmentError> {
     let rows = sqlx::query(
         "SELECT id, push_due FROM phones WHERE push_due IS NOT NULL AND state <> 'released' AND NOT EXISTS \
          (SELECT 1 FROM enrolments WHERE phone = phones.id AND ended_at IS NULL AND bound_at IS NOT NULL) \

@@ -1,15 +1,15 @@
 //! The counters of wrong attempts.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
 
+use crate::db::{DbConnection, DbPool};
 use crate::enrolment::EnrolmentError;
 use crate::enrolment::lockout::{Counter, Scope};
 use crate::vocab::UnixMillis;
 
 /// How a lockout's counter stands.
 pub(in crate::enrolment) async fn counter(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     scope: Scope,
     subject: &str,
 ) -> Result<Counter, EnrolmentError> {
@@ -32,7 +32,7 @@ pub(in crate::enrolment) async fn counter(
 
 /// Keeps a lockout's counter.
 pub(in crate::enrolment) async fn set_counter(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     scope: Scope,
     subject: &str,
     counter: &Counter,
@@ -55,7 +55,7 @@ pub(in crate::enrolment) async fn set_counter(
 
 /// Forgets a lockout's counter.
 pub(in crate::enrolment) async fn clear_counter(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     scope: Scope,
     subject: &str,
 ) -> Result<(), EnrolmentError> {
@@ -69,10 +69,10 @@ pub(in crate::enrolment) async fn clear_counter(
 
 /// Counters nobody has touched since `then` are forgotten: guessed IDs must not fill the table.
 pub(in crate::enrolment) async fn forget_counters(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     then: UnixMillis,
 ) -> Result<(), EnrolmentError> {
-    sqlx::query("DELETE FROM lockouts WHERE max(last_at, coalesce(locked_until, 0)) < $1")
+    sqlx::query("DELETE FROM lockouts WHERE last_at < $1 AND coalesce(locked_until, 0) < $1")
         .bind(then.get())
         .execute(db)
         .await?;
@@ -81,7 +81,7 @@ pub(in crate::enrolment) async fn forget_counters(
 
 /// What a lockout in force is counted under, by the identifier lists show.
 pub(in crate::enrolment) async fn lockout_subject(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     id: &str,
 ) -> Result<Option<(Scope, String)>, EnrolmentError> {
     let row =
@@ -94,9 +94,7 @@ pub(in crate::enrolment) async fn lockout_subject(
 }
 
 /// Every user's user ID and self-service ID.
-pub(in crate::enrolment) async fn self_service_ids(
-    db: &sqlx::SqlitePool,
-) -> Result<Vec<(String, String)>, EnrolmentError> {
+pub(in crate::enrolment) async fn self_service_ids(db: &DbPool) -> Result<Vec<(String, String)>, EnrolmentError> {
     let rows = sqlx::query("SELECT user_id, self_service_id FROM users").fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.try_get("user_id")?, row.try_get("self_service_id")?))).collect()
 }

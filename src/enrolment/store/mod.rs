@@ -11,7 +11,6 @@ mod timeline;
 use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 pub(super) use self::changes::{Marked, dress, fetched, is_outdated, make_due, outdated, push_due, retire_number};
 pub(super) use self::former::{is_newest_bind, remember_former, restore};
@@ -26,6 +25,7 @@ pub(super) use self::timeline::{
     open_language, open_steps, purge_ended, step, step_of,
 };
 use super::{EnrolmentError, Step};
+use crate::db::{DbConnection, DbPool, flag};
 use crate::directory::{DirectoryError, User};
 use crate::sip::Transport;
 use crate::vocab::{MacAddress, PhoneId, UnixMillis};
@@ -62,12 +62,12 @@ pub(super) struct Managed<'a> {
 
 /// Makes the phone its user's: all but the line, inside the caller's transaction. What it was before is kept with its open
 /// enrolment.
-pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMillis) -> Result<(), EnrolmentError> {
+pub(super) async fn bind(db: &mut DbConnection, bind: &Bind<'_>, now: UnixMillis) -> Result<(), EnrolmentError> {
     let phone = bind.phone.to_string();
     remember_former(db, bind.phone).await?;
     sqlx::query("DELETE FROM lines WHERE phone = $1").bind(&phone).execute(&mut *db).await?;
     sqlx::query(
-        "UPDATE phones SET state = 'enrolled', user = $2, name = $3, device_template = $4, outdated = 0, \
+        "UPDATE phones SET state = 'enrolled', \"user\" = $2, name = $3, device_template = $4, outdated = 0, \
          algorithms = coalesce($5, algorithms) WHERE id = $1",
     )
     .bind(&phone)
@@ -92,7 +92,7 @@ pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMi
         .execute(&mut *db)
         .await?;
     sqlx::query(
-        "UPDATE enrolments SET user = $2, user_id = $3, bound_at = $4, language = $5 \
+        "UPDATE enrolments SET \"user\" = $2, user_id = $3, bound_at = $4, language = $5 \
          WHERE phone = $1 AND ended_at IS NULL",
     )
     .bind(&phone)
@@ -107,7 +107,7 @@ pub(super) async fn bind(db: &mut SqliteConnection, bind: &Bind<'_>, now: UnixMi
 
 /// Other phones in quarantine that showed the same hardware address: only the one that was claimed was the phone.
 pub(super) async fn other_candidates(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     mac: MacAddress,
 ) -> Result<Vec<PhoneId>, EnrolmentError> {
@@ -121,7 +121,7 @@ pub(super) async fn other_candidates(
 }
 
 /// True if a phone with this hardware address belongs to somebody.
-pub(super) async fn is_enrolled(db: &SqlitePool, mac: MacAddress) -> Result<bool, EnrolmentError> {
+pub(super) async fn is_enrolled(db: &DbPool, mac: MacAddress) -> Result<bool, EnrolmentError> {
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM phones WHERE mac = $1 AND state = 'enrolled'")
         .bind(mac.to_string())
         .fetch_one(db)
@@ -140,7 +140,7 @@ pub(super) struct Held {
 }
 
 /// The phone a private URL belongs to.
-pub(super) async fn phone_by_token(db: &mut SqliteConnection, hash: &str) -> Result<Option<Held>, EnrolmentError> {
+pub(super) async fn phone_by_token(db: &mut DbConnection, hash: &str) -> Result<Option<Held>, EnrolmentError> {
     let row = sqlx::query(
         "SELECT id, push_pending, sealed_admin_password FROM phones \
          WHERE (token_hash = $1 OR old_token_hash = $1) AND state <> 'released'",
@@ -152,7 +152,7 @@ pub(super) async fn phone_by_token(db: &mut SqliteConnection, hash: &str) -> Res
         let id: String = row.try_get("id")?;
         Ok(Held {
             phone: id.parse().map_err(|_| unreadable("phone"))?,
-            push_pending: row.try_get("push_pending")?,
+            push_pending: flag(&row, "push_pending")?,
             sealed_admin_password: row.try_get("sealed_admin_password")?,
         })
     })
@@ -161,7 +161,7 @@ pub(super) async fn phone_by_token(db: &mut SqliteConnection, hash: &str) -> Res
 
 /// The secrets of a push have been fetched: they are withheld from now on, and the next URL is in force.
 pub(super) async fn push_fetched(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     next_token_hash: &str,
 ) -> Result<(), EnrolmentError> {
@@ -174,7 +174,7 @@ pub(super) async fn push_fetched(
 }
 
 /// The phone is back as its user's: what it had before is worth nothing any more.
-pub(super) async fn forget_the_past(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
+pub(super) async fn forget_the_past(db: &mut DbConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
     sqlx::query("UPDATE phones SET sealed_old_secret = NULL, old_token_hash = NULL, former_numbers = '' WHERE id = $1")
         .bind(phone.to_string())
         .execute(db)
@@ -183,14 +183,18 @@ pub(super) async fn forget_the_past(db: &mut SqliteConnection, phone: PhoneId) -
 }
 
 /// True while a phone's secrets or settings wait to be fetched.
-pub(super) async fn is_push_pending(db: &mut SqliteConnection, phone: PhoneId) -> Result<bool, EnrolmentError> {
-    let pending = "SELECT push_pending = 1 OR push_due IS NOT NULL OR outdated > 0 FROM phones WHERE id = $1";
-    let pending: Option<bool> = sqlx::query_scalar(pending).bind(phone.to_string()).fetch_optional(db).await?;
-    Ok(pending.unwrap_or(false))
+pub(super) async fn is_push_pending(db: &mut DbConnection, phone: PhoneId) -> Result<bool, EnrolmentError> {
+    let pending: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM phones WHERE id = $1 AND (push_pending = 1 OR push_due IS NOT NULL OR outdated > 0)",
+    )
+    .bind(phone.to_string())
+    .fetch_one(db)
+    .await?;
+    Ok(pending > 0)
 }
 
 /// A new push: a phone's secrets may be fetched once more.
-pub(super) async fn rearm(db: &mut SqliteConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
+pub(super) async fn rearm(db: &mut DbConnection, phone: PhoneId) -> Result<(), EnrolmentError> {
     sqlx::query(
         "UPDATE phones SET push_pending = 1 WHERE id = $1 AND state <> 'released' AND sealed_secret IS NOT NULL",
     )

@@ -1,13 +1,12 @@
 //! The SQL of passwords that are overwritten.
 
-use sqlx::sqlite::SqliteConnection;
-
+use crate::db::DbConnection;
 use crate::enrolment::EnrolmentError;
 use crate::vocab::PhoneId;
 
 /// Gives a phone that is somebody's, and has a password of ours, another; it may be fetched once. False if it is none such.
 pub(in crate::enrolment) async fn overwrite_secret(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     sealed: &str,
 ) -> Result<bool, EnrolmentError> {

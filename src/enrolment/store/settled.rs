@@ -2,15 +2,14 @@
 
 use std::collections::HashSet;
 
-use sqlx::sqlite::SqlitePool;
-
 use super::unreadable;
+use crate::db::DbPool;
 use crate::enrolment::EnrolmentError;
 use crate::vocab::PhoneId;
 
 /// Of these phones those that are their users', have fetched all there is to fetch and are in no enrolment.
 pub(in crate::enrolment) async fn settled_among(
-    db: &SqlitePool,
+    db: &DbPool,
     phones: &[PhoneId],
 ) -> Result<HashSet<PhoneId>, EnrolmentError> {
     let named = serde_json::to_string(&phones.iter().map(ToString::to_string).collect::<Vec<_>>());

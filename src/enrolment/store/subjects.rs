@@ -1,16 +1,16 @@
 //! Phones and users by the names people have for them.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
 
 use super::unreadable;
+use crate::db::DbConnection;
 use crate::enrolment::EnrolmentError;
 use crate::vocab::{PhoneId, UserId};
 
 /// Phones that are not released and have this identifier, hardware address or temporary number; where some of them wait
 /// to be claimed, only those.
 pub(in crate::enrolment) async fn phones_named(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     name: &str,
     mac: Option<&str>,
 ) -> Result<Vec<PhoneId>, EnrolmentError> {
@@ -33,7 +33,7 @@ pub(in crate::enrolment) async fn phones_named(
 
 /// Users with this identifier, user ID, self-service ID or primary extension, and their user IDs.
 pub(in crate::enrolment) async fn users_named(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     name: &str,
 ) -> Result<Vec<(UserId, String)>, EnrolmentError> {
     let rows = sqlx::query(

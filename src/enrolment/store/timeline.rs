@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::unreadable;
+use crate::db::{DbConnection, DbPool, DbRow};
 use crate::directory::{self, Happening};
 use crate::enrolment::ended::{Ended, last_step};
 use crate::enrolment::record::{Enrolment, TimelineStep, put_in_order};
@@ -14,7 +14,7 @@ use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
 
 /// Begins an enrolment of a phone; one already open stays. Gives the one that is open.
 pub(in crate::enrolment) async fn begin(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     now: UnixMillis,
 ) -> Result<EnrolmentId, EnrolmentError> {
@@ -34,7 +34,7 @@ pub(in crate::enrolment) async fn begin(
 }
 
 /// Every open enrolment with its phone.
-pub(in crate::enrolment) async fn all_open(db: &SqlitePool) -> Result<Vec<(PhoneId, EnrolmentId)>, EnrolmentError> {
+pub(in crate::enrolment) async fn all_open(db: &DbPool) -> Result<Vec<(PhoneId, EnrolmentId)>, EnrolmentError> {
     let rows: Vec<(String, String)> =
         sqlx::query_as("SELECT phone, id FROM enrolments WHERE ended_at IS NULL").fetch_all(db).await?;
     let read = |(phone, id): &(String, String)| {
@@ -45,14 +45,14 @@ pub(in crate::enrolment) async fn all_open(db: &SqlitePool) -> Result<Vec<(Phone
 
 /// How many enrolments are open: those that wait for somebody to claim the phone, and those that wait for the phone to be
 /// back as its user's.
-pub(in crate::enrolment) async fn count_open(db: &SqlitePool) -> Result<(i64, i64), EnrolmentError> {
+pub(in crate::enrolment) async fn count_open(db: &DbPool) -> Result<(i64, i64), EnrolmentError> {
     let counted = "SELECT count(*) - count(bound_at), count(bound_at) FROM enrolments WHERE ended_at IS NULL";
     Ok(sqlx::query_as(counted).fetch_one(db).await?)
 }
 
 /// A phone's open enrolment.
 pub(in crate::enrolment) async fn open_enrolment(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
 ) -> Result<Option<EnrolmentId>, EnrolmentError> {
     let id: Option<String> = sqlx::query_scalar("SELECT id FROM enrolments WHERE phone = $1 AND ended_at IS NULL")
@@ -64,7 +64,7 @@ pub(in crate::enrolment) async fn open_enrolment(
 
 /// Adds a step to a phone's open enrolment; nothing if there is none.
 pub(in crate::enrolment) async fn step(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     at: UnixMillis,
     step: Step,
@@ -78,7 +78,7 @@ pub(in crate::enrolment) async fn step(
 
 /// Adds a step that was taken at `at` to this enrolment, whatever was noted and whether or not it ended since then.
 pub(in crate::enrolment) async fn step_of(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     enrolment: EnrolmentId,
     at: UnixMillis,
     step: Step,
@@ -105,7 +105,7 @@ pub(in crate::enrolment) async fn step_of(
 
 /// Ends a phone's open enrolment. Nothing if there is none.
 pub(in crate::enrolment) async fn end(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     now: UnixMillis,
     ending: EnrolmentEnding,
@@ -118,7 +118,7 @@ pub(in crate::enrolment) async fn end(
 
 /// Ends an enrolment, even one that has ended otherwise: `step` is what was done last.
 pub(in crate::enrolment) async fn end_as(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     enrolment: EnrolmentId,
     (step, ending): (Step, EnrolmentEnding),
     detail: &str,
@@ -127,7 +127,7 @@ pub(in crate::enrolment) async fn end_as(
     step_of(db, enrolment, now, step, detail).await?;
     let row = sqlx::query(
         "UPDATE enrolments SET ended_at = $2, ending = $3 WHERE id = $1 \
-         RETURNING phone, user, language, started_at, bound_at",
+         RETURNING phone, \"user\", language, started_at, bound_at",
     )
     .bind(enrolment.to_string())
     .bind(now.get())
@@ -157,7 +157,7 @@ pub(in crate::enrolment) async fn end_as(
 
 /// The steps of a phone's open enrolment, oldest first.
 pub(in crate::enrolment) async fn open_steps(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
 ) -> Result<Vec<Step>, EnrolmentError> {
     let steps: Vec<String> = sqlx::query_scalar(
@@ -171,7 +171,7 @@ pub(in crate::enrolment) async fn open_steps(
 }
 
 /// Phones that were bound and whose enrolment is still open.
-pub(in crate::enrolment) async fn bound_and_open(db: &SqlitePool) -> Result<Vec<PhoneId>, EnrolmentError> {
+pub(in crate::enrolment) async fn bound_and_open(db: &DbPool) -> Result<Vec<PhoneId>, EnrolmentError> {
     let phones: Vec<String> =
         sqlx::query_scalar("SELECT phone FROM enrolments WHERE ended_at IS NULL AND bound_at IS NOT NULL")
             .fetch_all(db)
@@ -181,7 +181,7 @@ pub(in crate::enrolment) async fn bound_and_open(db: &SqlitePool) -> Result<Vec<
 
 /// Forgets enrolments that ended before `then`, at most `most`, the longest past first. Returns how many went.
 pub(in crate::enrolment) async fn purge_ended(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     then: UnixMillis,
     most: u32,
 ) -> Result<u64, EnrolmentError> {
@@ -190,7 +190,7 @@ pub(in crate::enrolment) async fn purge_ended(
          (SELECT id FROM enrolments WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)",
     )
     .bind(then.get())
-    .bind(most)
+    .bind(i64::from(most))
     .execute(db)
     .await?;
     Ok(purged.rows_affected())
@@ -198,7 +198,7 @@ pub(in crate::enrolment) async fn purge_ended(
 
 /// The language chosen in a phone's open enrolment.
 pub(in crate::enrolment) async fn open_language(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
 ) -> Result<Option<String>, EnrolmentError> {
     let language = sqlx::query_scalar("SELECT language FROM enrolments WHERE phone = $1 AND ended_at IS NULL")
@@ -208,7 +208,7 @@ pub(in crate::enrolment) async fn open_language(
     Ok(language.flatten())
 }
 
-fn enrolment(row: &SqliteRow, steps: Vec<TimelineStep>) -> Result<Enrolment, EnrolmentError> {
+fn enrolment(row: &DbRow, steps: Vec<TimelineStep>) -> Result<Enrolment, EnrolmentError> {
     let id: String = row.try_get("id")?;
     let phone: String = row.try_get("phone")?;
     let user: Option<String> = row.try_get("user")?;
@@ -231,7 +231,7 @@ fn enrolment(row: &SqliteRow, steps: Vec<TimelineStep>) -> Result<Enrolment, Enr
 
 /// These enrolments with their timelines, in this order.
 pub(in crate::enrolment) async fn enrolments_by_ids(
-    db: &SqlitePool,
+    db: &DbPool,
     ids: &[EnrolmentId],
 ) -> Result<Vec<Enrolment>, EnrolmentError> {
     let wanted = serde_json::json!(ids).to_string();
@@ -268,7 +268,7 @@ pub(in crate::enrolment) async fn enrolments_by_ids(
 
 /// One enrolment.
 pub(in crate::enrolment) async fn enrolment_by_id(
-    db: &SqlitePool,
+    db: &DbPool,
     id: EnrolmentId,
 ) -> Result<Option<Enrolment>, EnrolmentError> {
     Ok(enrolments_by_ids(db, &[id]).await?.pop())

@@ -164,7 +164,7 @@ async fn cancel(
         PhoneAfterwards::Release => Afterwards::LetGo,
     };
     let enrolment = door.enrolments.cancel(id, afterwards, &caller.actor(), UnixMillis::now()).await??;
-    door.switchboard.call_off(enrolment.phone);
+    door.switchboard.call_off_everywhere(enrolment.phone).await?;
     Ok(Json(EnrolmentView::of(enrolment, &words)))
 }
 
@@ -177,7 +177,7 @@ async fn undo(
 ) -> Result<Json<EnrolmentView>, Problem> {
     let id = known(&door, &id).await?;
     let enrolment = door.enrolments.undo(id, &caller.actor(), UnixMillis::now()).await??;
-    door.switchboard.call_off(enrolment.phone);
+    door.switchboard.call_off_everywhere(enrolment.phone).await?;
     Ok(Json(EnrolmentView::of(enrolment, &words)))
 }
 

@@ -3,13 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::board::{Line, PhoneLines};
 use super::journal::{Entry, Told};
 use super::strangers::Stranger;
 use super::{Asked, Cause, Failure, LastRegister, LineNews, LineState, LineStatusSettings, Reason, Sighting, Standing};
-use crate::db::Db;
+use crate::db::{Db, DbConnection, DbPool, DbRow};
 use crate::directory::{self, DirectoryError, Happening};
 use crate::registrar::RegistrarError;
 use crate::sip::Transport;
@@ -24,7 +23,7 @@ fn line_id(phone: PhoneId, position: u8) -> String {
 }
 
 /// The lines of these phones and how they stood when it was written last.
-pub(super) async fn load(db: &SqlitePool, phones: &[PhoneId]) -> Result<HashMap<PhoneId, PhoneLines>, RegistrarError> {
+pub(super) async fn load(db: &DbPool, phones: &[PhoneId]) -> Result<HashMap<PhoneId, PhoneLines>, RegistrarError> {
     if phones.is_empty() {
         return Ok(HashMap::new());
     }
@@ -53,7 +52,7 @@ pub(super) async fn load(db: &SqlitePool, phones: &[PhoneId]) -> Result<HashMap<
     Ok(found)
 }
 
-fn standing(row: &SqliteRow) -> Result<Standing, RegistrarError> {
+fn standing(row: &DbRow) -> Result<Standing, RegistrarError> {
     let Some(state) = row.try_get::<Option<String>, _>("state")? else { return Ok(Standing::default()) };
     let instant = |column: &str| -> Result<Option<UnixMillis>, sqlx::Error> {
         Ok(row.try_get::<Option<i64>, _>(column)?.map(UnixMillis::new))
@@ -94,7 +93,7 @@ fn standing(row: &SqliteRow) -> Result<Standing, RegistrarError> {
     Ok(Standing { state, last_register, failure, changes, is_flapping, ..Standing::default() })
 }
 
-fn sighting(row: &SqliteRow, what: &str) -> Result<Option<Sighting>, sqlx::Error> {
+fn sighting(row: &DbRow, what: &str) -> Result<Option<Sighting>, sqlx::Error> {
     let text = |column: &str| row.try_get::<Option<String>, _>(format!("{what}_{column}").as_str());
     let (source, transport) = (text("source")?, text("transport")?);
     let method = if what == "error" { text("method")? } else { None };
@@ -148,7 +147,7 @@ pub(super) async fn save(
 
 /// False if the line is there no more.
 async fn save_line(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     phone: PhoneId,
     line: &Line,
     now: UnixMillis,
@@ -217,7 +216,7 @@ async fn save_line(
 }
 
 async fn save_history(
-    db: &mut SqliteConnection,
+    db: &mut DbConnection,
     settings: &LineStatusSettings,
     phone: PhoneId,
     line: &Line,
@@ -241,12 +240,7 @@ async fn save_history(
     Ok(())
 }
 
-async fn save_entry(
-    db: &mut SqliteConnection,
-    phone: PhoneId,
-    position: u8,
-    entry: &Entry,
-) -> Result<(), RegistrarError> {
+async fn save_entry(db: &mut DbConnection, phone: PhoneId, position: u8, entry: &Entry) -> Result<(), RegistrarError> {
     let seen = entry.seen.as_ref();
     sqlx::query(
         "INSERT INTO line_history (id, phone, position, line, kind, code, first_at, last_at, count, source, transport, \
@@ -272,7 +266,7 @@ async fn save_entry(
     Ok(())
 }
 
-async fn save_stranger(db: &mut SqliteConnection, name: &str, tried: &Stranger) -> Result<(), RegistrarError> {
+async fn save_stranger(db: &mut DbConnection, name: &str, tried: &Stranger) -> Result<(), RegistrarError> {
     let seen = tried.seen.as_ref();
     sqlx::query(
         "INSERT INTO line_strangers (id, name, number, reason, count, first_at, last_at, source, transport, user_agent, \
@@ -315,13 +309,13 @@ fn happening(settings: &LineStatusSettings, phone: PhoneId, line: &Line, news: &
 }
 
 /// True if nothing was ever written.
-pub(super) async fn is_empty(db: &SqlitePool) -> Result<bool, RegistrarError> {
+pub(super) async fn is_empty(db: &DbPool) -> Result<bool, RegistrarError> {
     let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM line_status LIMIT 1").fetch_optional(db).await?;
     Ok(found.is_none())
 }
 
 /// Some phones with lines whose registrations should have gone before `then`.
-pub(super) async fn overdue(db: &SqlitePool, then: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
+pub(super) async fn overdue(db: &DbPool, then: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
     let phones: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT phone FROM line_status WHERE registered_until IS NOT NULL AND registered_until < $1 LIMIT $2",
     )
@@ -348,7 +342,7 @@ pub(super) async fn forget(db: &Db, then: UnixMillis) -> Result<(), RegistrarErr
 }
 
 /// How many lines are in each state.
-pub(super) async fn count(db: &SqlitePool) -> Result<Vec<(&'static str, i64)>, RegistrarError> {
+pub(super) async fn count(db: &DbPool) -> Result<Vec<(&'static str, i64)>, RegistrarError> {
     let rows: Vec<(String, i64)> =
         sqlx::query_as("SELECT state, count(*) FROM line_records GROUP BY state").fetch_all(db).await?;
     let of = |state: &str| rows.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);

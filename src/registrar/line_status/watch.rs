@@ -30,6 +30,8 @@ const WRITES: usize = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often it is looked for registrations that went unseen, and for history that is not kept any more.
 const SWEEPS: Duration = Duration::from_secs(30);
+/// How long after its end a registration counts as gone where another node may have seen it go on.
+const GRACE: Duration = Duration::from_secs(90);
 /// Looks in a row for registrations that went unseen, while there are more.
 const LOOKS: usize = 20;
 /// How long somebody waits for what was told to be written, and how long the end of the server does.
@@ -295,8 +297,10 @@ impl Desk {
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
+        // Another node may know of a later REGISTER, and not have written it yet.
+        let grace = if self.db.postgres().is_some() { GRACE } else { Duration::ZERO };
         for _ in 0..LOOKS {
-            let overdue = store::overdue(self.db.reader(), now).await?;
+            let overdue = store::overdue(self.db.reader(), now.before(grace)).await?;
             let unknown: Vec<PhoneId> = overdue.iter().copied().filter(|phone| !self.board.knows(*phone)).collect();
             self.load(unknown.into_iter()).await?;
             overdue.iter().for_each(|phone| self.verify(*phone, Reason::Expired));

@@ -1,0 +1,45 @@
+//! The server on PostgreSQL: what holds on SQLite holds here, several nodes are one house, and a database that is away
+//! comes back. Every server of this program uses PostgreSQL ([`support::postgres::is_wanted`]).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "http/api.rs"]
+mod api;
+#[path = "loopback/by_hand.rs"]
+mod by_hand;
+#[path = "loopback/caller.rs"]
+mod caller;
+#[path = "loopback/changes.rs"]
+mod changes;
+#[path = "postgres/commands.rs"]
+mod commands;
+#[path = "http/events.rs"]
+mod events;
+#[path = "faults/house.rs"]
+mod house;
+#[path = "http/imports.rs"]
+mod imports;
+#[path = "http/records.rs"]
+mod kinds;
+#[path = "postgres/nodes.rs"]
+mod nodes;
+#[path = "postgres/outage.rs"]
+mod outage;
+#[path = "http/quick_add.rs"]
+mod quick_add;
+#[path = "loopback/records.rs"]
+mod records;
+#[path = "http/settings.rs"]
+mod settings;
+mod support;
+
+use caller::Place;
+use support::server::Server;
+
+/// A server that speaks English, with these settings on top.
+fn server(settings: &str) -> Server {
+    Server::start(&format!("dialogue.languages = [\"en\"]\n{settings}"))
+}
+
+fn place(server: &Server) -> Place {
+    Place { sip: server.sip, handset: server.handset }
+}

@@ -1,0 +1,131 @@
+//! Two nodes on one database are one house: what is set, set up or stopped on one holds on the other.
+
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tsunagu::phone::{Make, SipTransport};
+
+use crate::caller::{Handset, SOON, account, factory_new, generic};
+use crate::records::{ended_enrolment_of, phone_of_mac, steps};
+use crate::support::follower::Follower;
+use crate::support::postgres::Postgres;
+use crate::support::server::{Server, USERS, WHOLE_WAY};
+use crate::support::wait_for;
+use crate::{place, server};
+
+/// How long the other node may take to follow: far longer than it does, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(20);
+const SPEAKS_ENGLISH: &str = "dialogue.languages = [\"en\"]\n";
+
+fn nodes() -> (Server, Server) {
+    let one = server("");
+    let other = one.neighbour(SPEAKS_ENGLISH);
+    (one, other)
+}
+
+fn changed(server: &Server, path: &str, body: &Value) {
+    let answer = server.api_patch(path, body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// What a node that is asked again and again says at last.
+fn comes_to_say(server: &Server, path: &str, field: &str, value: &Value) {
+    wait_for(&format!("{field} of {path} to be {value}"), PATIENCE, || {
+        (server.api_get(path)[field] == *value).then_some(())
+    });
+}
+
+#[test]
+fn a_setting_changed_on_one_node_is_in_force_on_the_other() {
+    let (one, other) = nodes();
+    let agent = "AUDC-IPPhone/2.2.8.61 (420HD; 00908F200001)";
+    changed(&one, "/auto-registration", &json!({ "first": "8000", "last": "8009", "networks": ["10.0.0.0/8"] }));
+    wait_for("a phone of a network that may no longer come to be refused", PATIENCE, || {
+        (other.handset_get("/00908f200001.cfg", agent).status == 404).then_some(())
+    });
+    changed(&other, "/auto-registration", &json!({ "networks": ["127.0.0.0/8"] }));
+    wait_for("a phone to be let in again", PATIENCE, || {
+        (one.handset_get("/00908f200001.cfg", agent).status == 200).then_some(())
+    });
+    assert_eq!(other.api_get("/phones")[0]["temporary_number"], "8000");
+    // What waits for a restart waits on both, and comes into force on both.
+    let status = "/self-provisioning/status";
+    changed(&one, "/self-provisioning?apply=later", &json!({ "ports": 7 }));
+    assert_eq!(other.api_get(status)["generation"], 1);
+    changed(&one, "/self-provisioning?apply=restart-now", &json!({ "authentication": "none" }));
+    comes_to_say(&other, status, "generation", &json!(2));
+    assert_eq!(other.api_post("/self-provisioning/deactivate", &json!({})).status, 200);
+    comes_to_say(&one, status, "generation", &json!(3));
+    assert_eq!((&one.api_get(status)["service"], &other.api_get(status)["service"]), (&json!(false), &json!(false)));
+    // A node that comes later runs what the others run.
+    let third = one.neighbour(SPEAKS_ENGLISH);
+    assert_eq!((&third.api_get(status)["generation"], &third.api_get(status)["service"]), (&json!(3), &json!(false)));
+}
+
+#[test]
+fn events_come_in_one_order_on_every_node() {
+    let (one, other) = nodes();
+    let mut here = Follower::follow(one.admin, &one.token, "?type=directory.*", None).unwrap();
+    let mut there = Follower::follow(other.admin, &one.token, "?type=directory.*", None).unwrap();
+    for number in 0..10 {
+        let on = if number % 2 == 0 { &one } else { &other };
+        assert_eq!(on.api_post("/directory-numbers", &json!({ "number": format!("70{number}") })).status, 201);
+    }
+    let (here, there) = (here.take(10), there.take(10));
+    assert_eq!(here, there);
+    assert!(here.windows(2).all(|pair| pair[0].id < pair[1].id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_set_up_on_one_node_is_known_at_the_other() {
+    let (one, other) = nodes();
+    let options = factory_new(&place(&one), Make::AudioCodes, 1);
+    let mac = options.mac.to_string();
+    let handset = Handset::plug_in(options).await.unwrap();
+    assert_eq!(handset.claim(USERS[0].extension, USERS[0].pin).await.as_deref(), Ok(USERS[0].extension));
+    handset.phone.wait_registered(SOON, |number| number == USERS[0].extension).await.unwrap();
+    let phone = phone_of_mac(&other, &mac);
+    let enrolment = ended_enrolment_of(&other, &phone).await;
+    assert_eq!((&enrolment["ending"], steps(&enrolment)), (&json!("complete"), WHOLE_WAY.map(str::to_owned).to_vec()));
+    let given = handset.phone.account().expect("an account");
+    // With what it was given there, it is let in here; without, it is not.
+    let options = |password: &str| {
+        let mut options = generic(&place(&other), "other", SipTransport::Udp);
+        options.account = Some(account(&place(&other), &given.number, &given.auth_name, password));
+        options
+    };
+    let secret = given.password.as_ref().unwrap().expose_secret().to_owned();
+    let moved = Handset::plug_in(options(&secret)).await.unwrap();
+    assert_eq!(moved.phone.registered_as().as_deref(), Some(USERS[0].extension));
+    assert!(Handset::plug_in(options("wrong")).await.is_err());
+    // Taken from its user on one node, it is nobody on the other.
+    let id = phone["id"].as_str().unwrap();
+    assert!(one.api_post(&format!("/phones/{id}/release"), &json!({})).status < 300);
+    let deadline = Instant::now() + PATIENCE;
+    while Handset::plug_in(options(&secret)).await.is_ok() {
+        assert!(Instant::now() < deadline, "the phone is still let in");
+    }
+}
+
+#[test]
+fn one_node_does_what_only_one_may_and_another_takes_over() {
+    let (mut one, other) = nodes();
+    let is_on_duty = |server: &Server| server.log().contains("this node is on duty");
+    wait_for("the first node to be on duty", PATIENCE, || is_on_duty(&one).then_some(()));
+    assert!(!is_on_duty(&other));
+    one.kill9();
+    wait_for("the second node to be on duty", PATIENCE, || is_on_duty(&other).then_some(()));
+    // It does what the first did: a user's new number comes to be the user's.
+    assert_eq!(other.api_get("/users").as_array().unwrap().len(), USERS.len());
+}
+
+#[test]
+fn nodes_that_start_together_make_one_first_token_and_one_set_of_settings() {
+    let database = Postgres::shared().database();
+    let one = Server::start_at(&database, SPEAKS_ENGLISH);
+    let other = one.neighbour(SPEAKS_ENGLISH);
+    assert!(!other.output().contains("administrator token"));
+    assert_eq!(other.api_get("/tokens").as_array().unwrap().len(), 1);
+    assert_eq!(other.api_get("/route-points").as_array().unwrap().len(), 1);
+}

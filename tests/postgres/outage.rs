@@ -1,0 +1,56 @@
+//! A database that goes away and comes back.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::postgres::Postgres;
+use crate::support::server::{Server, USERS};
+use crate::support::{http, wait_for};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn while_the_database_is_away_the_api_says_when_to_come_back_and_afterwards_all_goes_on() {
+    let cluster = Postgres::start();
+    let one = Server::start_at(&cluster.database(), "");
+    let other = one.neighbour("");
+    cluster.stop();
+    let answer = one.admin_get("/api/v1/users");
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.headers.contains_key("Retry-After"), "{answer:?}");
+    assert_eq!(http::get(&format!("http://{}/readyz", one.admin), &[]).unwrap().status, 503);
+    assert_eq!(http::get(&format!("http://{}/healthz", one.admin), &[]).unwrap().status, 200);
+    cluster.launch();
+    for server in [&one, &other] {
+        wait_for("the node to be ready again", PATIENCE, || {
+            let ready = http::get(&format!("http://{}/readyz", server.admin), &[]).unwrap();
+            (ready.status == 200).then_some(())
+        });
+    }
+    // What is changed now is heard by the other again.
+    assert_eq!(one.api_patch("/auto-registration", &json!({ "enabled": false })).status, 200);
+    wait_for("the other node to have heard", PATIENCE, || {
+        (other.api_get("/self-provisioning/status")["auto_registration"] == false).then_some(())
+    });
+    assert_eq!(one.api_post("/directory-numbers", &json!({ "number": "7000" })).status, 201);
+    assert!(!one.log().contains("panicked") && !other.log().contains("panicked"));
+    assert_eq!(USERS.len(), 3);
+}
+
+#[test]
+fn a_node_with_another_key_is_refused() {
+    let cluster = Postgres::shared();
+    let database = cluster.database();
+    let one = Server::start_at(&database, "");
+    let folder = tempfile::tempdir().unwrap();
+    let started = std::process::Command::new(env!("CARGO_BIN_EXE_tsunagu"))
+        .args(["serve", "--data-dir"])
+        .arg(folder.path())
+        .env("TSUNAGU_DATABASE_URL", one.database())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert!(!started.status.success() && said.contains("secret.key"), "{said}");
+    assert!(!folder.path().join("secret.key").exists(), "the key that belongs there is to be put there");
+}
