@@ -20,14 +20,20 @@ mod house;
 mod imports;
 #[path = "http/records.rs"]
 mod kinds;
+#[path = "http/line_status.rs"]
+mod line_status;
 #[path = "postgres/nodes.rs"]
 mod nodes;
 #[path = "postgres/outage.rs"]
 mod outage;
+#[path = "http/portal.rs"]
+mod portal;
 #[path = "http/quick_add.rs"]
 mod quick_add;
 #[path = "loopback/records.rs"]
 mod records;
+#[path = "faults/registrant.rs"]
+mod registrant;
 #[path = "http/settings.rs"]
 mod settings;
 mod support;
