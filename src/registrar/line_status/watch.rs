@@ -5,6 +5,7 @@
 //! ([`LineWatch::settle`]), and a minute for times and counts.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -357,6 +358,21 @@ fn phones_of(named: &Named) -> &[PhoneId] {
     }
 }
 
+/// Identifiers made in one millisecond are in the order in which they were made.
 fn new_id(at: UnixMillis) -> RecordId {
-    RecordId::new(at, rand::random())
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let [a, b, c, d] = MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let [x, y, z] = rand::random();
+    RecordId::new(at, [0, 0, 0, a, b, c, d, x, y, z])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_one_moment_keep_their_order() {
+        let ids: Vec<RecordId> = (0..1000).map(|_| new_id(UnixMillis::new(7))).collect();
+        assert!(ids.is_sorted() && ids.iter().all(|id| id.to_string() >= ids[0].to_string()));
+    }
 }
