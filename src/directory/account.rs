@@ -111,11 +111,11 @@ impl Accounts {
     pub(super) fn put(&self, account: Account) {
         let mut table = self.write();
         table.unnumber(account.phone);
-        table.number(&account);
         let before = table.by_phone.insert(account.phone, account.auth_name.clone());
         if let Some(other) = before.filter(|before| *before != account.auth_name) {
             table.by_name.remove(&other);
         }
+        table.number(&account);
         table.by_name.insert(account.auth_name.clone(), Arc::new(account));
     }
 
