@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::directory::Directory;
 use crate::enrolment::Enrolments;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
+use crate::sip::{Tls, TlsFault};
 use crate::vocab::UnixMillis;
 
 /// The registrar's news to the enrolments. Each piece in its own task: notifying a phone takes as long as the phone.
@@ -96,5 +97,25 @@ pub(super) async fn hash_sealed(directory: Directory) {
             }
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Certificates whose files have changed.
+pub(super) async fn follow_certificates(identity: Tls) {
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        every.tick().await;
+        let looking = identity.clone();
+        if let Ok(Some(read)) = tokio::task::spawn_blocking(move || looking.follow()).await {
+            tell_of_certificates(&read);
+        }
+    }
+}
+
+/// Says in the log whether new certificates are in force.
+pub(super) fn tell_of_certificates(read: &Result<(), TlsFault>) {
+    match read {
+        Ok(()) => tracing::info!("the certificates were read anew; new connections see them"),
+        Err(fault) => tracing::error!(%fault, "the new certificates can't be used; those before stay in force"),
     }
 }

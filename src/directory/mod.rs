@@ -47,8 +47,8 @@ pub use jobs::{
 };
 pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
-    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
-    DeviceTemplate, DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
+    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeskTransport,
+    DeviceLimit, DeviceTemplate, DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
     FeatureGroupTemplates, LinePatch, LineRecord, LineTemplate, LineTemplates, Lines, NumberPool, NumberPools,
     PhoneReservation, PhoneReservations, PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens,
     UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,

@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteExecutor};
 
 use super::{
-    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Line, LineTemplate, Phone, Sealer, TokenHash,
-    User, UserProfile,
+    Account, Bearer, CredentialHash, DeskTransport, DeviceTemplate, DirectoryError, Line, LineTemplate, Phone, Sealer,
+    TokenHash, User, UserProfile,
 };
 use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, UserId};
@@ -26,6 +26,12 @@ where
     T::Err: std::fmt::Display,
 {
     text.map(|text| word(what, text)).transpose()
+}
+
+fn desk_transport(row: &SqliteRow) -> Result<DeskTransport, DirectoryError> {
+    let unreadable =
+        |transport: Transport| DirectoryError::Unreadable { what: "transport", fault: transport.to_string() };
+    DeskTransport::try_from(transport(row)?).map_err(unreadable)
 }
 
 fn transport(row: &SqliteRow) -> Result<Transport, DirectoryError> {
@@ -304,7 +310,7 @@ pub(super) async fn device_template(
             name: word("template name", row.try_get("name")?)?,
             description: row.try_get("description")?,
             phone_name: row.try_get("phone_name")?,
-            transport: transport(&row)?,
+            transport: desk_transport(&row)?,
             settings,
         };
         Ok((row.try_get("id")?, template))

@@ -182,11 +182,10 @@ mod tests {
         let (incoming, _requests) = mpsc::channel(8);
         let config = EndpointConfig {
             udp: vec![HOME],
-            tcp: Vec::new(),
-            advertised: None,
             transactions: 100,
             connections: 1,
             connections_per_address: 1,
+            ..EndpointConfig::default()
         };
         let endpoint = Endpoint::start(config, incoming).await.unwrap();
         let phone = Bare(UdpSocket::bind(HOME).await.unwrap());

@@ -1,4 +1,4 @@
-//! SIP over UDP: one socket an address, one reading task each.
+//! SIP over UDP: one socket an address, one reading task each. Keep-alives of phones, STUN among them, are answered here.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket as StdUdpSocket};
@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::endpoint::Event;
 use super::flow::{Flow, Transport};
 use super::message::parse_datagram;
+use super::stun;
 
 /// The kernel's default loses bursts of registrations.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -44,6 +45,13 @@ pub(super) async fn read(socket: Arc<UdpSocket>, mut addresses: OwnAddresses, ev
         let octets = buffer.get(..length).unwrap_or_default();
         // Keep-alives (RFC 5626 section 4.4.1, and the lone NULs some phones send).
         if octets.iter().all(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
+            continue;
+        }
+        if stun::is_stun(octets) {
+            if let Some(answer) = stun::answer(octets, peer) {
+                // Whoever asked asks again if this is lost.
+                let _ = socket.try_send_to(&answer, peer);
+            }
             continue;
         }
         let flow = Flow { transport: Transport::Udp, local: addresses.towards(peer), peer };

@@ -3,6 +3,7 @@
 //! What it makes for that, it takes away again, whatever happens in between ([`test_user`]).
 
 pub mod arguments;
+mod certificates;
 mod enrolment;
 mod finding;
 mod host;
@@ -47,7 +48,7 @@ pub async fn run(arguments: DoctorArguments) -> ExitCode {
     let places = Places::of(&arguments, config.as_ref());
     let test_user = TestUser::new(client.clone());
     let is_finished = tokio::select! {
-        () = examine(&mut report, &client, &arguments, &places, &test_user) => true,
+        () = examine(&mut report, &client, &arguments, config.as_ref(), &places, &test_user) => true,
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
         _ = hang_up.recv() => false,
@@ -65,6 +66,7 @@ async fn examine(
     report: &mut Report,
     client: &Client,
     arguments: &DoctorArguments,
+    config: Option<&Config>,
     places: &Places,
     test_user: &TestUser,
 ) {
@@ -74,7 +76,7 @@ async fn examine(
     } else {
         report.skip("doctor-data-not-looked-at", &[]);
     }
-    report.skip("doctor-certificates", &[]);
+    certificates::examine(report, config);
     let is_up = server::reachable(report, client).await;
     places.examine(report).await;
     if !is_up {

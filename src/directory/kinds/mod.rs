@@ -24,7 +24,7 @@ pub use number::{DirectoryNumberDraft, DirectoryNumbers, NumberPool, NumberPools
 pub use phone::{PhoneRow, Phones};
 pub use phone_reservation::{PhoneReservation, PhoneReservations};
 pub use route_point::{CodecName, RoutePoint, RoutePoints};
-pub use template::{DeviceTemplate, DeviceTemplates, LineTemplate, LineTemplates};
+pub use template::{DeskTransport, DeviceTemplate, DeviceTemplates, LineTemplate, LineTemplates};
 pub use token::{TokenDraft, Tokens};
 pub use user::{UserDraft, UserFields, UserStatus, Users};
 pub use user_profile::{DeviceLimit, UserProfileDraft, UserProfiles};

@@ -1,0 +1,85 @@
+//! Somebody who registers over a link, written out by hand.
+
+use tsunagu::sip::digest::authorize;
+use tsunagu::vocab::Secret;
+
+use crate::link::Link;
+
+/// Somebody who registers.
+pub struct Registrant {
+    /// The way to the server.
+    pub link: Link,
+    /// The name it registers and authenticates with.
+    pub name: String,
+    /// What it says it is reached at; by default the end of its link.
+    pub contact: String,
+    /// What it says it sends from; by default the end of its link.
+    pub sent_by: String,
+    call_id: String,
+    turn: u32,
+}
+
+impl Registrant {
+    /// A phone nobody knows.
+    pub fn new(link: Link, name: &str) -> Self {
+        let own = link.local;
+        let transport = link.transport.to_ascii_lowercase().replace("wss", "ws");
+        let contact = format!("<sip:{name}@{own};transport={transport}>");
+        let call_id = format!("{name}-{own}");
+        Self { link, name: name.to_owned(), contact, sent_by: own.to_string(), call_id, turn: 0 }
+    }
+
+    /// The final answer to a request with these headers besides.
+    pub fn ask(&mut self, method: &str, headers: &str) -> String {
+        self.turn += 1;
+        let Self { link, name, contact, sent_by, call_id, turn } = self;
+        let (transport, branch) = (link.transport, format!("z9hG4bK{call_id}{turn}").replace([':', '[', ']'], ""));
+        let text = format!(
+            "{method} sip:tsunagu SIP/2.0\r\nVia: SIP/2.0/{transport} {sent_by};branch={branch};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{name}@tsunagu>;tag=1\r\nTo: <sip:{name}@tsunagu>\r\nCall-ID: {call_id}\r\n\
+             CSeq: {turn} {method}\r\nContact: {contact}\r\n{headers}Content-Length: 0\r\n\r\n"
+        );
+        link.send(&text);
+        loop {
+            let text = link.receive().expect("an answer, but the server has closed");
+            if text.starts_with("SIP/2.0 ") && status(&text) >= 200 && text.contains(&format!("CSeq: {turn} ")) {
+                return text;
+            }
+        }
+    }
+
+    /// Registers with these headers besides, and gives the answer.
+    pub fn register(&mut self, headers: &str) -> String {
+        let challenged = self.ask("REGISTER", headers);
+        if status(&challenged) != 401 {
+            return challenged;
+        }
+        let challenge = header(&challenged, "WWW-Authenticate").unwrap();
+        let password = Secret::from("anything".to_owned());
+        let answer = authorize(&[challenge], "REGISTER", "sip:tsunagu", &self.name, &password, "c0", 1).unwrap();
+        self.ask("REGISTER", &format!("Authorization: {answer}\r\n{headers}"))
+    }
+
+    /// The next request of the server that comes over the link; it is answered 200.
+    pub fn serve(&mut self) -> String {
+        loop {
+            let text = self.link.receive().expect("a request, but the server has closed");
+            if !text.starts_with("SIP/2.0 ") && !text.trim().is_empty() {
+                let kept = ["Via", "From", "To", "Call-ID", "CSeq"]
+                    .map(|name| format!("{name}: {}\r\n", header(&text, name).unwrap()));
+                self.link.send(&format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", kept.concat()));
+                return text;
+            }
+        }
+    }
+}
+
+/// The status of an answer.
+pub fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("not an answer: {answer}"))
+}
+
+/// A header of a message.
+pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
