@@ -8,10 +8,14 @@ mod alias;
 mod authority;
 #[path = "transports/idle.rs"]
 mod idle;
+#[path = "transports/ipv6.rs"]
+mod ipv6;
 #[path = "transports/keep_alive.rs"]
 mod keep_alive;
 #[path = "transports/link.rs"]
 mod link;
+#[path = "transports/outbound.rs"]
+mod outbound;
 #[path = "transports/registrant.rs"]
 mod registrant;
 mod support;
@@ -27,6 +31,8 @@ use support::server::Server;
 
 /// How long the server may take for anything.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 /// A server that listens on every transport, where, and with which certificate.
 pub struct Place {
@@ -46,29 +52,32 @@ pub struct Place {
 impl Place {
     /// Starts it on `settings`, with these lines in its section of certificates.
     pub fn start(settings: &str, certificates: &str) -> Self {
-        Self::start_at("127.0.0.1", settings, certificates)
+        Self::start_at("127.0.0.1", "", settings, certificates)
     }
 
-    /// The same on another address than the first of loopback.
-    pub fn start_at(ip: &str, settings: &str, certificates: &str) -> Self {
+    /// The same on another address, with these lines in its section of where it listens.
+    pub fn start_at(ip: &str, listen: &str, settings: &str, certificates: &str) -> Self {
         let authority = authority::Authority::new("transports");
         let files = tempfile::Builder::new().prefix("tsunagu-certificates-").tempdir().unwrap();
         authority.issue("server").write(files.path());
         std::fs::write(files.path().join("authority.pem"), authority.pem()).unwrap();
         let shown = files.path().display();
         let server = Server::start(&format!(
-            "{settings}\n[listen]\nsip_tls = [\"{ip}:0\"]\nsip_ws = [\"{ip}:0\"]\nsip_wss = [\"{ip}:0\"]\n\
+            "{settings}\n[listen]\n{listen}\nsip_tls = [\"{ip}:0\"]\nsip_ws = [\"{ip}:0\"]\nsip_wss = [\"{ip}:0\"]\n\
              sip_ws_origins = [\"https://phone.example.com\"]\n\
              [tls]\ncertificate = \"{shown}/server.pem\"\nkey = \"{shown}/server.key\"\n\
              client_authorities = \"{shown}/authority.pem\"\n{certificates}\n"
         ));
-        let log = server.log();
-        let at = |transport: &str| {
-            let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} address=")));
-            line.unwrap_or_else(|| panic!("{log}")).split("address=").nth(1).unwrap().trim().parse().unwrap()
-        };
-        let (tls, ws, wss) = (at("TLS"), at("WS"), at("WSS"));
-        Self { server, tls, ws, wss, authority, files }
+        let mut place = Self { server, tls: ANY, ws: ANY, wss: ANY, authority, files };
+        (place.tls, place.ws, place.wss) = (place.at("TLS"), place.at("WS"), place.at("WSS"));
+        place
+    }
+
+    /// Where it takes this transport, by its log.
+    pub fn at(&self, transport: &str) -> SocketAddr {
+        let log = self.server.log();
+        let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} address=")));
+        line.unwrap_or_else(|| panic!("{log}")).split("address=").nth(1).unwrap().trim().parse().unwrap()
     }
 
     /// Where its certificates are.

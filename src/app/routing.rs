@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 use crate::cti::{self, EXTENSIONS, METHODS, Switchboard};
-use crate::registrar::Registrar;
+use crate::registrar::{self, Registrar};
 use crate::sip::message::{Method, Understood, check_request};
 use crate::sip::{Incoming, IncomingKind, new_tag};
 
@@ -13,8 +13,9 @@ pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Reg
         match kind {
             IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack),
             IncomingKind::Request(request, mut responder) => {
-                let understood =
-                    Understood { methods: &METHODS, extensions: &EXTENSIONS, session_bodies: &["application/sdp"] };
+                let extensions: &[&str] =
+                    if request.method == Method::Register { &registrar::EXTENSIONS } else { &EXTENSIONS };
+                let understood = Understood { methods: &METHODS, extensions, session_bodies: &["application/sdp"] };
                 if let Err(refusal) = check_request(&request, &understood) {
                     responder.respond(refusal.with_to_tag(&new_tag())).await;
                     continue;
@@ -36,7 +37,7 @@ pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Reg
                             .respond(200)
                             .with_header("Allow", &understood.allow())
                             .with_header("Accept", "application/sdp")
-                            .with_header("Supported", &understood.supported());
+                            .with_header("Supported", &[&registrar::EXTENSIONS[..], &EXTENSIONS].concat().join(", "));
                         responder.respond(answer.with_to_tag(&new_tag())).await;
                     }
                     Method::Refer => responder.respond(request.respond(603).with_to_tag(&new_tag())).await,

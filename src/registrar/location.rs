@@ -126,11 +126,11 @@ impl Location {
                 let (moved, left): (Vec<_>, Vec<_>) =
                     table.live(&from, now).into_iter().partition(|binding| binding.phone == phone);
                 table.set(&from, left);
-                let removed = moved.iter().map(|binding| binding.contact.clone()).collect();
+                let removed = moved.iter().map(Binding::ruid).collect();
                 let mut changes = vec![(from, Vec::new(), removed)];
                 if let Some(to) = to {
                     let mut there = table.live(&to, now);
-                    there.retain(|binding| moved.iter().all(|moved| moved.contact != binding.contact));
+                    there.retain(|binding| moved.iter().all(|moved| moved.ruid() != binding.ruid()));
                     there.extend(moved.iter().cloned());
                     table.set(&to, there);
                     changes.push((to, moved, Vec::new()));
@@ -213,7 +213,7 @@ impl Location {
                 }
                 lapsed.extend(gone.iter().map(|binding| (binding.phone, aor.clone())));
                 table.set(&aor, alive);
-                changes.push((aor, gone.into_iter().map(|binding| binding.contact).collect()));
+                changes.push((aor, gone.iter().map(Binding::ruid).collect()));
             }
         }
         for (aor, removed) in changes {
@@ -231,13 +231,13 @@ impl Location {
 /// What is there now, less what a change from `before` to `after` did to it. What others changed since stays.
 fn undone(before: &[Binding], after: &[Binding], now_there: Vec<Binding>) -> Vec<Binding> {
     let is_same =
-        |one: &Binding, two: &Binding| one.contact == two.contact && one.call_id == two.call_id && one.cseq == two.cseq;
+        |one: &Binding, two: &Binding| one.ruid() == two.ruid() && one.call_id == two.call_id && one.cseq == two.cseq;
     let is_ours = |binding: &Binding| {
         after.iter().any(|after| is_same(after, binding)) && !before.iter().any(|before| is_same(before, binding))
     };
     let mut left: Vec<Binding> = now_there.into_iter().filter(|binding| !is_ours(binding)).collect();
     for binding in before {
-        if !left.iter().any(|left| left.contact == binding.contact) {
+        if !left.iter().any(|left| left.ruid() == binding.ruid()) {
             left.push(binding.clone());
         }
     }

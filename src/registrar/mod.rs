@@ -10,11 +10,13 @@ mod auto_registration;
 mod binding;
 mod events;
 mod guessing;
+mod listing;
 mod location;
 mod newcomer;
 mod number_range;
 mod registration;
 mod service;
+mod service_route;
 mod site;
 mod store;
 mod wall_clock;
@@ -29,10 +31,14 @@ pub use guessing::{Scope as ShutOutScope, ShutOut, WrongPasswordSettings};
 pub use location::Location;
 pub use number_range::NumberRange;
 pub use service::{Registrar, RegistrarSettings, SUSPENDED};
+pub use service_route::{NoServiceRoute, ServiceRoute};
 pub use store::purge_released;
 
 use crate::db::DbError;
 use crate::directory::DirectoryError;
+
+/// The extensions a REGISTER may ask for: Path (RFC 3327), Outbound (RFC 5626).
+pub const EXTENSIONS: [&str; 2] = ["path", "outbound"];
 
 /// What can go wrong in the registrar.
 #[derive(Debug, thiserror::Error)]

@@ -48,6 +48,9 @@ fn binding(row: &SqliteRow, now: Instant, wall: UnixMillis) -> Result<Binding, R
             peer: address("received")?,
         },
         user_agent: row.try_get("user_agent")?,
+        path: row.try_get("path")?,
+        instance: row.try_get("instance")?,
+        reg_id: u32::try_from(row.try_get::<i64, _>("reg_id")?).unwrap_or(0),
     })
 }
 
@@ -57,10 +60,10 @@ pub(super) async fn commit(db: &Db, group: &[Change]) -> Result<(), RegistrarErr
     let wall = UnixMillis::now();
     let mut transaction = db.write().await?;
     for change in group {
-        for contact in &change.removed {
-            sqlx::query("DELETE FROM location WHERE aor = $1 AND contact = $2")
+        for ruid in &change.removed {
+            sqlx::query("DELETE FROM location WHERE aor = $1 AND ruid = $2")
                 .bind(&change.aor)
-                .bind(contact)
+                .bind(ruid)
                 .execute(&mut *transaction)
                 .await?;
         }
@@ -82,11 +85,12 @@ async fn put(
     expires_at: UnixMillis,
 ) -> Result<(), RegistrarError> {
     sqlx::query(
-        "INSERT INTO location (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         ON CONFLICT (aor, contact) DO UPDATE SET phone = excluded.phone, call_id = excluded.call_id, \
-         cseq = excluded.cseq, expires_at = excluded.expires_at, transport = excluded.transport, \
-         local = excluded.local, received = excluded.received, user_agent = excluded.user_agent",
+        "INSERT INTO location (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, \
+         ruid, path, instance, reg_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         ON CONFLICT (aor, ruid) DO UPDATE SET contact = excluded.contact, phone = excluded.phone, \
+         call_id = excluded.call_id, cseq = excluded.cseq, expires_at = excluded.expires_at, \
+         transport = excluded.transport, local = excluded.local, received = excluded.received, \
+         user_agent = excluded.user_agent, path = excluded.path, instance = excluded.instance, reg_id = excluded.reg_id",
     )
     .bind(aor)
     .bind(&binding.contact)
@@ -98,6 +102,10 @@ async fn put(
     .bind(binding.flow.local.to_string())
     .bind(binding.flow.peer.to_string())
     .bind(&binding.user_agent)
+    .bind(binding.ruid())
+    .bind(&binding.path)
+    .bind(&binding.instance)
+    .bind(i64::from(binding.reg_id))
     .execute(db)
     .await?;
     Ok(())

@@ -83,3 +83,8 @@ pub fn status(answer: &str) -> u16 {
 pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
     message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
+
+/// All values of a header.
+pub fn headers<'a>(message: &'a str, name: &str) -> Vec<&'a str> {
+    message.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect()
+}
