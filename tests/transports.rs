@@ -1,5 +1,5 @@
 //! SIP over every transport, as seen from outside: TLS and its certificates, WebSocket, IPv6, keep-alives, connections that
-//! are named or that only stand about; and what a registration over them carries (Path, Outbound, GRUU).
+//! are named or that only stand about; and what a registration over them carries (Path, Outbound) or is followed by.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "transports/alias.rs"]
@@ -18,6 +18,8 @@ mod link;
 mod outbound;
 #[path = "transports/registrant.rs"]
 mod registrant;
+#[path = "transports/subscriptions.rs"]
+mod subscriptions;
 mod support;
 #[path = "transports/tls.rs"]
 mod tls;

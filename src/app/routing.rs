@@ -3,12 +3,17 @@
 use tokio::sync::mpsc;
 
 use crate::cti::{self, EXTENSIONS, METHODS, Switchboard};
-use crate::registrar::{self, Registrar};
+use crate::registrar::{self, Registrar, Subscriptions};
 use crate::sip::message::{Method, Understood, check_request};
 use crate::sip::{Incoming, IncomingKind, new_tag};
 
 /// Routes until the endpoint stops.
-pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Registrar, switchboard: Switchboard) {
+pub(super) async fn route(
+    mut incoming: mpsc::Receiver<Incoming>,
+    registrar: Registrar,
+    subscriptions: Subscriptions,
+    switchboard: Switchboard,
+) {
     while let Some(Incoming { flow, kind }) = incoming.recv().await {
         match kind {
             IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack),
@@ -27,6 +32,10 @@ pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Reg
                             let answer = registrar.register(&request, flow).await;
                             responder.respond(answer).await;
                         });
+                    }
+                    Method::Subscribe => {
+                        let subscriptions = subscriptions.clone();
+                        tokio::spawn(async move { subscriptions.subscribe(&request, flow, responder).await });
                     }
                     _ if cti::is_in_dialog(&request) => switchboard.in_dialog(request, responder).await,
                     Method::Invite => {

@@ -23,7 +23,7 @@ use crate::http::{
 };
 use crate::locale::{LocaleError, Locales};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
-use crate::registrar::{AutoRegistration, Registrar, RegistrarError};
+use crate::registrar::{AutoRegistration, Registrar, RegistrarError, Subscriptions};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsFault, Transport};
 use crate::vocab::{Secret, UnixMillis, VocabError};
 
@@ -208,7 +208,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         is_ready: is_ready.clone(),
     };
     let mut tasks = JoinSet::new();
-    tasks.spawn(until(&stop, routing::route(incoming, registrar.clone(), switchboard.clone())));
+    let subscriptions = Subscriptions::new(registrar.clone(), endpoint.clone());
+    let routed = routing::route(incoming, registrar.clone(), subscriptions.clone(), switchboard.clone());
+    tasks.spawn(until(&stop, routed));
+    tasks.spawn(until(&stop, subscriptions.run()));
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));

@@ -19,6 +19,7 @@ mod service;
 mod service_route;
 mod site;
 mod store;
+mod subscriptions;
 mod wall_clock;
 
 pub use admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal, generated_name};
@@ -33,6 +34,7 @@ pub use number_range::NumberRange;
 pub use service::{Registrar, RegistrarSettings, SUSPENDED};
 pub use service_route::{NoServiceRoute, ServiceRoute};
 pub use store::purge_released;
+pub use subscriptions::Subscriptions;
 
 use crate::db::DbError;
 use crate::directory::DirectoryError;

@@ -51,6 +51,25 @@ fn each_flow_of_a_phone_is_kept_and_one_over_another_connection_takes_the_place_
 }
 
 #[test]
+fn a_phone_one_of_whose_flows_is_down_is_reached_over_the_other() {
+    let place = Place::start("", "");
+    let mut alive = Registrant::new(Link::udp(place.server.sip), "two-ways");
+    alive.contact = format!("<sip:two-ways@192.0.2.1>;reg-id=2;{INSTANCE}");
+    assert_eq!(status(&alive.register(&format!("{DOES_OUTBOUND}Expires: 120\r\n"))), 200);
+    // The one that is good for longer is asked first, and has no connection any more.
+    let mut down = Registrant::new(Link::tls(place.tls, &place.authority, None).unwrap(), "two-ways");
+    down.contact = format!("<sip:two-ways@192.0.2.1>;reg-id=1;{INSTANCE}");
+    assert_eq!(status(&down.register(&format!("{DOES_OUTBOUND}Expires: 300\r\n"))), 200);
+    drop(down);
+    let bind = json!({ "phone": place.server.api_get("/phones")[0]["id"], "user": "sato" });
+    assert_eq!(place.server.api_post("/enrolments", &bind).status, 201);
+    let request = alive.serve();
+    assert!(request.starts_with("OPTIONS sip:two-ways@192.0.2.1 SIP/2.0"), "{request}");
+    let rung = alive.serve();
+    assert!(rung.starts_with("INVITE "), "{rung}");
+}
+
+#[test]
 fn a_flow_without_outbound_is_a_registration_like_any_other() {
     let place = Place::start("", "");
     let mut phone = Registrant::new(Link::udp(place.server.sip), "plain");

@@ -17,6 +17,8 @@ pub struct Registrant {
     pub sent_by: String,
     call_id: String,
     turn: u32,
+    /// The call and the To of the last subscription.
+    subscribed: Option<(String, String)>,
 }
 
 impl Registrant {
@@ -26,17 +28,22 @@ impl Registrant {
         let transport = link.transport.to_ascii_lowercase().replace("wss", "ws");
         let contact = format!("<sip:{name}@{own};transport={transport}>");
         let call_id = format!("{name}-{own}");
-        Self { link, name: name.to_owned(), contact, sent_by: own.to_string(), call_id, turn: 0 }
+        Self { link, name: name.to_owned(), contact, sent_by: own.to_string(), call_id, turn: 0, subscribed: None }
     }
 
     /// The final answer to a request with these headers besides.
     pub fn ask(&mut self, method: &str, headers: &str) -> String {
+        let to = format!("<sip:{}@tsunagu>", self.name);
+        self.ask_of(method, "sip:tsunagu", &to, headers)
+    }
+
+    fn ask_of(&mut self, method: &str, uri: &str, to: &str, headers: &str) -> String {
         self.turn += 1;
-        let Self { link, name, contact, sent_by, call_id, turn } = self;
+        let Self { link, name, contact, sent_by, call_id, turn, .. } = self;
         let (transport, branch) = (link.transport, format!("z9hG4bK{call_id}{turn}").replace([':', '[', ']'], ""));
         let text = format!(
-            "{method} sip:tsunagu SIP/2.0\r\nVia: SIP/2.0/{transport} {sent_by};branch={branch};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:{name}@tsunagu>;tag=1\r\nTo: <sip:{name}@tsunagu>\r\nCall-ID: {call_id}\r\n\
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {sent_by};branch={branch};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{name}@tsunagu>;tag=1\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
              CSeq: {turn} {method}\r\nContact: {contact}\r\n{headers}Content-Length: 0\r\n\r\n"
         );
         link.send(&text);
@@ -50,14 +57,39 @@ impl Registrant {
 
     /// Registers with these headers besides, and gives the answer.
     pub fn register(&mut self, headers: &str) -> String {
-        let challenged = self.ask("REGISTER", headers);
+        let to = format!("<sip:{}@tsunagu>", self.name);
+        self.ask_with_password("REGISTER", "sip:tsunagu", &to, headers)
+    }
+
+    /// Subscribes to something of this number, in a dialog of its own.
+    pub fn subscribe(&mut self, number: &str, headers: &str) -> String {
+        let registering = self.call_id.clone();
+        self.call_id = format!("{registering}-s{}", self.turn);
+        let uri = format!("sip:{number}@tsunagu");
+        let answer = self.ask_with_password("SUBSCRIBE", &uri, &format!("<{uri}>"), headers);
+        let subscribed = std::mem::replace(&mut self.call_id, registering);
+        self.subscribed = Some((subscribed, header(&answer, "To").unwrap().to_owned()));
+        answer
+    }
+
+    /// Asks for more time of the last subscription, or for none.
+    pub fn refresh(&mut self, headers: &str) -> String {
+        let (call_id, to) = self.subscribed.clone().unwrap();
+        let registering = std::mem::replace(&mut self.call_id, call_id);
+        let answer = self.ask_with_password("SUBSCRIBE", "sip:tsunagu", &to, headers);
+        self.call_id = registering;
+        answer
+    }
+
+    fn ask_with_password(&mut self, method: &str, uri: &str, to: &str, headers: &str) -> String {
+        let challenged = self.ask_of(method, uri, to, headers);
         if status(&challenged) != 401 {
             return challenged;
         }
         let challenge = header(&challenged, "WWW-Authenticate").unwrap();
         let password = Secret::from("anything".to_owned());
-        let answer = authorize(&[challenge], "REGISTER", "sip:tsunagu", &self.name, &password, "c0", 1).unwrap();
-        self.ask("REGISTER", &format!("Authorization: {answer}\r\n{headers}"))
+        let answer = authorize(&[challenge], method, uri, &self.name, &password, "c0", 1).unwrap();
+        self.ask_of(method, uri, to, &format!("Authorization: {answer}\r\n{headers}"))
     }
 
     /// The next request of the server that comes over the link; it is answered 200.
