@@ -1,10 +1,10 @@
--- What a registration says of the way to its phone (RFC 3327, RFC 5626, RFC 5627), and what names a binding among those of its
--- address-of-record: its contact, or the phone's instance and which of its flows it is. Phones that are registered stay so.
+-- What a registration says of the way to its phone (RFC 3327, RFC 5626), and which of its flows it is: one contact may be registered
+-- over several. `flow` is empty for a registration without Outbound. Phones that are registered stay so.
 
-CREATE TABLE location_by_ruid (
+CREATE TABLE location_by_flow (
     aor         TEXT NOT NULL,
-    ruid        TEXT NOT NULL,
     contact     TEXT NOT NULL,
+    flow        TEXT NOT NULL DEFAULT '',
     phone       TEXT NOT NULL,
     call_id     TEXT NOT NULL,
     cseq        INTEGER NOT NULL,
@@ -16,12 +16,11 @@ CREATE TABLE location_by_ruid (
     path        TEXT NOT NULL DEFAULT '',
     instance    TEXT NOT NULL DEFAULT '',
     reg_id      INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (aor, ruid)
+    PRIMARY KEY (aor, contact, flow)
 ) STRICT;
 
-INSERT INTO location_by_ruid
-    (aor, ruid, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent)
-SELECT aor, contact, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent FROM location;
+INSERT INTO location_by_flow (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent)
+SELECT aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent FROM location;
 
 DROP TABLE location;
-ALTER TABLE location_by_ruid RENAME TO location;
+ALTER TABLE location_by_flow RENAME TO location;

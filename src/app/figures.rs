@@ -6,7 +6,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::enrolment::EnrolmentEnding;
+use crate::enrolment::{EnrolmentEnding, Refusal};
 
 /// A figure.
 struct Figure {
@@ -37,17 +37,6 @@ const RETURNS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.
 const CALLS: &[f64] = &[5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0];
 /// Seconds a call takes to be answered.
 const SETUPS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
-
-/// Why a claim may be refused.
-const REFUSALS: &[&str] = &[
-    "not-enabled",
-    "no-primary-extension",
-    "no-device-template",
-    "device-limit",
-    "already-provisioned",
-    "phone-unknown",
-    "locked-out",
-];
 
 const NOTHING: &[(&str, &[&str])] = &[];
 
@@ -88,7 +77,7 @@ const FIGURES: &[Figure] = &[
     ),
     spread("enrolment_return_seconds", RETURNS, "From the bind until the phone was seen to be its user's."),
     count("enrolment_wrong_credentials_total", "Claims with a wrong ID, PIN or code."),
-    count_by("enrolment_refusals_total", &[("reason", REFUSALS)], "Claims that were refused, by reason."),
+    count_by("enrolment_refusals_total", &[("reason", Refusal::NAMES)], "Claims that were refused, by reason."),
     count_by(
         "enrolment_lockouts_total",
         &[("scope", &["user", "phone", "all"])],

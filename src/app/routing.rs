@@ -5,7 +5,22 @@ use tokio::sync::mpsc;
 use crate::cti::{self, EXTENSIONS, METHODS, Switchboard};
 use crate::registrar::{self, Registrar, Subscriptions};
 use crate::sip::message::{Method, Understood, check_request};
-use crate::sip::{Incoming, IncomingKind, new_tag};
+use crate::sip::{Answerer, Incoming, IncomingKind, new_tag};
+
+/// What is understood of a request: the registrar has extensions of its own.
+fn understood(method: &Method) -> Understood<'static> {
+    let extensions: &[&str] = if *method == Method::Register { &registrar::EXTENSIONS } else { &EXTENSIONS };
+    Understood { methods: &METHODS, extensions, session_bodies: &["application/sdp"] }
+}
+
+/// What is answered without keeping anything of the request: a REGISTER that shows nothing.
+pub(super) fn answer_at_once(registrar: Registrar) -> Box<Answerer> {
+    Box::new(move |request, flow| {
+        let is_well_formed =
+            request.method == Method::Register && check_request(request, &understood(&request.method)).is_ok();
+        if is_well_formed { registrar.challenge(request, flow) } else { None }
+    })
+}
 
 /// Routes until the endpoint stops.
 pub(super) async fn route(
@@ -18,10 +33,7 @@ pub(super) async fn route(
         match kind {
             IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack),
             IncomingKind::Request(request, mut responder) => {
-                let extensions: &[&str] =
-                    if request.method == Method::Register { &registrar::EXTENSIONS } else { &EXTENSIONS };
-                let understood = Understood { methods: &METHODS, extensions, session_bodies: &["application/sdp"] };
-                if let Err(refusal) = check_request(&request, &understood) {
+                if let Err(refusal) = check_request(&request, &understood(&request.method)) {
                     responder.respond(refusal.with_to_tag(&new_tag())).await;
                     continue;
                 }
@@ -44,7 +56,7 @@ pub(super) async fn route(
                     Method::Options => {
                         let answer = request
                             .respond(200)
-                            .with_header("Allow", &understood.allow())
+                            .with_header("Allow", &understood(&request.method).allow())
                             .with_header("Accept", "application/sdp")
                             .with_header("Supported", &[&registrar::EXTENSIONS[..], &EXTENSIONS].concat().join(", "));
                         responder.respond(answer.with_to_tag(&new_tag())).await;

@@ -145,6 +145,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let auto_registration = AutoRegistration::open(directory.clone()).await.map_err(RegistrarError::from)?;
     let (news, registrar_news) = mpsc::channel(NEWS);
     let registrar = Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news).await?;
+    endpoint.answer_at_once(routing::answer_at_once(registrar.clone()));
     let (completions, completed) = mpsc::channel(NEWS);
     let mut locales = Locales::embedded()?;
     let voices = Voices::new(load_voice(&locales).await?, data.join(LANGUAGES));

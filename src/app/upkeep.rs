@@ -12,21 +12,26 @@ use crate::sip::{Tls, TlsFault};
 use crate::vocab::UnixMillis;
 
 /// The registrar's news to the enrolments. Each piece in its own task: notifying a phone takes as long as the phone.
-pub(super) async fn follow(mut news: mpsc::Receiver<RegistrarNews>, enrolments: Enrolments) {
-    while let Some(news) = news.recv().await {
-        let is_admission = matches!(news.event, RegistrarEvent::Admitted { .. });
-        let enrolments = enrolments.clone();
-        let noted = async move {
-            if let Err(error) = enrolments.note_registrar(news).await {
-                tracing::error!(%error, "an enrolment could not be followed");
-            }
-        };
+pub(super) async fn follow(mut queue: mpsc::Receiver<RegistrarNews>, enrolments: Enrolments) {
+    const AT_ONCE: usize = 256;
+    let mut news = Vec::with_capacity(AT_ONCE);
+    while queue.recv_many(&mut news, AT_ONCE).await > 0 {
+        let is_admission = |news: &RegistrarNews| matches!(news.event, RegistrarEvent::Admitted { .. });
+        let (admissions, others): (Vec<_>, Vec<_>) = news.drain(..).partition(is_admission);
         // What follows an admission rests on it.
-        if is_admission {
-            noted.await;
-        } else {
-            tokio::spawn(noted);
+        for admission in admissions {
+            note(&enrolments, admission).await;
         }
+        for news in enrolments.of_concern(others).await {
+            let enrolments = enrolments.clone();
+            tokio::spawn(async move { note(&enrolments, news).await });
+        }
+    }
+}
+
+async fn note(enrolments: &Enrolments, news: RegistrarNews) {
+    if let Err(error) = enrolments.note_registrar(news).await {
+        tracing::error!(%error, "an enrolment could not be followed");
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use crate::ivr::SENTENCES;
-use crate::locale::{LocaleError, Locales, PromptFault, SpokenFiles, check_prompts};
+use crate::locale::{LocaleError, Locales, PromptFault, Spoken, SpokenFiles, check_prompts};
 use crate::media::{Codec, MediaError, PromptLibrary};
 use crate::vocab::{Language, PromptId};
 
@@ -52,6 +52,9 @@ pub enum PackFault {
         /// Why not.
         source: MediaError,
     },
+    /// More than there is room for beside the other languages.
+    #[error("{0}; record fewer, or take another language out")]
+    TooMany(MediaError),
     /// Words for screens that are not Fluent.
     #[error(transparent)]
     Words(#[from] LocaleError),
@@ -114,8 +117,9 @@ impl LanguagePack {
         Ok(pack)
     }
 
-    /// What doesn't agree between what the program says and what the pack has written and recorded.
-    pub fn faults(&self) -> Vec<PackFault> {
+    /// The pack as it is spoken from, unless something keeps it from that; and what doesn't agree between what the program
+    /// says and what the pack has written and recorded. Decoding takes a moment of a core.
+    pub(super) fn prepare(&self) -> (Option<PreparedPack>, Vec<PackFault>) {
         let files = self.recordings.iter().map(|(id, file)| (id.clone(), hex::encode(Sha256::digest(file)))).collect();
         let spoken = SpokenFiles {
             language: &self.language,
@@ -125,26 +129,39 @@ impl LanguagePack {
         };
         let mut faults: Vec<PackFault> =
             check_prompts(SENTENCES, &[spoken]).into_iter().map(PackFault::Prompt).collect();
-        faults.extend(self.locales().err().map(PackFault::Words));
-        faults.extend(self.decode(&mut PromptLibrary::new()).err());
-        faults
+        let prepared = self.spoken().map_err(PackFault::Words).and_then(|(words, spoken)| {
+            Ok(PreparedPack { language: self.language.clone(), words, spoken, library: self.decode()? })
+        });
+        let is_usable = !faults.iter().any(PackFault::is_fatal);
+        match prepared {
+            Ok(prepared) => (is_usable.then_some(prepared), faults),
+            // Sentences that can't be read are among the faults already.
+            Err(PackFault::Words(_)) if !is_usable => (None, faults),
+            Err(fault) => {
+                faults.push(fault);
+                (None, faults)
+            }
+        }
     }
 
-    /// Its sentences, and its words for screens.
-    ///
-    /// # Errors
-    /// Names the line that can't be used.
-    pub fn locales(&self) -> Result<Locales, LocaleError> {
+    /// What doesn't agree in it, as [`prepare`](Self::prepare) finds it.
+    pub fn faults(&self) -> Vec<PackFault> {
+        self.prepare().1
+    }
+
+    fn spoken(&self) -> Result<(Locales, Spoken), LocaleError> {
+        let locales = self.locales()?;
+        let spoken = locales.spoken(&self.language)?;
+        Ok((locales, spoken))
+    }
+
+    fn locales(&self) -> Result<Locales, LocaleError> {
         let files = self.texts.iter().filter(|(name, _)| name.ends_with(".ftl"));
         Locales::from_files(files.map(|(name, text)| (format!("{}/{name}", self.language), text.clone())))
     }
 
-    /// Puts its recordings into a library, in place of those the language had.
-    ///
-    /// # Errors
-    /// Names the recording that can't be decoded.
-    pub fn decode(&self, library: &mut PromptLibrary) -> Result<(), PackFault> {
-        library.remove(&self.language);
+    fn decode(&self) -> Result<PromptLibrary, PackFault> {
+        let mut library = PromptLibrary::new();
         let fault = |id: &PromptId| {
             let (language, recording) = (self.language.clone(), id.clone());
             move |source| PackFault::Recording { language, recording, source }
@@ -155,8 +172,20 @@ impl LanguagePack {
         for (id, file) in &self.ready_made {
             library.insert_ready_made(self.language.clone(), id.clone(), Codec::G729, file).map_err(fault(id))?;
         }
-        Ok(())
+        Ok(library)
     }
+}
+
+/// A pack that can be spoken from.
+pub(super) struct PreparedPack {
+    /// Its language.
+    pub language: Language,
+    /// Its words for screens.
+    pub words: Locales,
+    /// Its sentences.
+    pub spoken: Spoken,
+    /// Its recordings.
+    pub library: PromptLibrary,
 }
 
 impl std::fmt::Debug for LanguagePack {

@@ -187,7 +187,7 @@ impl Running {
         let outputs = self.dialogue.handle(now, input);
         let seen = self.timings.observe(now, cause, before, self.dialogue.question(), &outputs);
         if !seen.is_empty() {
-            let language = self.dialogue.language().map_or_else(|| "none".to_owned(), Language::to_string);
+            let language = self.language_label();
             seen.into_iter().for_each(|observation| observation.count(&language));
         }
         for output in outputs {
@@ -203,9 +203,14 @@ impl Running {
         }
     }
 
+    /// The language of the conversation, for figures.
+    fn language_label(&self) -> String {
+        self.dialogue.language().map_or_else(|| "none".to_owned(), Language::to_string)
+    }
+
     /// Counts how the conversation ended.
     fn count(&self, ending: ivr::DialogueEnding) {
-        let language = self.dialogue.language().map_or_else(|| "none".to_owned(), Language::to_string);
+        let language = self.language_label();
         metrics::counter!("ivr_conversations_total", "ending" => ending.code(), "language" => language).increment(1);
     }
 

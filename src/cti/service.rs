@@ -74,6 +74,8 @@ pub struct Route {
     pub numbers: Vec<DirectoryNumber>,
     /// Codecs, the preferred first.
     pub codecs: Vec<CodecName>,
+    /// Codecs of the route point some chosen language has no recordings in.
+    pub left_out: Vec<CodecName>,
     /// The most calls at once.
     pub most_calls: usize,
 }
@@ -138,12 +140,10 @@ impl Service {
         generation: u64,
         now: UnixMillis,
     ) -> Result<Self, ServiceFault> {
-        let mut route = Route::of(directory, &settings).await?;
-        let left_out = left_out(&route.codecs, &settings, &voice);
-        for codec in &left_out {
+        let route = Route::of(directory, &settings, &voice).await?;
+        for codec in &route.left_out {
             tracing::warn!(?codec, "a language has no recordings in this codec: the service goes without it");
         }
-        route.codecs.retain(|codec| !left_out.contains(codec));
         let code = code_hash(directory).await?;
         Ok(Self {
             generation,
@@ -205,13 +205,6 @@ pub async fn faults(
     Ok(faults)
 }
 
-/// The codecs of the route point some chosen language has no recordings in.
-pub fn left_out(codecs: &[CodecName], settings: &SelfProvisioningSettings, voice: &Voice) -> Vec<CodecName> {
-    let speak_in =
-        |codec: CodecName| settings.dialogue.languages.iter().all(|language| voice.speaks_in(language, codec.into()));
-    codecs.iter().copied().filter(|codec| !speak_in(*codec)).collect()
-}
-
 async fn route_point(
     directory: &Directory,
     settings: &SelfProvisioningSettings,
@@ -224,11 +217,18 @@ async fn route_point(
 
 impl Route {
     /// By the route point chosen; without one, nothing reaches the service.
-    pub async fn of(directory: &Directory, settings: &SelfProvisioningSettings) -> Result<Self, DirectoryError> {
+    pub async fn of(
+        directory: &Directory,
+        settings: &SelfProvisioningSettings,
+        voice: &Voice,
+    ) -> Result<Self, DirectoryError> {
         let point = route_point(directory, settings).await?;
         let most = settings.ports.min(point.as_ref().map_or(u32::MAX, |point| point.calls));
         let (numbers, codecs) = point.map_or_else(Default::default, |point| (point.numbers, point.codecs));
-        Ok(Self { numbers, codecs, most_calls: usize::try_from(most).unwrap_or(usize::MAX) })
+        let languages = &settings.dialogue.languages;
+        let is_spoken = |codec: &CodecName| languages.iter().all(|language| voice.speaks_in(language, (*codec).into()));
+        let (codecs, left_out) = codecs.into_iter().partition(is_spoken);
+        Ok(Self { numbers, codecs, left_out, most_calls: usize::try_from(most).unwrap_or(usize::MAX) })
     }
 }
 

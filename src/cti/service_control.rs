@@ -8,13 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::service::{Route, Service, ServiceFault, faults, left_out, settings};
+use super::service::{Route, Service, ServiceFault, faults, settings};
 use super::service_settings::{SELF_PROVISIONING, SelfProvisioningKind, SelfProvisioningSettings, changed_fields};
 use super::switchboard::Switchboard;
 use super::voices::Voices;
-use crate::directory::{
-    Action, Actor, Change, CodecName, Directory, DirectoryError, Happening, Listed, ServiceGeneration,
-};
+use crate::directory::{Action, Actor, Change, Directory, DirectoryError, Happening, Listed, ServiceGeneration};
 use crate::vocab::UnixMillis;
 
 /// How running conversations are met.
@@ -77,9 +75,7 @@ impl ServiceControl {
     /// If the database fails.
     pub async fn outlook(&self, settings: &SelfProvisioningSettings) -> Result<(Route, Vec<String>), DirectoryError> {
         let service = self.service();
-        let mut route = Route::of(&self.inner.directory, settings).await?;
-        let left_out = left_out(&route.codecs, settings, &service.voice);
-        route.codecs.retain(|codec| !left_out.contains(codec));
+        let route = Route::of(&self.inner.directory, settings, &service.voice).await?;
         let mut waiting = changed_fields(settings, &service.settings);
         // What the route point says is the service's too; how many calls it takes follows from the ports as well.
         let (is_said, runs) = (&route, &service.route);
@@ -187,15 +183,6 @@ impl ServiceControl {
         let directory = &self.inner.directory;
         let now = UnixMillis::now();
         Ok(directory.preview_settings::<SelfProvisioningKind>(patch, expected, now).await?.view)
-    }
-
-    /// The codecs of the route point some chosen language has no recordings in: the service goes without them.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn left_out(&self, settings: &SelfProvisioningSettings) -> Result<Vec<CodecName>, DirectoryError> {
-        let route = Route::of(&self.inner.directory, settings).await?;
-        Ok(left_out(&route.codecs, settings, &self.service().voice))
     }
 
     /// What keeps the service from running on these settings.

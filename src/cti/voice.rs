@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::language_pack::{LanguagePack, PackFault};
+use super::language_pack::{PackFault, PreparedPack};
 use super::voices::Packs;
 use crate::ivr::{Line, Sentence};
 use crate::locale::{LocaleError, Locales, Spoken};
@@ -32,12 +32,12 @@ impl Voice {
     /// With the language of a pack, in place of what the language was spoken with before.
     ///
     /// # Errors
-    /// What the pack can't be used for.
-    pub fn with_pack(&self, pack: &LanguagePack) -> Result<Self, PackFault> {
-        let mut spoken = BTreeMap::clone(&self.spoken);
-        spoken.insert(pack.language.clone(), Arc::new(pack.locales()?.spoken(&pack.language)?));
+    /// If there are more recordings than a voice may have.
+    pub(super) fn with_pack(&self, pack: PreparedPack) -> Result<Self, PackFault> {
         let mut library = PromptLibrary::clone(&self.library);
-        pack.decode(&mut library)?;
+        library.take_over(&pack.language, pack.library).map_err(PackFault::TooMany)?;
+        let mut spoken = BTreeMap::clone(&self.spoken);
+        spoken.insert(pack.language, Arc::new(pack.spoken));
         Ok(Self { spoken: Arc::new(spoken), library: Arc::new(library), packs: self.packs.clone() })
     }
 

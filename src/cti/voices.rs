@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::language_pack::{FileStamp, LanguagePack, PackFault, pack_folders, stamps};
+use super::language_pack::{FileStamp, LanguagePack, pack_folders, stamps};
 use super::voice::Voice;
 use crate::locale::Locales;
 use crate::vocab::Language;
@@ -18,7 +18,7 @@ pub struct Packs {
 }
 
 /// A pack that was found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct FoundPack {
     /// Its language, if its folder is named by one.
     pub language: Option<Language>,
@@ -28,7 +28,7 @@ pub struct FoundPack {
     pub is_used: bool,
     /// What is wrong with it, or left over.
     pub faults: Vec<String>,
-    /// Its words for screens.
+    /// Its words for screens; none if it is not used.
     pub words: Locales,
 }
 
@@ -64,26 +64,31 @@ impl Voices {
         let mut voice = self.builtin.clone();
         let mut found = Vec::new();
         for folder in folders {
-            let (language, words, faults) = match LanguagePack::read(&folder) {
-                Ok(pack) => {
-                    let mut faults = pack.faults();
-                    if !faults.iter().any(PackFault::is_fatal) {
-                        match voice.with_pack(&pack) {
-                            Ok(more) => voice = more,
+            let mut pack = FoundPack { folder, ..FoundPack::default() };
+            let mut faults = Vec::new();
+            match LanguagePack::read(&pack.folder) {
+                Ok(read) => {
+                    let (prepared, noticed) = read.prepare();
+                    pack.language = Some(read.language);
+                    faults = noticed;
+                    if let Some(prepared) = prepared {
+                        pack.words = prepared.words.clone();
+                        match voice.with_pack(prepared) {
+                            Ok(more) => (voice, pack.is_used) = (more, true),
                             Err(fault) => faults.push(fault),
                         }
                     }
-                    (Some(pack.language.clone()), pack.locales().unwrap_or_default(), faults)
                 }
-                Err(fault) => (None, Locales::default(), vec![fault]),
-            };
-            let is_used = !faults.iter().any(PackFault::is_fatal);
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            match is_used {
-                true => tracing::info!(folder = %folder.display(), "a language pack is installed"),
-                false => tracing::error!(folder = %folder.display(), ?faults, "a language pack cannot be used"),
+                Err(fault) => faults.push(fault),
             }
-            found.push(FoundPack { language, folder, is_used, faults, words });
+            pack.faults = faults.iter().map(ToString::to_string).collect();
+            match pack.is_used {
+                true => tracing::info!(folder = %pack.folder.display(), "a language pack is installed"),
+                false => {
+                    tracing::error!(folder = %pack.folder.display(), faults = ?pack.faults, "a language pack cannot be used");
+                }
+            }
+            found.push(pack);
         }
         voice.made_with(Arc::new(Packs { stamps, found }))
     }

@@ -67,7 +67,7 @@ impl Enrolments {
         replaced.inspect(Ended::note);
         self.directory.under_way().begin(bid.phone, enrolment);
         for (stranger, ended) in strangers {
-            self.registrar.forget(stranger);
+            self.registrar.forget(stranger).await?;
             self.directory.under_way().end(stranger);
             ended.inspect(Ended::note);
             self.directory.refresh_account(stranger).await?;

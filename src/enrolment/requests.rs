@@ -197,9 +197,9 @@ mod tests {
             cseq: 1,
             expires: Instant::now() + Duration::from_secs(60),
             flow: endpoint.flow_to(Transport::Udp, peer).unwrap(),
-            user_agent: String::new(),
-            path: String::new(),
-            instance: String::new(),
+            user_agent: "".into(),
+            path: "".into(),
+            instance: "".into(),
             reg_id: 0,
         };
         let account = Account {

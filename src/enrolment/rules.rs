@@ -25,8 +25,20 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The names of them all.
+    pub const NAMES: &'static [&'static str] = &[
+        Self::NotEnabled.as_str(),
+        Self::NoPrimaryExtension.as_str(),
+        Self::NoDeviceTemplate.as_str(),
+        Self::DeviceLimit.as_str(),
+        Self::AlreadyProvisioned.as_str(),
+        Self::Reserved.as_str(),
+        Self::PhoneUnknown.as_str(),
+        Self::LockedOut.as_str(),
+    ];
+
     /// Its name in the timeline, metrics and the API.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotEnabled => "not-enabled",
             Self::NoPrimaryExtension => "no-primary-extension",

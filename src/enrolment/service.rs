@@ -135,6 +135,30 @@ impl Enrolments {
         store::count_open(self.directory.db().reader()).await
     }
 
+    /// The news there is something to do about. Most phones that register are done, and that is found out for many at once.
+    pub async fn of_concern(&self, mut news: Vec<RegistrarNews>) -> Vec<RegistrarNews> {
+        let registered = news.iter().filter_map(|news| match &news.event {
+            RegistrarEvent::Registered { phone, aor } => self.is_line_of(*phone, aor).then_some(*phone),
+            _ => None,
+        });
+        let registered: Vec<PhoneId> = registered.collect();
+        if !registered.is_empty() {
+            let settled = store::settled_among(self.directory.db().reader(), &registered).await;
+            // Each by itself finds out what is wrong.
+            let settled = settled.unwrap_or_default();
+            news.retain(|news| match &news.event {
+                RegistrarEvent::Registered { phone, aor } => !settled.contains(phone) || !self.is_line_of(*phone, aor),
+                _ => true,
+            });
+        }
+        news
+    }
+
+    fn is_line_of(&self, phone: PhoneId, aor: &str) -> bool {
+        let account = self.directory.accounts().of(phone);
+        account.is_some_and(|account| account.lines.iter().any(|number| number.as_str() == aor))
+    }
+
     /// Takes the registrar's news.
     pub async fn note_registrar(&self, news: RegistrarNews) -> Result<(), EnrolmentError> {
         let span = self.directory.under_way().span(news.event.phone());
@@ -287,7 +311,7 @@ impl Enrolments {
         transaction.commit().await?;
         self.directory.under_way().end(phone);
         ended.inspect(Ended::note);
-        self.registrar.forget(phone);
+        self.registrar.forget(phone).await?;
         tracing::info!(%phone, "a phone was released");
         Ok(self.directory.refresh_account(phone).await?)
     }

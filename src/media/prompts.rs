@@ -79,10 +79,21 @@ impl PromptLibrary {
         !codec.is_ready_made() || self.ids(language).all(has)
     }
 
-    /// Takes out every recording of a language.
-    pub fn remove(&mut self, language: &Language) {
-        self.packs.remove(language);
-        self.ready_made.retain(|(kept, ..), _| kept != language);
+    /// Has the recordings of a language as another library has them, in place of its own.
+    ///
+    /// # Errors
+    /// If there would be more than [`MAX_PROMPTS`]; then nothing has changed.
+    pub fn take_over(&mut self, language: &Language, other: Self) -> Result<(), MediaError> {
+        let is_of_it = |(kept, ..): &(Language, PromptId, Codec)| kept == language;
+        let theirs = other.packs.get(language).cloned().unwrap_or_default();
+        let own = self.packs.get(language).map_or(0, BTreeMap::len);
+        if self.len() - own + theirs.len() > MAX_PROMPTS {
+            return Err(MediaError::RecordingTooLarge { limit: MAX_PROMPTS, unit: "recordings" });
+        }
+        self.packs.insert(language.clone(), theirs);
+        self.ready_made.retain(|key, _| !is_of_it(key));
+        self.ready_made.extend(other.ready_made.into_iter().filter(|(key, _)| is_of_it(key)));
+        Ok(())
     }
 
     /// The recording encoded for `codec`; `None` if the language has no such recording. Encoded at the first call, which
@@ -169,7 +180,7 @@ mod tests {
         assert!(library.speaks_in(&Language::ENGLISH, Codec::G729));
         let encoded = library.encoded(&Language::ENGLISH, &id("digit-1"), Codec::G729).unwrap();
         assert_eq!((encoded.packets(), encoded.payload(2)), (3, Some(&[7; 20][..])));
-        library.remove(&Language::ENGLISH);
+        library.take_over(&Language::ENGLISH, PromptLibrary::new()).unwrap();
         assert!(library.encoded(&Language::ENGLISH, &id("digit-1"), Codec::G729).is_none());
     }
 

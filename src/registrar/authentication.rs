@@ -77,6 +77,19 @@ impl Authenticator {
         }
     }
 
+    /// The challenge of a request that shows no credentials of this realm; none if it shows some. Nothing is kept of it, and
+    /// its To tag is the same for the same request (RFC 3261 section 8.2.7).
+    pub fn challenge_stranger(&self, request: &Request, flow: Flow, now: Instant, entropy: u64) -> Option<Response> {
+        if self.credentials(request).is_some() {
+            return None;
+        }
+        let via = request.headers.get("Via").unwrap_or_default();
+        let call_id = request.headers.call_id().unwrap_or_default();
+        let tag = self.mark(&[via.as_bytes(), call_id.as_bytes()]);
+        let answer = self.challenge(request, flow.peer.ip(), USUAL, false, entropy, now);
+        Some(answer.with_to_tag(&format!("{tag:016x}")))
+    }
+
     /// Judges the credentials of a request. `standing` says how well the phone of an account is known where it comes from.
     pub fn judge(
         &self,
@@ -86,14 +99,10 @@ impl Authenticator {
         now: Instant,
         entropy: u64,
     ) -> Verdict {
-        let headers = &request.headers;
-        let candidates = headers.all("Authorization").chain(headers.all("Proxy-Authorization"));
-        let credentials =
-            candidates.filter_map(Credentials::parse).find(|credentials| credentials.realm == *self.realm);
         let challenge = |algorithms: &str, stale: bool| {
             Verdict::Answer(self.challenge(request, flow.peer.ip(), algorithms, stale, entropy, now))
         };
-        let Some(credentials) = credentials else { return challenge(USUAL, false) };
+        let Some(credentials) = self.credentials(request) else { return challenge(USUAL, false) };
         let account = self.accounts.named(&credentials.username);
         let own = own_algorithms(account.as_deref());
         let offer = self.offer(&credentials.nonce, flow.peer.ip(), &own);
@@ -162,6 +171,13 @@ impl Authenticator {
         self.guesses().lift(shut_out, now)
     }
 
+    /// The first credentials of this realm.
+    fn credentials(&self, request: &Request) -> Option<Credentials> {
+        let headers = &request.headers;
+        let candidates = headers.all("Authorization").chain(headers.all("Proxy-Authorization"));
+        candidates.filter_map(Credentials::parse).find(|credentials| credentials.realm == *self.realm)
+    }
+
     /// Whether the password now or the one before was used. The same work where there is none.
     fn is_right(&self, credentials: &Credentials, account: Option<&Account>, method: &str) -> bool {
         let matches = |secret: Option<&Secret>| {
@@ -187,12 +203,20 @@ impl Authenticator {
 
     /// What ties a nonce to an address and an offer.
     fn place(&self, ip: IpAddr, algorithms: &str) -> u32 {
+        let ip = ip.to_canonical().to_string();
+        // The upper half: any half would do.
+        (self.mark(&[ip.as_bytes(), algorithms.as_bytes()]) >> 32) as u32
+    }
+
+    /// What only this server can say of some texts.
+    fn mark(&self, texts: &[&[u8]]) -> u64 {
         let mut hash = Sha256::new();
         hash.update(self.key.as_slice());
-        hash.update(ip.to_canonical().to_string().as_bytes());
-        hash.update(b" ");
-        hash.update(algorithms.as_bytes());
-        hash.finalize().first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
+        for text in texts {
+            hash.update(text);
+            hash.update(b" ");
+        }
+        hash.finalize().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
     }
 
     /// 401 with a challenge for each algorithm.

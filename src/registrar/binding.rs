@@ -1,5 +1,6 @@
 //! One binding of an address-of-record to a contact.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::sip::message::{Fault, Method, Request};
@@ -22,11 +23,11 @@ pub struct Binding {
     /// The path the registration came over: the way back through any translation.
     pub flow: Flow,
     /// What the phone calls itself.
-    pub user_agent: String,
+    pub user_agent: Arc<str>,
     /// The proxies a request passes on its way to the phone, as the REGISTER's Path headers have them (RFC 3327); empty for none.
-    pub path: String,
+    pub path: Box<str>,
     /// Which phone of all it is, `<urn:uuid:…>` (RFC 5626 section 4.1); empty if it doesn't say.
-    pub instance: String,
+    pub instance: Box<str>,
     /// Which of the phone's flows this is, counted from 1 (RFC 5626 section 4.2); 0 for a registration without Outbound.
     pub reg_id: u32,
 }

@@ -1,4 +1,4 @@
-//! The location service: bindings in memory, and the task that commits changes to them in groups.
+//! The location service: bindings in memory. What is acknowledged was handed to the journal before, and kept by it.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -8,25 +8,10 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::binding::Binding;
-use super::{RegistrarError, store};
+use super::journal::{self, Change};
+use super::{RegistrarError, bindings};
 use crate::db::Db;
 use crate::vocab::PhoneId;
-
-/// Changes waiting to be committed.
-const QUEUE: usize = 8192;
-/// Most changes that share one commit.
-const GROUP: usize = 512;
-
-/// One address-of-record's change, to be committed.
-#[derive(Debug)]
-pub(super) struct Change {
-    pub aor: String,
-    pub put: Vec<Binding>,
-    pub removed: Vec<String>,
-    /// A phone whose lease this registration keeps alive.
-    pub seen: Option<PhoneId>,
-    pub done: oneshot::Sender<bool>,
-}
 
 /// Every binding there is.
 #[derive(Clone, Debug)]
@@ -35,31 +20,52 @@ pub struct Location {
     changes: mpsc::Sender<Change>,
 }
 
+/// Kinds of phones whose names are shared by their bindings.
+const USER_AGENTS: usize = 4096;
+
 #[derive(Debug, Default)]
 struct Table {
-    by_aor: HashMap<String, Vec<Binding>>,
-    by_phone: HashMap<PhoneId, HashSet<String>>,
-    expiries: BinaryHeap<Reverse<(Instant, String)>>,
+    by_aor: HashMap<Arc<str>, Vec<Binding>>,
+    by_phone: HashMap<PhoneId, Vec<Arc<str>>>,
+    expiries: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
+    user_agents: HashSet<Arc<str>>,
 }
 
 impl Table {
     fn set(&mut self, aor: &str, bindings: Vec<Binding>) {
-        for binding in self.by_aor.remove(aor).unwrap_or_default() {
+        let (aor, before) = self.by_aor.remove_entry(aor).unwrap_or_else(|| (aor.into(), Vec::new()));
+        for binding in before {
             if let Some(aors) = self.by_phone.get_mut(&binding.phone) {
-                aors.remove(aor);
+                aors.retain(|known| *known != aor);
                 if aors.is_empty() {
                     self.by_phone.remove(&binding.phone);
                 }
             }
         }
-        if bindings.is_empty() {
-            return;
+        bindings.into_iter().for_each(|binding| self.add(&aor, binding));
+    }
+
+    fn add(&mut self, aor: &Arc<str>, binding: Binding) {
+        let aors = self.by_phone.entry(binding.phone).or_default();
+        if !aors.contains(aor) {
+            aors.push(aor.clone());
         }
-        for binding in &bindings {
-            self.by_phone.entry(binding.phone).or_default().insert(aor.to_owned());
-            self.expiries.push(Reverse((binding.expires, aor.to_owned())));
+        self.expiries.push(Reverse((binding.expires, aor.clone())));
+        let user_agent = self.shared(&binding.user_agent);
+        self.by_aor.entry(aor.clone()).or_insert_with(|| Vec::with_capacity(1)).push(Binding { user_agent, ..binding });
+    }
+
+    /// The same text, kept once.
+    fn shared(&mut self, user_agent: &Arc<str>) -> Arc<str> {
+        match self.user_agents.get(user_agent) {
+            Some(known) => known.clone(),
+            None => {
+                if self.user_agents.len() < USER_AGENTS {
+                    self.user_agents.insert(user_agent.clone());
+                }
+                user_agent.clone()
+            }
         }
-        self.by_aor.insert(aor.to_owned(), bindings);
     }
 
     fn live(&self, aor: &str, now: Instant) -> Vec<Binding> {
@@ -69,15 +75,19 @@ impl Table {
 }
 
 impl Location {
-    /// Reads what was committed before and starts committing.
-    pub(super) async fn open(db: Db, now: Instant) -> Result<Self, RegistrarError> {
+    /// Reads what was kept before, as far as `is_whose` says that the phone may be there.
+    pub(super) async fn open(
+        db: Db,
+        now: Instant,
+        is_whose: impl Fn(&Binding, &str) -> bool,
+    ) -> Result<Self, RegistrarError> {
         let mut table = Table::default();
-        for (aor, bindings) in store::bindings(&db, now).await? {
-            table.set(&aor, bindings);
+        for (aor, binding) in bindings::read(&db, now).await? {
+            if is_whose(&binding, &aor) {
+                table.add(&aor.into(), binding);
+            }
         }
-        let (changes, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(commit_in_groups(db, queue));
-        Ok(Self { table: Arc::new(Mutex::new(table)), changes })
+        Ok(Self { table: Arc::new(Mutex::new(table)), changes: journal::open(db) })
     }
 
     /// The live bindings of an address-of-record (the user part).
@@ -90,20 +100,11 @@ impl Location {
         let table = self.table();
         let aors = table.by_phone.get(&phone).into_iter().flatten();
         let mut found: Vec<(String, Binding)> = aors
-            .flat_map(|aor| table.live(aor, now).into_iter().map(|binding| (aor.clone(), binding)))
+            .flat_map(|aor| table.live(aor, now).into_iter().map(|binding| (aor.to_string(), binding)))
             .filter(|(_, binding)| binding.phone == phone)
             .collect();
         found.sort_by_key(|(_, binding)| Reverse(binding.expires));
         found
-    }
-
-    /// Forgets every binding of a phone whose record was changed so that it has none any more.
-    pub(super) fn forget(&self, phone: PhoneId) {
-        let mut table = self.table();
-        for aor in table.by_phone.get(&phone).cloned().unwrap_or_default() {
-            let left = table.by_aor.get(&aor).cloned().unwrap_or_default();
-            table.set(&aor, left.into_iter().filter(|binding| binding.phone != phone).collect());
-        }
     }
 
     /// Moves the live bindings of a phone to other addresses-of-record, or forgets those for which there is none; waits
@@ -114,10 +115,10 @@ impl Location {
         now: Instant,
         address: impl Fn(&str) -> Option<String>,
     ) -> Result<(), RegistrarError> {
-        let aors: Vec<String> = self.table().by_phone.get(&phone).into_iter().flatten().cloned().collect();
+        let aors: Vec<Arc<str>> = self.table().by_phone.get(&phone).into_iter().flatten().cloned().collect();
         for from in aors {
             let to = address(&from);
-            if to.as_ref() == Some(&from) {
+            if to.as_deref() == Some(&*from) {
                 continue;
             }
             let mut permits = self.changes.reserve_many(2).await.map_err(|_| RegistrarError::Stopped)?;
@@ -127,7 +128,7 @@ impl Location {
                     table.live(&from, now).into_iter().partition(|binding| binding.phone == phone);
                 table.set(&from, left);
                 let removed = moved.iter().map(Binding::ruid).collect();
-                let mut changes = vec![(from, Vec::new(), removed)];
+                let mut changes = vec![(from.to_string(), Vec::new(), removed)];
                 if let Some(to) = to {
                     let mut there = table.live(&to, now);
                     there.retain(|binding| moved.iter().all(|moved| moved.ruid() != binding.ruid()));
@@ -144,9 +145,7 @@ impl Location {
                 committed
             };
             for outcome in committed {
-                if !matches!(outcome.await, Ok(true)) {
-                    return Err(RegistrarError::Stopped);
-                }
+                outcome.await.map_err(|_| RegistrarError::Stopped)?;
             }
         }
         Ok(())
@@ -162,8 +161,8 @@ impl Location {
         self.table().by_aor.is_empty()
     }
 
-    /// Changes the bindings of `aor` as `decide` says, then waits for the commit. What `decide` saw is what it changes:
-    /// nobody comes between. If the commit fails, the bindings are as they were.
+    /// Changes the bindings of `aor` as `decide` says, then waits until they are kept. What `decide` saw is what it changes:
+    /// nobody comes between.
     pub(super) async fn update<T>(
         &self,
         aor: &str,
@@ -171,28 +170,20 @@ impl Location {
         seen: Option<PhoneId>,
         decide: impl FnOnce(&[Binding]) -> Result<Update, T>,
     ) -> Result<Result<Vec<Binding>, T>, RegistrarError> {
-        let (before, after, committed) = {
+        let (after, kept) = {
             let permit = self.changes.reserve().await.map_err(|_| RegistrarError::Stopped)?;
             let mut table = self.table();
-            let before = table.live(aor, now);
-            let update = match decide(&before) {
+            let update = match decide(&table.live(aor, now)) {
                 Ok(update) => update,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             table.set(aor, update.bindings.clone());
-            let (done, committed) = oneshot::channel();
+            let (done, kept) = oneshot::channel();
             permit.send(Change { aor: aor.to_owned(), put: update.put, removed: update.removed, seen, done });
-            (before, update.bindings, committed)
+            (update.bindings, kept)
         };
-        match committed.await {
-            Ok(true) => Ok(Ok(after)),
-            Ok(false) | Err(_) => {
-                let mut table = self.table();
-                let now_there = table.by_aor.get(aor).cloned().unwrap_or_default();
-                table.set(aor, undone(&before, &after, now_there));
-                Err(RegistrarError::Stopped)
-            }
-        }
+        kept.await.map_err(|_| RegistrarError::Stopped)?;
+        Ok(Ok(after))
     }
 
     /// Takes away what has lapsed; returns phone and address-of-record of each binding that went.
@@ -206,14 +197,15 @@ impl Location {
                     break;
                 }
                 let Some(Reverse((_, aor))) = table.expiries.pop() else { break };
-                let all = table.by_aor.get(&aor).cloned().unwrap_or_default();
-                let (alive, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|binding| binding.expires > now);
-                if gone.is_empty() {
+                let all = table.by_aor.get(&aor).map(Vec::as_slice).unwrap_or_default();
+                // Most deadlines are those of bindings that were refreshed since.
+                if all.iter().all(|binding| binding.expires > now) {
                     continue;
                 }
-                lapsed.extend(gone.iter().map(|binding| (binding.phone, aor.clone())));
+                let (alive, gone): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|binding| binding.expires > now);
+                lapsed.extend(gone.iter().map(|binding| (binding.phone, aor.to_string())));
                 table.set(&aor, alive);
-                changes.push((aor, gone.iter().map(Binding::ruid).collect()));
+                changes.push((aor.to_string(), gone.iter().map(Binding::ruid).collect()));
             }
         }
         for (aor, removed) in changes {
@@ -228,41 +220,10 @@ impl Location {
     }
 }
 
-/// What is there now, less what a change from `before` to `after` did to it. What others changed since stays.
-fn undone(before: &[Binding], after: &[Binding], now_there: Vec<Binding>) -> Vec<Binding> {
-    let is_same =
-        |one: &Binding, two: &Binding| one.ruid() == two.ruid() && one.call_id == two.call_id && one.cseq == two.cseq;
-    let is_ours = |binding: &Binding| {
-        after.iter().any(|after| is_same(after, binding)) && !before.iter().any(|before| is_same(before, binding))
-    };
-    let mut left: Vec<Binding> = now_there.into_iter().filter(|binding| !is_ours(binding)).collect();
-    for binding in before {
-        if !left.iter().any(|left| left.ruid() == binding.ruid()) {
-            left.push(binding.clone());
-        }
-    }
-    left
-}
-
 /// What a registration makes of an address-of-record.
 #[derive(Debug)]
 pub(super) struct Update {
     pub bindings: Vec<Binding>,
     pub put: Vec<Binding>,
     pub removed: Vec<String>,
-}
-
-/// Many registrations share one transaction: durability costs each of them little.
-async fn commit_in_groups(db: Db, mut queue: mpsc::Receiver<Change>) {
-    let mut group = Vec::with_capacity(GROUP);
-    while queue.recv_many(&mut group, GROUP).await > 0 {
-        let committed = store::commit(&db, &group).await;
-        if let Err(error) = &committed {
-            tracing::error!(%error, changes = group.len(), "registrations could not be committed");
-            metrics::counter!("registrar_commit_failures_total").increment(1);
-        }
-        for change in group.drain(..) {
-            let _ = change.done.send(committed.is_ok());
-        }
-    }
 }

@@ -1,12 +1,19 @@
 //! What a REGISTER does to the bindings of its address-of-record (RFC 3261 section 10.3, steps 6 to 8; RFC 3327; RFC 5626
 //! section 6). Pure.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::binding::Binding;
 use crate::sip::Flow;
 use crate::sip::message::{Contacts, NameAddr, Request, RequestUri};
 use crate::vocab::PhoneId;
+
+/// Characters kept of a User-Agent.
+const LONGEST_USER_AGENT: usize = 255;
+/// Octets a contact or a Call-ID may have: what a location table of the stack takes.
+const LONGEST_CONTACT: usize = 512;
+const LONGEST_CALL_ID: usize = 255;
 
 /// How long bindings may last and how many there may be.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +62,9 @@ pub(super) fn decide(
     let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else {
         return Decision::Malformed("Call-ID or CSeq cannot be read");
     };
+    if call_id.len() > LONGEST_CALL_ID {
+        return Decision::Malformed("Call-ID is longer than 255 octets");
+    }
     let Ok(expires) = request.headers.expires() else { return Decision::Malformed("Expires is not a number") };
     let is_older = |binding: &Binding| binding.call_id == call_id && cseq.number <= binding.cseq;
     let contacts = match request.headers.contacts() {
@@ -84,6 +94,10 @@ pub(super) fn decide(
             return Decision::TooBrief;
         }
         let RequestUri::Sip(uri) = &contact.uri else { return Decision::Malformed("Contact is not a SIP URI") };
+        let text = contact.uri.to_string();
+        if text.len() > LONGEST_CONTACT {
+            return Decision::Malformed("Contact is longer than 512 octets");
+        }
         let instance = contact.param("+sip.instance").filter(|instance| instance.len() <= INSTANCE).unwrap_or_default();
         // Without an instance the number of a flow means nothing (section 6).
         let reg_id = contact.param("reg-id").filter(|_| does_outbound && !instance.is_empty());
@@ -96,7 +110,7 @@ pub(super) fn decide(
             return Decision::FirstHopLacksOutbound;
         }
         let is_this_flow = |binding: &Binding| {
-            (binding.phone, binding.instance.as_str(), binding.reg_id) == (phone, instance, reg_id) && reg_id != 0
+            (binding.phone, &*binding.instance, binding.reg_id) == (phone, instance, reg_id) && reg_id != 0
         };
         let is_this_contact = |binding: &Binding| binding.reg_id == 0 && is_same_contact(&binding.contact, uri);
         let known = bindings.iter().position(is_this_flow).or_else(|| bindings.iter().position(is_this_contact));
@@ -113,15 +127,15 @@ pub(super) fn decide(
             continue;
         }
         let binding = Binding {
-            contact: contact.uri.to_string(),
+            contact: text,
             phone,
             call_id: call_id.to_owned(),
             cseq: cseq.number,
             expires: now + lifetime.min(limits.longest),
             flow,
-            user_agent: request.headers.get("User-Agent").unwrap_or_default().chars().take(256).collect(),
-            path: path.clone(),
-            instance: instance.to_owned(),
+            user_agent: user_agent(request),
+            path: path.as_str().into(),
+            instance: instance.into(),
             reg_id,
         };
         let ruid = binding.ruid();
@@ -133,6 +147,13 @@ pub(super) fn decide(
         return Decision::TooMany;
     }
     Decision::Change { bindings, put, removed }
+}
+
+/// What the phone calls itself, as far as is kept of it.
+fn user_agent(request: &Request) -> Arc<str> {
+    let text = request.headers.get("User-Agent").unwrap_or_default();
+    let end = text.char_indices().nth(LONGEST_USER_AGENT).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default().into()
 }
 
 /// The contact's own expiry, or the request's (section 10.2.1.1).
@@ -324,7 +345,7 @@ mod tests {
             Decision::FirstHopLacksOutbound
         ));
         let bindings = changed(decide("<sip:core.example.com;lr>|<sip:t1@edge.example.com;lr;ob>"));
-        assert_eq!(bindings.first().unwrap().path, "<sip:core.example.com;lr>, <sip:t1@edge.example.com;lr;ob>");
+        assert_eq!(&*bindings.first().unwrap().path, "<sip:core.example.com;lr>, <sip:t1@edge.example.com;lr;ob>");
         assert!(matches!(decide("<sip:a@b>|nonsense"), Decision::Malformed(_)));
         assert!(matches!(decide(&["<sip:p.example.com;lr>"; 9].join("|")), Decision::Malformed(_)));
     }

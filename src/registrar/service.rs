@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
+use super::binding::Binding;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::listing::Listing;
 use super::location::{Location, Update};
@@ -79,8 +80,12 @@ impl Registrar {
         events: mpsc::Sender<RegistrarNews>,
     ) -> Result<Self, RegistrarError> {
         let now = Instant::now();
-        let location = Location::open(directory.db().clone(), now).await?;
         let accounts = directory.accounts().clone();
+        let is_whose = |binding: &Binding, aor: &str| {
+            let account = accounts.of(binding.phone).filter(|account| !account.is_suspended);
+            account.is_some_and(|account| account.address_of(aor) == Some(aor))
+        };
+        let location = Location::open(directory.db().clone(), now, is_whose).await?;
         let authenticator =
             Authenticator::new(&settings.realm, accounts, settings.wrong_passwords, rand::random(), now);
         Ok(Self { settings, directory, location, authenticator, auto_registration, events })
@@ -92,8 +97,8 @@ impl Registrar {
     }
 
     /// Forgets where a phone is that was released in the database.
-    pub fn forget(&self, phone: PhoneId) {
-        self.location.forget(phone);
+    pub async fn forget(&self, phone: PhoneId) -> Result<(), RegistrarError> {
+        self.location.readdress(phone, Instant::now(), |_| None).await
     }
 
     /// Brings where a phone is in line with its account, which has changed: what it registered under a number that is no
@@ -106,7 +111,7 @@ impl Registrar {
                     .readdress(phone, now, |aor| Some(account.address_of(aor).unwrap_or(&account.auth_name).to_owned()))
                     .await
             }
-            _ => self.location.readdress(phone, Instant::now(), |_| None).await,
+            _ => self.forget(phone).await,
         }
     }
 
@@ -157,6 +162,14 @@ impl Registrar {
         &self.auto_registration
     }
 
+    /// Answers a REGISTER that shows no credentials, keeping nothing of it; none if it takes more to answer it.
+    pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
+        request.headers.to().ok()?.uri.user()?;
+        let challenge = self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
+        count_answer(&challenge);
+        Some(challenge)
+    }
+
     /// Answers a REGISTER. A 2xx is given only after what it acknowledges is committed.
     pub async fn register(&self, request: &Request, flow: Flow) -> Response {
         let tag = format!("{:016x}", rand::random::<u64>());
@@ -168,7 +181,7 @@ impl Registrar {
                 request.respond(503).with_header("Retry-After", "10")
             }
         };
-        metrics::counter!("registrations_total", "status" => answer.status.to_string()).increment(1);
+        count_answer(&answer);
         answer.with_to_tag(&tag)
     }
 
@@ -290,7 +303,7 @@ impl Registrar {
         let now = Instant::now();
         let is_registered = |phone| !self.location.of_phone(phone, now).is_empty();
         for phone in self.auto_registration.collect(UnixMillis::now(), now, is_registered).await? {
-            self.location.forget(phone);
+            self.forget(phone).await?;
             self.tell(RegistrarEvent::LeaseEnded { phone }).await;
         }
         Ok(())
@@ -300,4 +313,8 @@ impl Registrar {
     pub fn believes_wall_clock(&self) -> bool {
         self.auto_registration.believes_wall_clock(Instant::now(), UnixMillis::now())
     }
+}
+
+fn count_answer(answer: &Response) {
+    metrics::counter!("registrations_total", "status" => answer.status.to_string()).increment(1);
 }

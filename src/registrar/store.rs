@@ -1,124 +1,15 @@
-//! The registrar's SQL: bindings, leases, and phones in quarantine.
+//! The registrar's SQL: leases, and phones in quarantine. Bindings have their own (`bindings.rs`).
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
+use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
 use super::RegistrarError;
 use super::admission::{Candidate, RETIRED};
-use super::binding::Binding;
-use super::location::Change;
-use crate::db::Db;
 use crate::directory::DirectoryError;
-use crate::sip::{Flow, Transport};
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
-
-/// Every binding that has not lapsed, by address-of-record.
-pub(super) async fn bindings(db: &Db, now: Instant) -> Result<HashMap<String, Vec<Binding>>, RegistrarError> {
-    let wall = UnixMillis::now();
-    let rows =
-        sqlx::query("SELECT * FROM location WHERE expires_at > $1").bind(wall.get()).fetch_all(db.reader()).await?;
-    let mut found: HashMap<String, Vec<Binding>> = HashMap::new();
-    for row in &rows {
-        found.entry(row.try_get("aor")?).or_default().push(binding(row, now, wall)?);
-    }
-    Ok(found)
-}
-
-fn binding(row: &SqliteRow, now: Instant, wall: UnixMillis) -> Result<Binding, RegistrarError> {
-    let unreadable = |fault: String| DirectoryError::Unreadable { what: "binding", fault };
-    let address = |column: &str| -> Result<SocketAddr, RegistrarError> {
-        let text: String = row.try_get(column)?;
-        Ok(text.parse().map_err(|_| unreadable(text))?)
-    };
-    let transport: String = row.try_get("transport")?;
-    let left = UnixMillis::new(row.try_get("expires_at")?).since(wall);
-    Ok(Binding {
-        contact: row.try_get("contact")?,
-        phone: row.try_get::<String, _>("phone")?.parse().map_err(|_| unreadable("phone".to_owned()))?,
-        call_id: row.try_get("call_id")?,
-        cseq: u32::try_from(row.try_get::<i64, _>("cseq")?).unwrap_or(0),
-        expires: now + left,
-        flow: Flow {
-            transport: Transport::from_param(&transport).ok_or_else(|| unreadable(transport))?,
-            local: address("local")?,
-            peer: address("received")?,
-        },
-        user_agent: row.try_get("user_agent")?,
-        path: row.try_get("path")?,
-        instance: row.try_get("instance")?,
-        reg_id: u32::try_from(row.try_get::<i64, _>("reg_id")?).unwrap_or(0),
-    })
-}
-
-/// Commits a group of changes: all or none.
-pub(super) async fn commit(db: &Db, group: &[Change]) -> Result<(), RegistrarError> {
-    let now = Instant::now();
-    let wall = UnixMillis::now();
-    let mut transaction = db.write().await?;
-    for change in group {
-        for ruid in &change.removed {
-            sqlx::query("DELETE FROM location WHERE aor = $1 AND ruid = $2")
-                .bind(&change.aor)
-                .bind(ruid)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        for binding in &change.put {
-            put(&mut transaction, &change.aor, binding, wall.after(binding.expires.saturating_duration_since(now)))
-                .await?;
-        }
-        if let Some(phone) = change.seen {
-            touch(&mut transaction, phone, wall).await?;
-        }
-    }
-    Ok(transaction.commit().await?)
-}
-
-async fn put(
-    db: &mut SqliteConnection,
-    aor: &str,
-    binding: &Binding,
-    expires_at: UnixMillis,
-) -> Result<(), RegistrarError> {
-    sqlx::query(
-        "INSERT INTO location (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, \
-         ruid, path, instance, reg_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-         ON CONFLICT (aor, ruid) DO UPDATE SET contact = excluded.contact, phone = excluded.phone, \
-         call_id = excluded.call_id, cseq = excluded.cseq, expires_at = excluded.expires_at, \
-         transport = excluded.transport, local = excluded.local, received = excluded.received, \
-         user_agent = excluded.user_agent, path = excluded.path, instance = excluded.instance, reg_id = excluded.reg_id",
-    )
-    .bind(aor)
-    .bind(&binding.contact)
-    .bind(binding.phone.to_string())
-    .bind(&binding.call_id)
-    .bind(i64::from(binding.cseq))
-    .bind(expires_at.get())
-    .bind(binding.flow.transport.as_param())
-    .bind(binding.flow.local.to_string())
-    .bind(binding.flow.peer.to_string())
-    .bind(&binding.user_agent)
-    .bind(binding.ruid())
-    .bind(&binding.path)
-    .bind(&binding.instance)
-    .bind(i64::from(binding.reg_id))
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-async fn touch(db: &mut SqliteConnection, phone: PhoneId, now: UnixMillis) -> Result<(), RegistrarError> {
-    sqlx::query("UPDATE phones SET seen_at = $2 WHERE id = $1")
-        .bind(phone.to_string())
-        .bind(now.get())
-        .execute(db)
-        .await?;
-    Ok(())
-}
 
 /// Numbers that can't be leased: leased or cooling, somebody's extension, or on a line. One that has cooled down stays
 /// among them until it is forgotten: only there is it known whether the clock was set.
@@ -226,7 +117,7 @@ pub(super) async fn unclaimed_twins(
     let rows = sqlx::query(
         "SELECT phones.id, number FROM phones JOIN leases ON leases.phone = phones.id \
          WHERE state = 'quarantine' AND mac = $1 AND source = $2 \
-         AND NOT EXISTS (SELECT 1 FROM location WHERE location.phone = phones.id) ORDER BY leased_at",
+         AND seen_at = created_at ORDER BY leased_at",
     )
     .bind(mac.to_string())
     .bind(candidate.source.to_string())
@@ -294,7 +185,6 @@ pub(super) async fn release(
         .bind(cooling_until.get())
         .execute(&mut *db)
         .await?;
-    sqlx::query("DELETE FROM location WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
     sqlx::query("DELETE FROM lines WHERE phone = $1").bind(phone.to_string()).execute(&mut *db).await?;
     sqlx::query(
         "UPDATE phones SET state = 'released', released_at = $2, user = NULL, push_pending = 0, push_due = NULL, outdated = 0, \

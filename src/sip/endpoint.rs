@@ -15,6 +15,7 @@ use super::connection::{Link, Opened};
 use super::connections::{Connections, Ends};
 use super::flow::{Flow, Transport};
 use super::message::{Malformed, Message, Method, Request, Response};
+use super::stateless::{Answerer, Stateless};
 use super::tls::{PeerCertificate, Tls};
 use super::transaction::{Layer, Output, Timers, TransactionId};
 use super::udp::OwnAddresses;
@@ -191,6 +192,7 @@ pub struct Endpoint {
     commands: mpsc::Sender<Command>,
     bound: Arc<Vec<(Transport, SocketAddr)>>,
     advertised: Option<IpAddr>,
+    stateless: Stateless,
 }
 
 impl Endpoint {
@@ -203,12 +205,14 @@ impl Endpoint {
         let mut bound = Vec::new();
         let mut sockets = Vec::new();
         let mut tasks = tokio::task::JoinSet::new();
+        let stateless = Stateless::default();
         for &address in &config.udp {
             let listen = |source| SipError::Listen { transport: Transport::Udp, address, source };
             let socket = udp::bind(address).map_err(listen)?;
             let local = socket.local_addr().map_err(listen)?;
             bound.push((Transport::Udp, local));
-            tasks.spawn(udp::read(socket.clone(), OwnAddresses::new(local, config.advertised), events.clone()));
+            let addresses = OwnAddresses::new(local, config.advertised);
+            tasks.spawn(udp::read(socket.clone(), addresses, stateless.clone(), events.clone()));
             sockets.push((local, socket));
         }
         for (transport, address) in config.streams() {
@@ -230,12 +234,17 @@ impl Endpoint {
             gate: Gate { identity: config.identity, origins: config.origins.into() },
         };
         tokio::spawn(driver.run(command_queue, event_queue, tasks));
-        Ok(Self { commands, bound: Arc::new(bound), advertised })
+        Ok(Self { commands, bound: Arc::new(bound), advertised, stateless })
     }
 
     /// The addresses listened on, in the order asked for: UDP first.
     pub fn bound(&self) -> &[(Transport, SocketAddr)] {
         &self.bound
+    }
+
+    /// Has requests that come by datagram answered without a transaction where `answerer` can; for the life of the endpoint.
+    pub fn answer_at_once(&self, answerer: Box<Answerer>) {
+        self.stateless.set(answerer);
     }
 
     /// Sends a request over `flow`. The caller sets every header but Via.
@@ -336,9 +345,9 @@ impl Driver {
         let now = std::time::Instant::now();
         match event {
             Event::Message(flow, Message::Request(mut request)) => {
-                super::transaction::note_source(&mut request, flow);
+                super::transaction::note_source(&mut request.headers, flow);
                 self.connections.note_alias(flow, &request);
-                metrics::counter!("sip_requests_total", "method" => method_label(&request)).increment(1);
+                count(&request);
                 self.layer.receive_request(now, request, flow);
             }
             Event::Message(_, Message::Response(response)) => self.layer.receive_response(now, response),
@@ -484,8 +493,9 @@ fn is_same_way(local: &SocketAddr, flow: &Flow) -> bool {
     is_same_port && (local.ip().is_unspecified() || local.ip() == flow.local.ip())
 }
 
-fn method_label(request: &Request) -> &'static str {
-    match request.method {
+/// Counts a request that came in.
+pub(super) fn count(request: &Request) {
+    let method = match request.method {
         Method::Register => "REGISTER",
         Method::Invite => "INVITE",
         Method::Ack => "ACK",
@@ -493,7 +503,8 @@ fn method_label(request: &Request) -> &'static str {
         Method::Cancel => "CANCEL",
         Method::Options => "OPTIONS",
         _ => "other",
-    }
+    };
+    metrics::counter!("sip_requests_total", "method" => method).increment(1);
 }
 
 fn new_branch() -> String {

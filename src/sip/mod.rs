@@ -15,6 +15,7 @@ mod accepting;
 mod connection;
 mod connections;
 mod opening;
+mod stateless;
 mod stun;
 mod tcp;
 mod tls;
@@ -24,6 +25,7 @@ mod websocket;
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
+pub use stateless::Answerer;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};
 pub use udp::address_towards;
 

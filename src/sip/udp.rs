@@ -8,10 +8,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use super::endpoint::Event;
+use super::endpoint::{Event, count};
 use super::flow::{Flow, Transport};
-use super::message::parse_datagram;
+use super::message::{Message, parse_datagram};
+use super::stateless::Stateless;
 use super::stun;
+use super::transaction::way_back;
 
 /// The kernel's default loses bursts of registrations.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -34,7 +36,12 @@ pub(super) fn bind(address: SocketAddr) -> std::io::Result<Arc<UdpSocket>> {
 }
 
 /// Reads datagrams until the endpoint stops.
-pub(super) async fn read(socket: Arc<UdpSocket>, mut addresses: OwnAddresses, events: mpsc::Sender<Event>) {
+pub(super) async fn read(
+    socket: Arc<UdpSocket>,
+    mut addresses: OwnAddresses,
+    stateless: Stateless,
+    events: mpsc::Sender<Event>,
+) {
     let mut buffer = vec![0; LARGEST];
     loop {
         let (length, peer) = match socket.recv_from(&mut buffer).await {
@@ -56,6 +63,16 @@ pub(super) async fn read(socket: Arc<UdpSocket>, mut addresses: OwnAddresses, ev
         }
         let flow = Flow { transport: Transport::Udp, local: addresses.towards(peer), peer };
         let event = match parse_datagram(octets) {
+            Ok(Message::Request(request)) => match stateless.answer(&request, flow) {
+                Some(answer) => {
+                    count(&request);
+                    let way = way_back(&answer.headers, flow);
+                    // A full send buffer loses the datagram, as the network may; whoever asked asks again.
+                    let _ = socket.try_send_to(&answer.encode(), way.peer);
+                    continue;
+                }
+                None => Event::Message(flow, Message::Request(request)),
+            },
             Ok(message) => Event::Message(flow, message),
             Err(malformed) => Event::Malformed(flow, malformed),
         };

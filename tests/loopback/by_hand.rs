@@ -51,6 +51,9 @@ async fn a_phone_is_given_without_a_call_taken_back_and_given_to_somebody_else()
     let [sato, smith, ..] = USERS;
 
     // By its hardware address as the label has it, to a user by their user ID.
+    let phone = phone_of_mac(&server, &mac);
+    let is_noted = || steps(&enrolment_of(&server, &phone)).contains(&"registered".to_owned());
+    eventually("a phone that is seen to be registered", || is_noted().then_some(())).await;
     let label = mac.to_uppercase().as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join(":");
     let (status, started) = start(&server, &label, sato.user_id);
     assert_eq!((status, &started["user_id"]), (201, &json!(sato.user_id)), "{started:#}");

@@ -8,7 +8,7 @@ use aide::operation::{OperationOutput, add_parameters};
 use aide::transform::TransformOperation;
 use aide::{OperationInput, openapi};
 use axum::Json;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,7 @@ use super::document::documented;
 use super::event_stream::{self, StreamItem, Subscription};
 use super::exchange::{header_parameter, parameter};
 use super::listing::Asked;
+use super::parameters::Parameters;
 use crate::directory::{Event, EventFilter, EventRows, Happening, Listing, Page};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
@@ -90,8 +91,7 @@ impl<S: Send + Sync> FromRequestParts<S> for EventsAsked {
         if !accepted.flat_map(|value| value.split(',')).any(is_stream) {
             return Ok(Self::List(Asked::<EventRows>::from_request_parts(parts, state).await?.0));
         }
-        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let Query(parameters) = query.map_err(|rejection| Problem::unreadable(rejection.body_text()))?;
+        let Parameters(parameters) = Parameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
         let mut subscription = subscription(&parameters)?;
         // A browser that reconnects repeats the query and knows better by then.
         if let Some(last) = parts.headers.get("Last-Event-ID") {

@@ -6,11 +6,12 @@ use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Parameter, QueryStyle};
 use aide::operation::add_parameters;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use schemars::json_schema;
 
 use super::exchange::parameter;
+use super::parameters::Parameters;
 use crate::directory::{DirectoryError, LARGEST_PAGE, Listed, Listing, USUAL_PAGE, filterable};
 use crate::http::problem::Problem;
 
@@ -22,8 +23,7 @@ impl<K: Listed, S: Send + Sync> FromRequestParts<S> for Asked<K> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let Query(parameters) = query.map_err(|rejection| Problem::unreadable(rejection.body_text()))?;
+        let Parameters(parameters) = Parameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
         let listing = Listing::parse(K::TABLE, &parameters).map_err(DirectoryError::from)?;
         Ok(Self(listing, PhantomData))
     }

@@ -115,7 +115,7 @@ fn view(door: &AdminDoor, phone: Phone) -> PhoneView {
             transport: binding.flow.transport.to_string(),
             seconds_left: binding.seconds_left(now),
             contact: binding.contact,
-            user_agent: binding.user_agent,
+            user_agent: binding.user_agent.to_string(),
         });
     PhoneView { registrations: registrations.collect(), phone }
 }

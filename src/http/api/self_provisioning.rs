@@ -230,12 +230,12 @@ async fn view(door: &AdminDoor, words: &Words, settings: SelfProvisioningSetting
         let code = "no-authentication".to_owned();
         warnings.push(Notice { text: words.say("service-fault-no-authentication", &[]), code });
     }
-    for codec in door.service.left_out(&settings).await? {
+    let (route, waits_for_restart) = door.service.outlook(&settings).await?;
+    for codec in &route.left_out {
         let text =
-            words.say("service-codec-left-out", &[("name", crate::media::Codec::from(codec).encoding_name().into())]);
+            words.say("service-codec-left-out", &[("name", crate::media::Codec::from(*codec).encoding_name().into())]);
         warnings.push(Notice { code: "codec-left-out".to_owned(), text });
     }
-    let (route, waits_for_restart) = door.service.outlook(&settings).await?;
     let instruction = (!route.numbers.is_empty()).then(|| {
         let numbers: Vec<&str> = route.numbers.iter().map(|number| number.as_str()).collect();
         words.say("service-instruction", &[("numbers", numbers.join(", ").as_str().into())])

@@ -21,7 +21,7 @@ impl Known {
         Self {
             ruid: binding.ruid(),
             contact: binding.contact.clone(),
-            instance: binding.instance.clone(),
+            instance: binding.instance.to_string(),
             expires: binding.expires,
         }
     }

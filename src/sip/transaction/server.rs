@@ -100,6 +100,11 @@ impl ServerTransaction {
         matches!(self.state, State::Trying | State::Proceeding { .. })
     }
 
+    /// True when nothing but the answer to a retransmission can come of it: it can be forgotten where there is no room.
+    pub(super) fn only_absorbs(&self) -> bool {
+        !self.is_invite && matches!(self.state, State::Completed { .. })
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Trying | State::Proceeding { .. } => None,

@@ -1,7 +1,7 @@
 //! What a Via is for: where a request really came from, and the way back for its answer. Pure.
 
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::message::{Headers, Host, Request, Via};
+use crate::sip::message::{Headers, Host, Via};
 
 /// The Via of a request of ours.
 pub(super) fn own_via(flow: Flow, branch: &str) -> String {
@@ -10,9 +10,9 @@ pub(super) fn own_via(flow: Flow, branch: &str) -> String {
     format!("SIP/2.0/{} {host}:{};branch={branch};rport", flow.transport, flow.local.port())
 }
 
-/// Writes into the topmost Via where the request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4).
-pub(in crate::sip) fn note_source(request: &mut Request, flow: Flow) {
-    let Ok(mut via) = request.headers.top_via() else { return };
+/// Writes into the topmost Via of a request or its answer where the request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4).
+pub(in crate::sip) fn note_source(headers: &mut Headers, flow: Flow) {
+    let Ok(mut via) = headers.top_via() else { return };
     let wants_port = via.rport().is_some();
     if wants_port {
         via.params.set("rport", Some(flow.peer.port().to_string()));
@@ -20,7 +20,7 @@ pub(in crate::sip) fn note_source(request: &mut Request, flow: Flow) {
     if wants_port || via.host != Host::from(flow.peer.ip()) {
         via.params.set("received", Some(flow.peer.ip().to_string()));
     }
-    request.headers.replace_top_via(&via);
+    headers.replace_top_via(&via);
 }
 
 /// Where an answer goes (RFC 3261 section 18.2.2): the connection it came over, or by datagram to the source,

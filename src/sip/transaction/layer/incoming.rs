@@ -1,5 +1,6 @@
 //! The layer's server half: requests of others and our answers to them (RFC 3261 section 17.2).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Entry, Layer, Machine, Output, Serving};
@@ -38,7 +39,7 @@ impl Layer {
     }
 
     fn accept(&mut self, now: Instant, key: Key, request: Request, flow: Flow) {
-        if self.entries.len() >= self.most {
+        if !self.make_room() {
             let answer = request.respond(503).with_header("Retry-After", "5");
             self.outputs.push_back(Output::Transmit(way_back(&answer.headers, flow), answer.encode()));
             return;
@@ -47,7 +48,7 @@ impl Layer {
         let is_merged = merge.as_ref().is_some_and(|merge| self.by_merge.contains_key(merge));
         let is_invite = request.method == Method::Invite;
         let transaction = ServerTransaction::new(is_invite, flow.transport.is_reliable());
-        let merge = if is_merged { None } else { merge };
+        let merge = if is_merged { None } else { merge.map(Arc::new) };
         let id = self.insert(key, flow, Machine::Server(Box::new(Serving { transaction, merge })));
         if is_merged {
             return self.respond(now, id, request.respond(482));
@@ -59,7 +60,7 @@ impl Layer {
     }
 
     fn cancel(&mut self, now: Instant, key: Key, request: &Request, flow: Flow) {
-        if self.entries.len() >= self.most {
+        if !self.make_room() {
             return;
         }
         let invite = Key::cancelled_by(request).and_then(|key| self.by_key.get(&key).copied());
@@ -83,6 +84,9 @@ impl Layer {
         match serving.transaction.answer(now, response.status, response.encode(), &self.timers) {
             Step::Send(octets) => self.outputs.push_back(Output::Transmit(flow, octets)),
             Step::Rest | Step::End | Step::Unacknowledged => {}
+        }
+        if serving.transaction.only_absorbs() {
+            self.answered.push_back(id.0);
         }
         self.schedule(id.0);
     }

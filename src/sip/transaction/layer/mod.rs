@@ -5,6 +5,7 @@ mod outgoing;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -46,12 +47,12 @@ enum Machine {
 #[derive(Debug)]
 struct Serving {
     transaction: ServerTransaction,
-    merge: Option<Merge>,
+    merge: Option<Arc<Merge>>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    key: Key,
+    key: Arc<Key>,
     flow: Flow,
     machine: Machine,
 }
@@ -63,14 +64,17 @@ pub struct Layer {
     most: usize,
     next_id: u64,
     entries: HashMap<u64, Entry>,
-    by_key: HashMap<Key, u64>,
-    by_merge: HashMap<Merge, u64>,
+    by_key: HashMap<Arc<Key>, u64>,
+    by_merge: HashMap<Arc<Merge>, u64>,
+    /// Those that are answered and only absorb retransmissions, in the order of their answers; some may have ended.
+    answered: VecDeque<u64>,
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     outputs: VecDeque<Output>,
 }
 
 impl Layer {
-    /// A layer that keeps at most `most` transactions; a request beyond that is answered 503 and forgotten.
+    /// A layer that keeps at most `most` transactions. Beyond that the request answered longest ago is forgotten, and where
+    /// none is answered, the new one is answered 503.
     pub fn new(timers: Timers, most: usize) -> Self {
         Self {
             timers,
@@ -79,6 +83,7 @@ impl Layer {
             entries: HashMap::new(),
             by_key: HashMap::new(),
             by_merge: HashMap::new(),
+            answered: VecDeque::new(),
             deadlines: BinaryHeap::new(),
             outputs: VecDeque::new(),
         }
@@ -105,7 +110,7 @@ impl Layer {
     }
 
     fn insert(&mut self, key: Key, flow: Flow, machine: Machine) -> TransactionId {
-        let id = self.next_id;
+        let (id, key) = (self.next_id, Arc::new(key));
         self.next_id = self.next_id.wrapping_add(1);
         if let Machine::Server(serving) = &machine
             && let Some(merge) = &serving.merge
@@ -164,8 +169,20 @@ impl Layer {
         if ended { self.forget(id) } else { self.schedule(id) }
     }
 
+    /// Makes room for one more transaction; false if there is none.
+    fn make_room(&mut self) -> bool {
+        while self.entries.len() >= self.most {
+            let Some(id) = self.answered.pop_front() else { return false };
+            self.forget(id);
+        }
+        true
+    }
+
     fn forget(&mut self, id: u64) {
         let Some(entry) = self.entries.remove(&id) else { return };
+        while self.answered.front().is_some_and(|id| !self.entries.contains_key(id)) {
+            self.answered.pop_front();
+        }
         self.by_key.remove(&entry.key);
         if let Machine::Server(serving) = entry.machine
             && let Some(merge) = serving.merge

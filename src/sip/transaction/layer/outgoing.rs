@@ -33,11 +33,10 @@ impl Layer {
 
     /// Cancels an INVITE of ours that was answered provisionally (section 9.1). False if there is nothing to cancel.
     pub fn cancel_request(&mut self, now: Instant, id: TransactionId) -> bool {
-        let Some(Entry { flow, machine: Machine::Client(transaction, invite), key: Key::Client { branch, .. } }) =
-            self.entries.get(&id.0)
-        else {
+        let Some(Entry { flow, machine: Machine::Client(transaction, invite), key }) = self.entries.get(&id.0) else {
             return false;
         };
+        let Key::Client { branch, .. } = &**key else { return false };
         if !transaction.is_proceeding() {
             return false;
         }
@@ -53,11 +52,11 @@ impl Layer {
     /// A response came. One that belongs to no request of ours is dropped.
     pub fn receive_response(&mut self, now: Instant, response: Response) {
         let Some(&id) = Key::of_response(&response).and_then(|key| self.by_key.get(&key)) else { return };
-        let Some(Entry { flow, machine: Machine::Client(transaction, request), key: Key::Client { branch, .. } }) =
-            self.entries.get_mut(&id)
+        let Some(Entry { flow, machine: Machine::Client(transaction, request), key }) = self.entries.get_mut(&id)
         else {
             return;
         };
+        let Key::Client { branch, .. } = &**key else { return };
         match transaction.answered(now, response.status, &self.timers) {
             Step::Deliver => self.outputs.push_back(Output::Response(TransactionId(id), response)),
             Step::DeliverAndAcknowledge => {

@@ -87,6 +87,31 @@ fn a_full_layer_answers_503_and_keeps_nothing() {
 }
 
 #[test]
+fn a_full_layer_forgets_what_it_answered_longest_ago_and_nothing_it_owes_an_answer() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 2);
+    let ask = |layer: &mut Layer, branch: &str| {
+        let mut request = request("OPTIONS", branch);
+        request.headers.set("Call-ID", branch);
+        layer.receive_request(now, request, FLOW);
+        drain(layer).into_iter().find_map(|output| match output {
+            Output::Request(id, request, _) => Some((id, request)),
+            _ => None,
+        })
+    };
+    let (first, request) = ask(&mut layer, "z9hG4bKone").unwrap();
+    ask(&mut layer, "z9hG4bKtwo").unwrap();
+    assert!(ask(&mut layer, "z9hG4bKthree").is_none(), "both are still to be answered");
+    layer.respond(now, first, request.respond(200));
+    assert!(ask(&mut layer, "z9hG4bKthree").is_some());
+    assert_eq!(layer.len(), 2);
+    assert!(
+        ask(&mut layer, "z9hG4bKone").is_none(),
+        "the first was forgotten, and the other two are owed their answers"
+    );
+}
+
+#[test]
 fn a_request_that_could_not_be_sent_ends_at_once_unless_something_was_heard() {
     let now = Instant::now();
     let mut layer = Layer::new(Timers::default(), 10);

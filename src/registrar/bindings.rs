@@ -1,0 +1,135 @@
+//! The SQL of bindings.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::RegistrarError;
+use super::binding::Binding;
+use super::journal::Batch;
+use crate::db::Db;
+use crate::directory::DirectoryError;
+use crate::sip::{Flow, Transport};
+use crate::vocab::{PhoneId, UnixMillis};
+
+/// Most rows of one statement. Statements are prepared once for each number of rows: a power of two.
+const ROWS: usize = 64;
+
+/// Every binding that has not lapsed, with its address-of-record.
+pub(super) async fn read(db: &Db, now: Instant) -> Result<Vec<(String, Binding)>, RegistrarError> {
+    let wall = UnixMillis::now();
+    let rows = sqlx::query(
+        "SELECT aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, \
+         path, instance, reg_id FROM location WHERE expires_at > $1",
+    )
+    .bind(wall.get())
+    .fetch_all(db.reader())
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, binding(row, now, wall)?))).collect()
+}
+
+fn binding(row: &SqliteRow, now: Instant, wall: UnixMillis) -> Result<Binding, RegistrarError> {
+    let unreadable = |fault: &str| DirectoryError::Unreadable { what: "binding", fault: fault.to_owned() };
+    let address = |column: usize| -> Result<SocketAddr, RegistrarError> {
+        let text: &str = row.try_get(column)?;
+        Ok(text.parse().map_err(|_| unreadable(text))?)
+    };
+    let (phone, transport): (&str, &str) = (row.try_get(2)?, row.try_get(6)?);
+    let left = UnixMillis::new(row.try_get(5)?).since(wall);
+    Ok(Binding {
+        contact: row.try_get(1)?,
+        phone: phone.parse().map_err(|_| unreadable(phone))?,
+        call_id: row.try_get(3)?,
+        cseq: u32::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0),
+        expires: now + left,
+        flow: Flow {
+            transport: Transport::from_param(transport).ok_or_else(|| unreadable(transport))?,
+            local: address(7)?,
+            peer: address(8)?,
+        },
+        user_agent: row.try_get::<&str, _>(9)?.into(),
+        path: row.try_get::<&str, _>(10)?.into(),
+        instance: row.try_get::<&str, _>(11)?.into(),
+        reg_id: u32::try_from(row.try_get::<i64, _>(12)?).unwrap_or(0),
+    })
+}
+
+/// Writes a batch: all of it, or nothing.
+pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> {
+    let (now, wall) = (Instant::now(), UnixMillis::now());
+    let mut transaction = db.write().await?;
+    let mut kept = Vec::with_capacity(batch.contacts.len());
+    for ((aor, ruid), binding) in &batch.contacts {
+        // A flow's contact may be another than before.
+        if binding.as_ref().is_none_or(|binding| binding.reg_id != 0) {
+            remove(&mut transaction, aor, ruid).await?;
+        }
+        if let Some(binding) = binding {
+            kept.push((aor.as_str(), binding));
+        }
+    }
+    let mut kept = kept.as_slice();
+    while !kept.is_empty() {
+        let rows = 1 << kept.len().min(ROWS).ilog2();
+        let (some, rest) = kept.split_at_checked(rows).unwrap_or((kept, &[]));
+        put(&mut transaction, some, now, wall).await?;
+        kept = rest;
+    }
+    for phone in &batch.seen {
+        touch(&mut transaction, *phone, wall).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+async fn remove(db: &mut SqliteConnection, aor: &str, ruid: &str) -> Result<(), RegistrarError> {
+    let delete = "DELETE FROM location WHERE aor = $1 AND (flow = $2 OR (flow = '' AND contact = $2))";
+    sqlx::query(delete).bind(aor).bind(ruid).execute(db).await?;
+    Ok(())
+}
+
+async fn put(
+    db: &mut SqliteConnection,
+    bindings: &[(&str, &Binding)],
+    now: Instant,
+    wall: UnixMillis,
+) -> Result<(), RegistrarError> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO location \
+         (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, path, instance, reg_id, flow) ",
+    );
+    query.push_values(bindings, |mut row, (aor, binding)| {
+        row.push_bind(*aor)
+            .push_bind(binding.contact.as_str())
+            .push_bind(binding.phone.to_string())
+            .push_bind(binding.call_id.as_str())
+            .push_bind(i64::from(binding.cseq))
+            .push_bind(wall.after(binding.expires.saturating_duration_since(now)).get())
+            .push_bind(binding.flow.transport.as_param())
+            .push_bind(binding.flow.local.to_string())
+            .push_bind(binding.flow.peer.to_string())
+            .push_bind(binding.user_agent.as_ref())
+            .push_bind(&*binding.path)
+            .push_bind(&*binding.instance)
+            .push_bind(i64::from(binding.reg_id))
+            .push_bind(if binding.reg_id == 0 { String::new() } else { binding.ruid() });
+    });
+    query.push(
+        " ON CONFLICT (aor, contact, flow) DO UPDATE SET phone = excluded.phone, call_id = excluded.call_id, \
+         cseq = excluded.cseq, expires_at = excluded.expires_at, transport = excluded.transport, \
+         local = excluded.local, received = excluded.received, user_agent = excluded.user_agent, \
+         path = excluded.path, instance = excluded.instance, reg_id = excluded.reg_id",
+    );
+    query.build().execute(db).await?;
+    Ok(())
+}
+
+async fn touch(db: &mut SqliteConnection, phone: PhoneId, now: UnixMillis) -> Result<(), RegistrarError> {
+    sqlx::query("UPDATE phones SET seen_at = $2 WHERE id = $1")
+        .bind(phone.to_string())
+        .bind(now.get())
+        .execute(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Writes changes of bindings down, many in one transaction: durability costs each of them little. While the database takes
+//! nothing, what was not written waits here, the newest of each contact, and lands when it takes something again.
+//!
+//! Must not know what a registration is: who may change what was decided before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use super::binding::Binding;
+use super::{RegistrarError, bindings};
+use crate::db::Db;
+use crate::vocab::PhoneId;
+
+/// Changes waiting to be taken.
+const QUEUE: usize = 8192;
+/// Most changes that share one transaction.
+const GROUP: usize = 512;
+/// How long a transaction waits for company when the one before had some.
+const GATHER: Duration = Duration::from_millis(4);
+/// How long a database that took nothing is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// One address-of-record's change.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub aor: String,
+    pub put: Vec<Binding>,
+    /// What names each among the bindings of its address-of-record.
+    pub removed: Vec<String>,
+    /// A phone whose lease this registration keeps alive.
+    pub seen: Option<PhoneId>,
+    /// Told when the change is kept.
+    pub done: oneshot::Sender<()>,
+}
+
+/// What is to be written: of each contact the newest, a binding or that there is none.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// By address-of-record and what names each among its bindings.
+    pub contacts: BTreeMap<(String, String), Option<Binding>>,
+    /// Phones whose leases go on.
+    pub seen: BTreeSet<PhoneId>,
+}
+
+impl Batch {
+    fn add(&mut self, change: Change) -> oneshot::Sender<()> {
+        let Change { aor, put, removed, seen, done } = change;
+        for ruid in removed {
+            self.contacts.insert((aor.clone(), ruid), None);
+        }
+        for binding in put {
+            self.contacts.insert((aor.clone(), binding.ruid()), Some(binding));
+        }
+        self.seen.extend(seen);
+        done
+    }
+
+    fn is_empty(&self) -> bool {
+        self.contacts.is_empty() && self.seen.is_empty()
+    }
+
+    /// As much as fits one transaction.
+    fn split_off_first(&mut self) -> Self {
+        let rest = match self.contacts.keys().nth(GROUP).cloned() {
+            Some(key) => self.contacts.split_off(&key),
+            None => BTreeMap::new(),
+        };
+        Self { contacts: std::mem::replace(&mut self.contacts, rest), seen: std::mem::take(&mut self.seen) }
+    }
+
+    /// Puts back what could not be written. What came since is newer.
+    fn put_back(&mut self, older: Self) {
+        for (key, value) in older.contacts {
+            self.contacts.entry(key).or_insert(value);
+        }
+        self.seen.extend(older.seen);
+    }
+}
+
+/// Begins to write. Ends when the sender and its clones are gone.
+pub(super) fn open(db: Db) -> mpsc::Sender<Change> {
+    let (changes, queue) = mpsc::channel(QUEUE);
+    tokio::spawn(Writer { db, waiting: Batch::default(), away_since: None }.run(queue));
+    changes
+}
+
+struct Writer {
+    db: Db,
+    waiting: Batch,
+    /// Since when the database takes nothing.
+    away_since: Option<Instant>,
+}
+
+impl Writer {
+    async fn run(mut self, mut queue: mpsc::Receiver<Change>) {
+        let mut group = Vec::with_capacity(GROUP);
+        let mut had_company = false;
+        let mut try_again = Instant::now();
+        loop {
+            if self.away_since.is_some() {
+                // Acknowledged without having been written: a phone is not refused for what the database lacks.
+                match timeout_at(try_again, queue.recv_many(&mut group, GROUP)).await {
+                    Ok(0) => return,
+                    Ok(_) => self.remember(&mut group),
+                    Err(_) => {
+                        self.write_waiting().await;
+                        try_again = Instant::now() + PAUSE;
+                    }
+                }
+                continue;
+            }
+            if had_company {
+                tokio::time::sleep(GATHER).await;
+            }
+            let taken = queue.recv_many(&mut group, GROUP).await;
+            if taken == 0 {
+                return;
+            }
+            had_company = taken > 1;
+            self.write(&mut group).await;
+            try_again = Instant::now() + PAUSE;
+        }
+    }
+
+    async fn write(&mut self, group: &mut Vec<Change>) {
+        let mut batch = Batch::default();
+        let done: Vec<oneshot::Sender<()>> = group.drain(..).map(|change| batch.add(change)).collect();
+        if let Err(error) = bindings::write(&self.db, &batch).await {
+            self.is_away(&error, batch);
+        }
+        for done in done {
+            let _ = done.send(());
+        }
+    }
+
+    fn remember(&mut self, group: &mut Vec<Change>) {
+        for change in group.drain(..) {
+            let _ = self.waiting.add(change).send(());
+        }
+        self.show();
+    }
+
+    /// Writes what waits, as far as the database goes.
+    async fn write_waiting(&mut self) {
+        while !self.waiting.is_empty() {
+            let batch = self.waiting.split_off_first();
+            if let Err(error) = bindings::write(&self.db, &batch).await {
+                return self.is_away(&error, batch);
+            }
+            self.show();
+        }
+        if let Some(since) = self.away_since.take() {
+            tracing::warn!(
+                seconds = since.elapsed().as_secs(),
+                "the database takes registrations again; none is missing"
+            );
+        }
+    }
+
+    fn is_away(&mut self, error: &RegistrarError, unwritten: Batch) {
+        metrics::counter!("registrar_commit_failures_total").increment(1);
+        if self.away_since.is_none() {
+            tracing::error!(%error, "the database takes no registrations: they are answered from memory and written later");
+            self.away_since = Some(Instant::now());
+        }
+        self.waiting.put_back(unwritten);
+        self.show();
+    }
+
+    fn show(&self) {
+        metrics::gauge!("registrar_unwritten_bindings").set(self.waiting.contacts.len() as f64);
+    }
+}
