@@ -13,6 +13,7 @@
 //! directory     2  users, profiles, templates, phones, lines, secrets
 //! phone         2  the virtual phone: a second, independent implementation of the wire
 //! sip           1  messages, transactions, dialogs, digest, transports
+//! mail          1  letters to people, by SMTP
 //! media         1  SDP, RTP, DTMF, codecs, prompts, the pacer
 //! db            1  the database, migrations
 //! locale        0  words on screen and words spoken
@@ -29,6 +30,7 @@ pub mod enrolment;
 pub mod http;
 pub mod ivr;
 pub mod locale;
+pub mod mail;
 pub mod media;
 pub mod phone;
 pub mod provisioning;

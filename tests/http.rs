@@ -15,12 +15,18 @@ mod handset;
 mod house;
 #[path = "http/imports.rs"]
 mod imports;
+#[path = "http/line_status.rs"]
+mod line_status;
+#[path = "http/portal.rs"]
+mod portal;
 #[path = "http/quick_add.rs"]
 mod quick_add;
 #[path = "http/raw.rs"]
 mod raw;
 #[path = "http/records.rs"]
 mod records;
+#[path = "faults/registrant.rs"]
+mod registrant;
 #[path = "http/settings.rs"]
 mod settings;
 #[path = "http/shared_files.rs"]

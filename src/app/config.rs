@@ -12,6 +12,7 @@ use crate::db::DatabaseUrl;
 use crate::enrolment::EnrolmentSettings;
 use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
+use crate::mail::MailSettings;
 use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
 
 /// Every key with its default, and what it means.
@@ -41,6 +42,8 @@ pub struct Config {
     pub dialogue: DialogueSettings,
     /// Calls and their media.
     pub calls: CtiSettings,
+    /// Letters to people.
+    pub mail: MailSettings,
 }
 
 /// Where the server listens.

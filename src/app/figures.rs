@@ -38,6 +38,10 @@ const CALLS: &[f64] = &[5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 18
 /// Seconds a call takes to be answered.
 const SETUPS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
+/// What can go wrong with a line.
+const LINE_REASONS: &[&str] =
+    &["wrong-password", "unknown-user", "wrong-network", "expired", "stale-nonce", "shut-out", "nat-mapping-changed"];
+
 const NOTHING: &[(&str, &[&str])] = &[];
 
 const fn count(name: &'static str, help: &'static str) -> Figure {
@@ -136,6 +140,18 @@ const FIGURES: &[Figure] = &[
     level("registered_contacts", "Contacts that are registered."),
     count_by("registrations_total", &[("status", &["200", "401", "403"])], "REGISTER requests answered, by status."),
     count("registrar_commit_failures_total", "Groups of registrations that could not be stored."),
+    level("lines", "Lines by state: registered, not-registered, or of a type whose status is not-supported."),
+    level("lines_flapping", "Lines that are registered and lost again and again."),
+    count_by("line_errors_total", &[("reason", LINE_REASONS)], "Errors of lines, by reason."),
+    count_by(
+        "line_state_changes_total",
+        &[("state", &["registered", "not-registered"])],
+        "Changes of lines' state, by what it became.",
+    ),
+    count(
+        "line_observations_lost_total",
+        "What was seen of lines and names while there was no place for it in the queue, or no room to remember it.",
+    ),
     level("temporary_numbers_free", "Temporary numbers that are free."),
     level("temporary_numbers_total", "Temporary numbers there are."),
     level("temporary_numbers_alarm", "1 while few temporary numbers are free."),
@@ -154,6 +170,9 @@ const FIGURES: &[Figure] = &[
     ),
     count("sip_unjudged_total", "Answers to challenges refused unjudged because of earlier wrong ones."),
     // The doors.
+    count("mail_sent_total", "Letters sent."),
+    count("mail_lost_total", "Letters that could not be sent."),
+    count("portal_wrong_logins_total", "Logins at the portal with a wrong name or password."),
     count("handset_misses_total", "Files asked for at the phones' door that there are not."),
     count("handset_connections_refused_total", "Connections to the phones' door refused because too many were open."),
     level("event_subscribers", "Programs that follow the events."),
@@ -226,6 +245,7 @@ impl Figure {
 /// Figures whose labels are not known at the start.
 const LABELLED: &[&str] = &[
     "enrolments_ended_total",
+    "lines",
     "enrolments_open",
     "enrolment_duration_seconds",
     "ivr_conversations_total",

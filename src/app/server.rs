@@ -23,8 +23,9 @@ use crate::http::{
     serve_handsets,
 };
 use crate::locale::{LocaleError, Locales};
+use crate::mail::{MailError, Mailer};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
-use crate::registrar::{AutoRegistration, Registrar, RegistrarError};
+use crate::registrar::{AutoRegistration, Guesses, Registrar, RegistrarError};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Transport};
 use crate::vocab::{Secret, UnixMillis, VocabError};
 
@@ -72,6 +73,9 @@ pub enum StartError {
     /// A setting.
     #[error("{0}")]
     Setting(#[from] VocabError),
+    /// Mail.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The service.
     #[error(transparent)]
     Service(#[from] ServiceFault),
@@ -116,6 +120,7 @@ impl Running {
         self.directory.feed().tell(Happening::ServerStopping { calls });
         tracing::info!(calls, "draining");
         self.switchboard.drain(self.drain).await;
+        self.registrar.lines().finish().await;
         self.directory.feed().settle().await;
         self.stop.send_replace(true);
         let finished = async { while self.tasks.join_next().await.is_some() {} };
@@ -201,10 +206,16 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             of_token: config.limits.api_requests_per_token,
             of_strangers_address: config.limits.api_requests_of_strangers,
         })),
+        logins: Arc::new(tokio::sync::Mutex::new(Guesses::new(config.registrar.wrong_passwords))),
+        mailer: Mailer::start(&config.mail)?,
+        reset_url: config.mail.reset_url.as_str().into(),
         subscribers: event_places(),
         stop: stop.subscribe(),
         is_ready: is_ready.clone(),
     };
+    directory.feed().tell(Happening::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
+    // Before anything else that is told: nobody is served yet.
+    directory.feed().settle().await;
     let mut tasks = JoinSet::new();
     tasks.spawn(until(&stop, routing::route(incoming, registrar.clone(), switchboard.clone())));
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
@@ -233,9 +244,6 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     };
     tasks.spawn(serve_handsets(handset_listener, handset_router(handset_door), limits, stop.subscribe()));
     tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));
-    directory.feed().tell(Happening::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
-    // Before anything else that is told.
-    directory.feed().settle().await;
     Ok(Running {
         sip: endpoint.bound().to_vec(),
         handset,

@@ -310,11 +310,12 @@ impl Inner {
             return Err(request.respond(503).with_header("Retry-After", "30").with_reason("The service is closing"));
         }
         let account = match self.caller(request, flow) {
-            Verdict::Answer(answer) => return Err(answer),
+            Verdict::Answer(answer, _) => return Err(answer),
             Verdict::Known(account) => account,
             Verdict::Unproven(unproven) => return Err(self.registrar.refuse(request, flow, &unproven.name)),
         };
         if account.is_suspended {
+            self.registrar.note_suspended(request, flow, &account);
             return Err(request.respond(403).with_reason(SUSPENDED));
         }
         let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());

@@ -60,6 +60,29 @@ pub struct Accounts(Arc<RwLock<Table>>);
 struct Table {
     by_name: HashMap<String, Arc<Account>>,
     by_phone: HashMap<PhoneId, String>,
+    by_number: HashMap<String, Vec<PhoneId>>,
+}
+
+impl Table {
+    /// Puts the numbers of a phone's lines on the index.
+    fn number(&mut self, account: &Account) {
+        for number in &account.lines {
+            self.by_number.entry(number.as_str().to_owned()).or_default().push(account.phone);
+        }
+    }
+
+    /// Takes the numbers of a phone's lines off the index.
+    fn unnumber(&mut self, phone: PhoneId) {
+        let Some(account) = self.by_phone.get(&phone).and_then(|name| self.by_name.get(name)) else { return };
+        for number in &account.lines {
+            if let Some(phones) = self.by_number.get_mut(number.as_str()) {
+                phones.retain(|known| *known != phone);
+                if phones.is_empty() {
+                    self.by_number.remove(number.as_str());
+                }
+            }
+        }
+    }
 }
 
 impl Accounts {
@@ -80,12 +103,19 @@ impl Accounts {
         table.by_name.values().filter(|account| account.lines.contains(number)).map(|account| account.phone).collect()
     }
 
+    /// Some phones with a line of this number: at most `most`.
+    pub fn with_line(&self, number: &str, most: usize) -> Vec<PhoneId> {
+        self.read().by_number.get(number).into_iter().flatten().take(most).copied().collect()
+    }
+
     pub(super) fn put(&self, account: Account) {
         let mut table = self.write();
+        table.unnumber(account.phone);
         let before = table.by_phone.insert(account.phone, account.auth_name.clone());
         if let Some(other) = before.filter(|before| *before != account.auth_name) {
             table.by_name.remove(&other);
         }
+        table.number(&account);
         table.by_name.insert(account.auth_name.clone(), Arc::new(account));
     }
 
@@ -93,6 +123,7 @@ impl Accounts {
     pub(super) fn replace(&self, accounts: Vec<Account>) -> Vec<PhoneId> {
         let mut fresh = Table::default();
         for account in accounts {
+            fresh.number(&account);
             fresh.by_phone.insert(account.phone, account.auth_name.clone());
             fresh.by_name.insert(account.auth_name.clone(), Arc::new(account));
         }
@@ -103,6 +134,7 @@ impl Accounts {
 
     pub(super) fn remove(&self, phone: PhoneId) {
         let mut table = self.write();
+        table.unnumber(phone);
         if let Some(name) = table.by_phone.remove(&phone) {
             table.by_name.remove(&name);
         }
@@ -122,21 +154,38 @@ mod tests {
     use super::*;
     use crate::vocab::UnixMillis;
 
-    #[test]
-    fn a_number_a_phone_had_before_is_kept_under_its_name() {
-        let account = Account {
-            phone: PhoneId::new(UnixMillis::new(0), [1; 10]),
+    fn account(number: u8, lines: &[&str]) -> Account {
+        Account {
+            phone: PhoneId::new(UnixMillis::new(0), [number; 10]),
             state: PhoneState::Enrolled,
-            auth_name: "p1".to_owned(),
+            auth_name: format!("p{number}"),
             secret: None,
             old_secret: None,
             algorithms: Vec::new(),
-            lines: vec!["1002".parse().unwrap()],
+            lines: lines.iter().map(|number| number.parse().unwrap()).collect(),
             temporary_number: Some("9000".parse().unwrap()),
             former_numbers: vec!["1001".parse().unwrap()],
             is_suspended: false,
             source: std::net::Ipv4Addr::LOCALHOST.into(),
-        };
+        }
+    }
+
+    #[test]
+    fn the_phones_with_a_line_of_a_number_are_those_that_have_it_now() {
+        let accounts = Accounts::default();
+        accounts.put(account(1, &["1002", "1003"]));
+        accounts.put(account(2, &["1002"]));
+        assert_eq!(accounts.with_line("1002", 9).len(), 2);
+        assert_eq!(accounts.with_line("1002", 1).len(), 1);
+        accounts.put(account(1, &["1004"]));
+        assert_eq!((accounts.with_line("1003", 9).len(), accounts.with_line("1004", 9).len()), (0, 1));
+        accounts.remove(account(2, &[]).phone);
+        assert!(accounts.with_line("1002", 9).is_empty() && accounts.read().by_number.len() == 1);
+    }
+
+    #[test]
+    fn a_number_a_phone_had_before_is_kept_under_its_name() {
+        let account = account(1, &["1002"]);
         let of = |user| account.address_of(user);
         assert_eq!(["1002", "9000", "1001", "p1"].map(of), [Some("1002"), Some("9000"), Some("p1"), Some("p1")]);
         assert_eq!(of("1003"), None);

@@ -27,6 +27,8 @@ pub struct Actor {
 pub enum ActorKind {
     /// The bearer of a token.
     Token,
+    /// Somebody who is logged in at the portal.
+    PortalAccount,
     /// A user at a phone, who has shown who they are.
     User,
     /// Somebody at a phone who keyed in the administrators' authentication code.
@@ -41,6 +43,7 @@ impl ActorKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::PortalAccount => "portal-account",
             Self::User => "user",
             Self::AuthenticationCode => "authentication-code",
             Self::Phone => "phone",

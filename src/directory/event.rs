@@ -21,7 +21,7 @@ pub struct Event {
     pub at: UnixMillis,
     /// How much it matters.
     pub severity: Severity,
-    /// The identifier of what it is about: an enrolment, a phone, a call, a record, a job. Empty for the server itself.
+    /// The identifier of what it is about: an enrolment, a phone, a line, a call, a record, a job. Empty for the server itself.
     pub subject: String,
     /// What happened.
     #[serde(flatten)]
@@ -122,6 +122,72 @@ pub enum Happening {
     PhoneReleased {
         /// The phone.
         phone: PhoneId,
+    },
+    /// A line is registered that was not.
+    #[serde(rename = "line.registered")]
+    LineRegistered {
+        /// The line, as the list of lines names it.
+        line: String,
+        /// Its phone.
+        phone: PhoneId,
+        /// Its number.
+        number: String,
+        /// The address it registered from.
+        from: Option<String>,
+        /// How that travelled.
+        transport: Option<String>,
+    },
+    /// A line is no longer registered. A warning, unless its phone took the registration back.
+    #[serde(rename = "line.lost")]
+    LineLost {
+        /// The line, as the list of lines names it.
+        line: String,
+        /// Its phone.
+        phone: PhoneId,
+        /// Its number.
+        number: String,
+        /// Why: `unregistered`, `expired`, `suspended`, …
+        reason: String,
+    },
+    /// Something went wrong with a line: told once until its state changes, however often it happens. A warning.
+    #[serde(rename = "line.failed")]
+    LineFailed {
+        /// The line, as the list of lines names it.
+        line: String,
+        /// Its phone.
+        phone: PhoneId,
+        /// Its number.
+        number: String,
+        /// What: `wrong-password`, `unknown-user`, `stale-nonce`, …
+        reason: String,
+        /// The address it came from.
+        from: Option<String>,
+        /// How that travelled.
+        transport: Option<String>,
+    },
+    /// A line is registered and lost again and again. A warning.
+    #[serde(rename = "line.flapping")]
+    LineFlapping {
+        /// The line, as the list of lines names it.
+        line: String,
+        /// Its phone.
+        phone: PhoneId,
+        /// Its number.
+        number: String,
+        /// How often its state changed …
+        changes: u32,
+        /// … within so many seconds.
+        seconds: u32,
+    },
+    /// A line that was flapping has come to rest.
+    #[serde(rename = "line.steady")]
+    LineSteady {
+        /// The line, as the list of lines names it.
+        line: String,
+        /// Its phone.
+        phone: PhoneId,
+        /// Its number.
+        number: String,
     },
     /// A call came in and was let in.
     #[serde(rename = "call.begun")]
@@ -269,7 +335,7 @@ pub struct PoolFill {
 
 impl Happening {
     /// Every type there is.
-    pub const TYPES: [&str; 22] = [
+    pub const TYPES: [&str; 27] = [
         "server.started",
         "server.stopping",
         "enrolment.begun",
@@ -278,6 +344,11 @@ impl Happening {
         "phone.registered",
         "phone.lost",
         "phone.released",
+        "line.registered",
+        "line.lost",
+        "line.failed",
+        "line.flapping",
+        "line.steady",
         "call.begun",
         "call.ended",
         "service.activated",
@@ -302,6 +373,8 @@ impl Happening {
             Self::LockoutBegun { .. } | Self::ServiceRestartFailed { .. } | Self::EventsLost { .. } => {
                 Severity::Warning
             }
+            Self::LineFailed { .. } | Self::LineFlapping { .. } => Severity::Warning,
+            Self::LineLost { reason, .. } if reason != "unregistered" => Severity::Warning,
             Self::EnrolmentEnded { ending, .. } if ending != "complete" && ending != "replaced" => Severity::Warning,
             Self::JobProgress { state, .. } if state == "failed" || state == "interrupted" => Severity::Warning,
             _ => Severity::Info,
@@ -318,6 +391,11 @@ impl Happening {
             | Self::PhoneLost { phone, .. }
             | Self::PhoneReleased { phone }
             | Self::LockoutBegun { phone, .. } => phone.to_string(),
+            Self::LineRegistered { line, .. }
+            | Self::LineLost { line, .. }
+            | Self::LineFailed { line, .. }
+            | Self::LineFlapping { line, .. }
+            | Self::LineSteady { line, .. } => line.clone(),
             Self::CallBegun { call, .. } | Self::CallEnded { call, .. } => call.to_string(),
             Self::DirectoryChanged { record, .. } => record.clone(),
             Self::JobProgress { job, .. } => job.clone(),

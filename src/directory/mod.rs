@@ -17,6 +17,8 @@ mod kind;
 mod kinds;
 mod listing;
 mod phone;
+mod portal;
+mod portal_store;
 mod profile;
 mod quick_add;
 mod records;
@@ -48,13 +50,15 @@ pub use jobs::{
 pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
     ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
-    DeviceTemplate, DeviceTemplates, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
-    FeatureGroupTemplates, LinePatch, LineRecord, LineTemplate, LineTemplates, Lines, NumberPool, NumberPools,
-    PhoneReservation, PhoneReservations, PhoneRow, Phones, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens,
-    UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,
+    DeviceTemplate, DeviceTemplates, DeviceType, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
+    FeatureGroupTemplates, LineGroup, LineGroups, LinePatch, LineRecord, LineStateName, LineTemplate, LineTemplates,
+    Lines, NumberPool, NumberPools, PhoneReservation, PhoneReservations, PhoneRow, Phones, PortalAccountDraft,
+    PortalAccountFields, PortalAccounts, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields,
+    UserProfileDraft, UserProfiles, UserStatus, Users,
 };
-pub use listing::{LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
+pub use listing::{Filter, FilterValue, LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};
+pub use portal::{PortalBearer, PortalReminder, PortalSession};
 pub use profile::UserProfile;
 pub use quick_add::{QuickAdd, QuickAdded};
 pub use records::Record;

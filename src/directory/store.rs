@@ -6,8 +6,8 @@ use std::str::FromStr;
 use sqlx::Row;
 
 use super::{
-    Account, Bearer, CredentialHash, DeviceTemplate, DirectoryError, Line, LineTemplate, Phone, Sealer, TokenHash,
-    User, UserProfile,
+    Account, Bearer, CredentialHash, DeviceTemplate, DeviceType, DirectoryError, Line, LineTemplate, Phone, Sealer,
+    TokenHash, User, UserProfile,
 };
 use crate::db::{Db, DbConnection, DbPool, DbRow, flag};
 use crate::sip::Transport;
@@ -44,6 +44,11 @@ where
 fn transport(row: &DbRow) -> Result<Transport, DirectoryError> {
     let text: String = row.try_get("transport")?;
     Transport::from_param(&text).ok_or(DirectoryError::Unreadable { what: "transport", fault: text })
+}
+
+fn device_type(text: &str) -> Result<DeviceType, DirectoryError> {
+    serde_json::from_value(text.into())
+        .map_err(|fault| DirectoryError::Unreadable { what: "device type", fault: fault.to_string() })
 }
 
 const PHONE: &str = "SELECT phones.*, leases.number AS temporary_number, users.user_id AS user_name FROM phones \
@@ -318,6 +323,7 @@ pub(super) async fn device_template(
             name: word("template name", row.try_get("name")?)?,
             description: row.try_get("description")?,
             phone_name: row.try_get("phone_name")?,
+            device_type: device_type(&row.try_get::<String, _>("device_type")?)?,
             transport: transport(&row)?,
             settings,
         };

@@ -15,6 +15,7 @@ mod fetch;
 mod judgement;
 mod lifting;
 mod lockout;
+mod new_password;
 mod objection;
 mod outfit;
 mod pace;

@@ -6,11 +6,13 @@ use std::sync::atomic::AtomicBool;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Semaphore, watch};
 
+use super::api::Logins;
 use super::rates::Rates;
 use crate::cti::{ServiceControl, Switchboard};
 use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
 use crate::locale::Locales;
+use crate::mail::Mailer;
 use crate::registrar::Registrar;
 
 /// What the door needs.
@@ -34,6 +36,12 @@ pub struct AdminDoor {
     pub metrics: PrometheusHandle,
     /// How often everybody has asked of late.
     pub rates: Arc<Rates>,
+    /// Wrong logins at the portal.
+    pub logins: Logins,
+    /// Sends letters.
+    pub mailer: Mailer,
+    /// The page where a password is set, with `{token}` in it; empty for none.
+    pub reset_url: Arc<str>,
     /// Places for those who follow events.
     pub subscribers: Arc<Semaphore>,
     /// True when the server stops: streams end.

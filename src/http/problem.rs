@@ -103,6 +103,44 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "parameter", "Parameter not acceptable", detail).at(name)
     }
 
+    /// 400: a time zone nobody knows.
+    pub fn time_zone(given: &str) -> Self {
+        let detail = format!(
+            "there is no time zone \"{given}\"; name one as the IANA database does, such as Asia/Tokyo, Europe/Berlin or UTC"
+        );
+        Self::parameter("time_zone", detail).saying("time-zone").with("value", given)
+    }
+
+    /// 401: a login nobody has, or a wrong password.
+    pub fn wrong_login() -> Self {
+        let detail = "the login or the password is wrong";
+        Self::new(StatusCode::UNAUTHORIZED, "login", "Not logged in", detail)
+    }
+
+    /// 409: no mail server is set.
+    pub fn no_mail() -> Self {
+        let detail = "this server sends no mail; ask an administrator for a new password";
+        Self::new(StatusCode::CONFLICT, "no-mail", "No mail", detail)
+    }
+
+    /// 422: a reminder's token that is none, or no longer.
+    pub fn no_reminder() -> Self {
+        let detail = "the token is wrong, used or too old; ask for another reminder";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no-reminder", "Not acceptable", detail).at("token")
+    }
+
+    /// 409: a line whose phone has no password of ours.
+    pub fn no_password() -> Self {
+        let detail = "its phone takes no configuration and has no password here; set it up anew instead";
+        Self::new(StatusCode::CONFLICT, "no-password", "No password here", detail)
+    }
+
+    /// 409: a name that is more than one record's.
+    pub fn ambiguous(name: &str, names: &str) -> Self {
+        let detail = format!("several are named \"{name}\"; give the identifier of one: {names}");
+        Self::new(StatusCode::CONFLICT, "ambiguous", "Not clear which", detail).with("name", name).with("names", names)
+    }
+
     /// 415: the body is of a kind that is not taken.
     pub fn unsupported(detail: &'static str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", "Unsupported body", detail)

@@ -13,7 +13,7 @@ use crate::directory::{Account, Accounts};
 use crate::sip::Flow;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1};
 use crate::sip::message::{Request, Response};
-use crate::vocab::{Secret, UnixMillis};
+use crate::vocab::{PhoneId, Secret, UnixMillis};
 
 /// How long a challenge may be answered.
 const NONCE_LIFETIME: Duration = Duration::from_secs(120);
@@ -39,7 +39,22 @@ pub enum Verdict {
     /// Somebody answered the challenge, and not as a phone of that name does.
     Unproven(Unproven),
     /// Send this answer.
-    Answer(Response),
+    Answer(Response, Doubt),
+}
+
+/// Why nobody was known yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// Nothing was shown yet.
+    Unasked,
+    /// The password was shown; the device is asked in its own way now.
+    AskedAgain,
+    /// The nonce is old, used up, or none of ours; the phone of the name that was given with it.
+    Stale(Option<PhoneId>),
+    /// No password is looked at for a time; the phone of the name that was given.
+    ShutOut(Option<PhoneId>),
+    /// The algorithm is none that phone was offered.
+    OtherAlgorithm(PhoneId),
 }
 
 /// Somebody who answered a challenge. That they receive where they send from is all that is shown.
@@ -99,22 +114,24 @@ impl Authenticator {
         now: Instant,
         entropy: u64,
     ) -> Verdict {
-        let challenge = |algorithms: &str, stale: bool| {
-            Verdict::Answer(self.challenge(request, flow.peer.ip(), algorithms, stale, entropy, now))
+        let challenge = |algorithms: &str, doubt: Doubt| {
+            let is_stale = doubt != Doubt::Unasked;
+            Verdict::Answer(self.challenge(request, flow.peer.ip(), algorithms, is_stale, entropy, now), doubt)
         };
-        let Some(credentials) = self.credentials(request) else { return challenge(USUAL, false) };
+        let Some(credentials) = self.credentials(request) else { return challenge(USUAL, Doubt::Unasked) };
         let account = self.accounts.named(&credentials.username);
+        let phone = account.as_ref().map(|account| account.phone);
         let own = own_algorithms(account.as_deref());
         let offer = self.offer(&credentials.nonce, flow.peer.ip(), &own);
         let state = self.nonces().look(&credentials.nonce, now);
         if state != NonceState::Fresh || offer.is_none() {
-            return challenge(USUAL, true);
+            return challenge(USUAL, Doubt::Stale(phone));
         }
         let standing = account.as_deref().map_or(Standing::Strange, standing);
         let wait = self.guesses().wait(flow.peer.ip(), &credentials.username, standing, now);
         if let Some(wait) = wait {
             metrics::counter!("sip_unjudged_total").increment(1);
-            return Verdict::Answer(shut(request, wait));
+            return Verdict::Answer(shut(request, wait), Doubt::ShutOut(phone));
         }
         let is_right = self.is_right(&credentials, account.as_deref(), request.method.as_str());
         let unproven =
@@ -126,17 +143,17 @@ impl Authenticator {
             None => {}
             Some(_) if !is_right => return unproven(credentials, true),
             // The password is shown: now the device is asked in the way its record says.
-            Some(_) if offer == Some(Offer::Usual) && own != USUAL => return challenge(&own, true),
+            Some(_) if offer == Some(Offer::Usual) && own != USUAL => return challenge(&own, Doubt::AskedAgain),
             Some(_) if !account.offers(credentials.algorithm.as_str()) => {
                 tracing::info!(peer = %flow.peer, phone = %account.phone, "a digest algorithm the phone was not offered");
-                return Verdict::Answer(forbidden(request));
+                return Verdict::Answer(forbidden(request), Doubt::OtherAlgorithm(account.phone));
             }
             Some(_) => {}
         }
         // Bound first: the lock must be gone before a challenge takes it again.
         let state = self.nonces().check(&credentials.nonce, credentials.nc, now);
         if state != NonceState::Fresh {
-            return challenge(&own, true);
+            return challenge(&own, Doubt::Stale(phone));
         }
         if standing != Standing::Here {
             self.guesses().forgive(flow.peer.ip(), &credentials.username);

@@ -12,6 +12,8 @@ mod bindings;
 mod events;
 mod guessing;
 mod journal;
+mod line_observations;
+mod line_status;
 mod location;
 mod newcomer;
 mod number_range;
@@ -27,7 +29,11 @@ pub use authentication::{Unproven, Verdict};
 pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
 pub use events::{RegistrarEvent, RegistrarNews};
-pub use guessing::{Scope as ShutOutScope, ShutOut, WrongPasswordSettings};
+pub use guessing::{Guesses, Scope as ShutOutScope, ShutOut, Standing as GuessStanding, WrongPasswordSettings};
+pub use line_status::{
+    Asked, Cause, Failure, LastRegister, Line, LineHistory, LineHistoryEntry, LineState, LineStatusSettings, LineWatch,
+    PhoneLines, Reason, Sighting, Standing, StrangerRecord, Strangers,
+};
 pub use location::Location;
 pub use number_range::NumberRange;
 pub use service::{Registrar, RegistrarSettings, SUSPENDED};

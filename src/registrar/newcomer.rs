@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::admission::{Candidate, Refusal, is_admissible};
 use super::authentication::Unproven;
+use super::line_status::Reason;
 use super::{Registrar, RegistrarError, RegistrarEvent};
 use crate::directory::Account;
 use crate::sip::Flow;
@@ -32,13 +33,16 @@ impl Registrar {
         let (source, now) = (flow.peer.ip().to_canonical(), UnixMillis::now());
         match self.auto_registration.knock(source, Instant::now()) {
             Ok(()) => {}
-            Err(Refusal::Off | Refusal::Network) => return refuse(),
-            Err(refusal) => return Ok(Err(refused(request, flow, refusal))),
+            Err(Refusal::Off) => return refuse(),
+            Err(Refusal::Network) => {
+                return Ok(Err(self.refuse_for(request, flow, &who.name, Reason::WrongNetwork)));
+            }
+            Err(refusal) => return Ok(Err(self.refused(request, flow, &who.name, refusal))),
         }
         if who.is_taken {
             return match self.auto_registration.has_room(source, now).await? {
                 Ok(()) => refuse(),
-                Err(refusal) => Ok(Err(refused(request, flow, refusal))),
+                Err(refusal) => Ok(Err(self.refused(request, flow, &who.name, refusal))),
             };
         }
         let candidate = Candidate {
@@ -54,7 +58,7 @@ impl Registrar {
         };
         let admission = match self.auto_registration.admit(&candidate, now).await? {
             Ok(admission) => admission,
-            Err(refusal) => return Ok(Err(refused(request, flow, refusal))),
+            Err(refusal) => return Ok(Err(self.refused(request, flow, &who.name, refusal))),
         };
         self.tell(RegistrarEvent::Admitted { phone: admission.phone }).await;
         match self.directory.accounts().of(admission.phone) {
@@ -62,11 +66,11 @@ impl Registrar {
             None => Ok(Err(request.respond(500))),
         }
     }
-}
-
-/// A refusal somebody has to act on: the reason phrase and a Warning (RFC 3261 section 20.43) say what.
-fn refused(request: &Request, flow: Flow, refusal: Refusal) -> Response {
-    tracing::warn!(peer = %flow.peer, reason = refusal.phrase(), "a new phone was not let in");
-    let warning = format!("399 {} \"{}\"", flow.local, refusal.phrase());
-    request.respond(403).with_reason(refusal.phrase()).with_header("Warning", &warning)
+    /// A refusal somebody has to act on: the reason phrase and a Warning (RFC 3261 section 20.43) say what.
+    fn refused(&self, request: &Request, flow: Flow, name: &str, refusal: Refusal) -> Response {
+        tracing::warn!(peer = %flow.peer, reason = refusal.phrase(), "a new phone was not let in");
+        self.note_unproven(request, flow, name, Reason::NotAdmitted);
+        let warning = format!("399 {} \"{}\"", flow.local, refusal.phrase());
+        request.respond(403).with_reason(refusal.phrase()).with_header("Warning", &warning)
+    }
 }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::authentication::{Authenticator, forbidden};
+use super::authentication::{Authenticator, Doubt, forbidden};
 use super::auto_registration::AutoRegistration;
 use super::binding::Binding;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
+use super::line_status::{LineStatusSettings, LineWatch, Reason, moved_from};
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
 use super::{RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
@@ -36,6 +37,8 @@ pub struct RegistrarSettings {
     pub contacts: usize,
     /// How many wrong SIP passwords are taken.
     pub wrong_passwords: WrongPasswordSettings,
+    /// What is kept of lines' status.
+    pub line_status: LineStatusSettings,
 }
 
 impl Default for RegistrarSettings {
@@ -48,6 +51,7 @@ impl Default for RegistrarSettings {
             quarantine_seconds: 300,
             contacts: 20,
             wrong_passwords: WrongPasswordSettings::default(),
+            line_status: LineStatusSettings::default(),
         }
     }
 }
@@ -58,11 +62,12 @@ pub const SUSPENDED: &str = "The user of this phone is inactive";
 /// The registrar.
 #[derive(Clone, Debug)]
 pub struct Registrar {
-    settings: RegistrarSettings,
+    pub(super) settings: RegistrarSettings,
     pub(super) directory: Directory,
     location: Location,
     authenticator: Authenticator,
     pub(super) auto_registration: AutoRegistration,
+    pub(super) lines: LineWatch,
     events: mpsc::Sender<RegistrarNews>,
 }
 
@@ -83,7 +88,9 @@ impl Registrar {
         let location = Location::open(directory.db().clone(), now, is_whose).await?;
         let authenticator =
             Authenticator::new(&settings.realm, accounts, settings.wrong_passwords, rand::random(), now);
-        Ok(Self { settings, directory, location, authenticator, auto_registration, events })
+        let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
+        let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
+        Ok(Self { settings, directory, location, authenticator, auto_registration, lines, events })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -96,14 +103,27 @@ impl Registrar {
         &self.location
     }
 
+    /// How every line stands.
+    pub fn lines(&self) -> &LineWatch {
+        &self.lines
+    }
+
     /// Forgets where a phone is that was released in the database.
     pub async fn forget(&self, phone: PhoneId) -> Result<(), RegistrarError> {
-        self.location.readdress(phone, Instant::now(), |_| None).await
+        let forgotten = self.location.readdress(phone, Instant::now(), |_| None).await;
+        self.lines.note_change(phone);
+        forgotten
     }
 
     /// Brings where a phone is in line with its account, which has changed: what it registered under a number that is no
     /// longer its own is kept under its name, and a phone that may do nothing is nowhere.
     pub async fn settle(&self, phone: PhoneId) -> Result<(), RegistrarError> {
+        let settled = self.readdress(phone).await;
+        self.lines.note_change(phone);
+        settled
+    }
+
+    async fn readdress(&self, phone: PhoneId) -> Result<(), RegistrarError> {
         match self.directory.accounts().of(phone) {
             Some(account) if !account.is_suspended => {
                 let now = Instant::now();
@@ -135,11 +155,22 @@ impl Registrar {
     /// Who sent a request.
     pub fn identify(&self, request: &Request, flow: Flow) -> Verdict {
         let now = Instant::now();
-        self.authenticator.judge(request, flow, |account| self.standing(account, flow, now), now, rand::random())
+        let standing = |account: &Account| self.standing(account, flow, now);
+        let verdict = self.authenticator.judge(request, flow, standing, now, rand::random());
+        if let Verdict::Answer(_, doubt) = &verdict {
+            self.note_doubt(request, flow, doubt);
+        }
+        verdict
     }
 
     /// Refuses somebody who did not show who they are, and counts it.
     pub fn refuse(&self, request: &Request, flow: Flow, name: &str) -> Response {
+        self.refuse_for(request, flow, name, Reason::UnknownUser)
+    }
+
+    /// The same, with the reason noted where nobody has that name.
+    pub(super) fn refuse_for(&self, request: &Request, flow: Flow, name: &str, reason: Reason) -> Response {
+        self.note_unproven(request, flow, name, reason);
         self.authenticator.refuse(request, flow, name, Instant::now())
     }
 
@@ -166,6 +197,7 @@ impl Registrar {
     pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
         request.headers.to().ok()?.uri.user()?;
         let challenge = self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
+        self.note_doubt(request, flow, &Doubt::Unasked);
         count_answer(&challenge);
         Some(challenge)
     }
@@ -190,7 +222,7 @@ impl Registrar {
             return Ok(request.respond(400).with_reason("To names nobody"));
         };
         let account = match self.identify(request, flow) {
-            Verdict::Answer(answer) => return Ok(answer),
+            Verdict::Answer(answer, _) => return Ok(answer),
             Verdict::Known(account) => account,
             Verdict::Unproven(unproven) => match self.admit(request, &unproven, flow).await? {
                 Ok(account) => account,
@@ -199,9 +231,11 @@ impl Registrar {
         };
         self.directory.under_way().name(account.phone);
         if account.is_suspended {
+            self.note_suspended(request, flow, &account);
             return Ok(forbidden(request).with_reason(SUSPENDED));
         }
         let Some(aor) = account.address_of(&aor) else {
+            self.note_failure(request, flow, account.phone, None, Reason::WrongNumber);
             tracing::info!("a phone asked to register a number that is not its own");
             return Ok(forbidden(request));
         };
@@ -220,28 +254,45 @@ impl Registrar {
         let phone = account.phone;
         let seen = (account.state == PhoneState::Quarantine).then_some(phone);
         let mut was_registered = false;
+        let (mut moved, mut refused) = (None, None);
         let outcome = self
             .location
             .update(aor, now, seen, |existing| {
                 was_registered = existing.iter().any(|binding| binding.phone == phone);
                 match decide(request, existing, phone, flow, limits, now) {
-                    Decision::Change { bindings, put, removed } => Ok(Update { bindings, put, removed }),
+                    Decision::Change { bindings, put, removed } => {
+                        moved = moved_from(existing, &put);
+                        Ok(Update { bindings, put, removed })
+                    }
                     Decision::Query => Err(self.listing(request, account, existing, now)),
                     Decision::TooBrief => {
                         let shortest = limits.shortest.as_secs().to_string();
                         Err(request.respond(423).with_header("Min-Expires", &shortest))
                     }
-                    Decision::Malformed(fault) => Err(request.respond(400).with_reason(fault)),
+                    Decision::Malformed(fault) => {
+                        refused = Some(Reason::Malformed);
+                        Err(request.respond(400).with_reason(fault))
+                    }
                     Decision::OutOfOrder => Err(request.respond(500).with_reason("Older than a registration known")),
-                    Decision::TooMany => Err(request.respond(403).with_reason("Too many contacts")),
+                    Decision::TooMany => {
+                        refused = Some(Reason::TooManyContacts);
+                        Err(request.respond(403).with_reason("Too many contacts"))
+                    }
                 }
             })
             .await?;
         let bindings = match outcome {
             Ok(bindings) => bindings,
-            Err(answer) => return Ok(answer),
+            Err(answer) => {
+                if let Some(reason) = refused {
+                    self.note_failure(request, flow, phone, Some(aor), reason);
+                }
+                return Ok(answer);
+            }
         };
-        let is_registered = bindings.iter().any(|binding| binding.phone == phone);
+        let ends = bindings.iter().filter(|binding| binding.phone == phone).map(|binding| binding.expires).max();
+        self.note_registered(request, flow, phone, aor, ends.map(|ends| ends.saturating_duration_since(now)), moved);
+        let is_registered = ends.is_some();
         match (was_registered, is_registered) {
             (false, true) => self.tell(RegistrarEvent::Registered { phone, aor: aor.to_owned() }).await,
             (true, false) => self.tell(RegistrarEvent::Unregistered { phone, aor: aor.to_owned() }).await,
@@ -302,6 +353,7 @@ impl Registrar {
         for (phone, aor) in self.location.expire(now).await {
             let is_gone = !self.location.of_aor(&aor, now).iter().any(|binding| binding.phone == phone);
             if is_gone {
+                self.note_expired(phone, &aor);
                 self.tell(RegistrarEvent::Unregistered { phone, aor }).await;
             }
         }

@@ -12,6 +12,7 @@ mod prompt;
 mod schema;
 mod secret;
 mod time;
+mod time_zone;
 
 pub use id::{CallId, EnrolmentId, PhoneId, RecordId, UserId};
 pub use language::Language;
@@ -21,6 +22,7 @@ pub use number::{AuthenticationCode, DirectoryNumber, SelfServiceId};
 pub use prompt::PromptId;
 pub use secret::Secret;
 pub use time::UnixMillis;
+pub use time_zone::TimeZone;
 
 /// Why a piece of text is not the word it was meant to be. Names the value's fault and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
     CallId, DirectoryNumber, EnrolmentId, Language, MacAddress, Name, PhoneId, RecordId, Secret, SelfServiceId,
-    UnixMillis, UserId,
+    TimeZone, UnixMillis, UserId,
 };
 
 macro_rules! text {
@@ -39,5 +39,6 @@ text!(DirectoryNumber, "DirectoryNumber", "pattern": r"^\+?[0-9*#]{1,24}$");
 text!(SelfServiceId, "SelfServiceId", "pattern": "^[0-9]{1,20}$");
 text!(MacAddress, "MacAddress", "pattern": "^[0-9a-f]{12}$");
 text!(Language, "Language", "pattern": "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$");
+text!(TimeZone, "TimeZone", "examples": ["Asia/Tokyo", "UTC"]);
 text!(UnixMillis, "Instant", "format": "date-time");
 text!(Secret, "Secret", "writeOnly": true);

@@ -110,3 +110,26 @@ fn what_there_is_comes_from_the_server_and_needs_no_token_to_be_told() {
     let called = run(&mut command(&place, "", &["admin", "--token", "tsu_x", "users", "list"]), "");
     assert_eq!(called.status, 2, "{called:?}");
 }
+
+#[test]
+fn a_line_says_on_the_command_line_why_it_is_down() {
+    let server = Server::start("");
+    let mac = "00908f200001";
+    let file = server.handset_get(&format!("/{mac}.cfg"), "AUDC-IPPhone/2.2.8.61 (420HD; 00908F200001)");
+    assert_eq!(file.status, 200, "{file:?}");
+    let order = serde_json::json!({ "phone": mac, "user": "sato" });
+    assert_eq!(server.api_post("/enrolments", &order).status, 201);
+    let listed = call(&server, &["admin", "lines", "list", "state=not-registered"]).done();
+    let lines: Vec<Vec<&str>> = listed.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][..5], ["number", "user", "state", "code", "type"], "{}", listed.out);
+    assert_eq!(lines[2][..5], ["1001", "sato", "not-registered", "never-received", "desk-phone"], "{}", listed.out);
+    let asked = ["admin", "lines", "do", "1001", "status", "time_zone==Asia/Tokyo", "--lang", "ja"];
+    let told = call(&server, &asked).done();
+    assert!(told.out.starts_with("回線はレジストされていません！"), "{}", told.out);
+    assert!(told.out.contains("ログインサーバー名") && told.out.contains("Asia/Tokyo"), "{}", told.out);
+    let refused = call(&server, &["admin", "lines", "do", "1001", "status", "time_zone==Asia/Edo", "--lang", "ja"]);
+    assert!(refused.status == 1 && refused.err.contains("time_zone"), "{refused:?}");
+    let past = call(&server, &["admin", "lines", "do", "1001", "history", "--json"]).done().json();
+    assert_eq!(past["total"], 0);
+    call(&server, &["admin", "strangers", "list"]).done();
+}

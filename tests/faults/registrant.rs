@@ -21,6 +21,8 @@ pub struct Registrant {
     /// The user of its address-of-record.
     pub number: String,
     password: Secret,
+    /// Further headers of its requests, each with its end of line.
+    pub headers: String,
     turn: Cell<u32>,
 }
 
@@ -31,7 +33,7 @@ impl Registrant {
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let (name, password) = (name.to_owned(), Secret::from(password.to_owned()));
-        Self { socket, server, number: name.clone(), name, password, turn: Cell::new(0) }
+        Self { socket, server, number: name.clone(), name, password, headers: String::new(), turn: Cell::new(0) }
     }
 
     /// The same with a number for its address-of-record.
@@ -103,10 +105,11 @@ impl Registrant {
         let uri = self.uri(if method == "ACK" { "INVITE" } else { method });
         let to = if to.is_empty() { format!("<sip:{callee}@{server}>") } else { to.to_owned() };
         let credentials = credentials.map(|text| format!("Authorization: {text}\r\n")).unwrap_or_default();
+        let headers = &self.headers;
         let text = format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch=z9hG4bK{turn}\r\nMax-Forwards: 70\r\n\
              From: <sip:{name}@{server}>;tag=1\r\nTo: {to}\r\nCall-ID: {own}\r\nCSeq: {turn} {method}\r\n\
-             Contact: <sip:{name}@{own}>\r\n{credentials}Content-Length: 0\r\n\r\n"
+             Contact: <sip:{name}@{own}>\r\n{headers}{credentials}Content-Length: 0\r\n\r\n"
         );
         self.socket.send(text.as_bytes()).unwrap();
     }

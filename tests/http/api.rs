@@ -6,7 +6,7 @@ use crate::support::http::{Answer, get, post};
 use crate::support::server::{Server, USERS};
 
 /// Paths of the API that can be read.
-const PATHS: [&str; 21] = [
+const PATHS: [&str; 23] = [
     "/users",
     "/user-profiles",
     "/device-templates",
@@ -14,6 +14,8 @@ const PATHS: [&str; 21] = [
     "/feature-group-templates",
     "/directory-numbers",
     "/number-pools",
+    "/line-groups",
+    "/strangers",
     "/route-points",
     "/application-users",
     "/tokens",

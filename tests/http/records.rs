@@ -63,6 +63,13 @@ fn every_kind_is_added_shown_changed_and_deleted_alike() {
         ("feature-group-templates", json!({ "name": "F", "profile": "Everybody" }), "F", json!({ "locale": "en" })),
         ("directory-numbers", json!({ "number": "1777" }), "1777", json!({ "description": "Lobby" })),
         ("number-pools", json!({ "name": "P", "first": "1600", "last": "1699" }), "P", json!({ "last": "1649" })),
+        ("line-groups", json!({ "name": "G", "site": "Osaka" }), "G", json!({ "site": "Kobe" })),
+        (
+            "portal-accounts",
+            json!({ "login": "osaka", "time_zone": "Asia/Tokyo" }),
+            "osaka",
+            json!({ "mail": "osaka@example.com", "password": "correct horse" }),
+        ),
         ("route-points", json!({ "name": "R", "numbers": ["2999"] }), "R", json!({ "numbers": ["2998", "2997"] })),
         ("application-users", json!({ "name": "A", "cti_enabled": true }), "A", json!({ "password": "correct horse" })),
     ];

@@ -9,7 +9,7 @@ use crate::directory::audit::{self, Action, Actor};
 use crate::directory::kind::{Kept, read_draft};
 use crate::directory::records;
 use crate::directory::table::{Column, ColumnKind, Table};
-use crate::directory::{Directory, DirectoryError, Listed};
+use crate::directory::{DeviceType, Directory, DirectoryError, Listed};
 use crate::vocab::{DirectoryNumber, Name, PhoneId, UnixMillis};
 
 /// A line as shown.
@@ -43,6 +43,52 @@ pub struct LineRecord {
     pub has_own_label: bool,
     /// True if the name is not the template's.
     pub has_own_display: bool,
+    /// What its phone is, as its device template says.
+    pub r#type: DeviceType,
+    /// The group of its number.
+    pub line_group: Option<String>,
+    /// Where that group's phones are.
+    pub site: String,
+    /// The portal account that looks after that group.
+    pub account: Option<String>,
+    /// Whether it is registered.
+    pub state: LineStateName,
+    /// Why, in a word: `registered`, `not-supported`, `never-received`, `expired`, `wrong-password`, …
+    pub code: String,
+    /// Since when; none if it never was registered.
+    pub state_since: Option<UnixMillis>,
+    /// True while it is registered and lost again and again.
+    pub is_flapping: bool,
+    /// When the last REGISTER came that named it. In lists up to a minute old while it is registered; its `status` says it
+    /// exactly.
+    pub last_register_at: Option<UnixMillis>,
+    /// The latest error.
+    pub last_error: Option<String>,
+    /// When that happened last.
+    pub last_error_at: Option<UnixMillis>,
+}
+
+/// Whether a line is registered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineStateName {
+    /// It is.
+    Registered,
+    /// It is not.
+    NotRegistered,
+    /// Lines of its type don't register.
+    NotSupported,
+}
+
+impl LineStateName {
+    /// As the database and the API write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::NotRegistered => "not-registered",
+            Self::NotSupported => "not-supported",
+        }
+    }
 }
 
 /// What can be changed of a line.
@@ -77,12 +123,23 @@ static LINES: Table = Table {
     key: "id",
     sort: "number",
     columns: &[
-        Column::read_only("phone", ColumnKind::Text),
-        Column::read_only("phone_name", ColumnKind::Text),
-        Column::read_only("mac", ColumnKind::Text),
-        Column::read_only("user", ColumnKind::Text),
-        Column::read_only("position", ColumnKind::Integer),
         Column::read_only("number", ColumnKind::Text),
+        Column::read_only("user", ColumnKind::Text),
+        Column::read_only("state", ColumnKind::Text),
+        Column::read_only("code", ColumnKind::Text),
+        Column::read_only("type", ColumnKind::Text),
+        Column::read_only("line_group", ColumnKind::Text),
+        Column::read_only("site", ColumnKind::Text),
+        Column::read_only("account", ColumnKind::Text),
+        Column::read_only("phone_name", ColumnKind::Text),
+        Column::read_only("is_flapping", ColumnKind::Flag),
+        Column::read_only("state_since", ColumnKind::Instant),
+        Column::read_only("last_register_at", ColumnKind::Instant),
+        Column::read_only("last_error", ColumnKind::Text),
+        Column::read_only("last_error_at", ColumnKind::Instant),
+        Column::read_only("phone", ColumnKind::Text),
+        Column::read_only("mac", ColumnKind::Text),
+        Column::read_only("position", ColumnKind::Integer),
         Column::read_only("label", ColumnKind::Text),
         Column::read_only("display", ColumnKind::Text),
         Column::read_only("has_own_label", ColumnKind::Flag),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Recorded;
+use super::line_group::LINE_GROUPS;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
@@ -22,6 +23,9 @@ pub struct DirectoryNumberDraft {
     /// The pool it belongs to, by name.
     #[serde(default)]
     pub pool: Option<String>,
+    /// The group its lines are in, by name.
+    #[serde(default)]
+    pub line_group: Option<String>,
 }
 
 /// A pool: a range of numbers new users get theirs from.
@@ -107,6 +111,7 @@ static DIRECTORY_NUMBERS: Table = Table {
         Column::new("number", ColumnKind::Text),
         Column::new("description", ColumnKind::Text),
         Column::new("pool", ColumnKind::Reference(&NUMBER_POOLS)),
+        Column::new("line_group", ColumnKind::Reference(&LINE_GROUPS)),
     ],
     usages: &[
         Usage { what: "user", statement: "SELECT user_id FROM users WHERE primary_extension = $2" },

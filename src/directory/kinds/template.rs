@@ -21,12 +21,51 @@ pub struct DeviceTemplate {
     pub description: String,
     /// The phone's name: text with the variables `{user_id}`, `{user_name}`, `{extension}`, `{model}` and `{mac}`.
     pub phone_name: String,
+    /// What the phone is.
+    #[serde(default)]
+    pub device_type: DeviceType,
     /// How SIP travels.
     #[serde(default)]
     pub transport: Transport,
     /// Phone settings that differ from the system's, as the provisioning room names them.
     #[serde(default)]
     pub settings: Map<String, Value>,
+}
+
+/// What a phone is, and with it its lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceType {
+    /// A telephone on a desk.
+    #[default]
+    DeskPhone,
+    /// An application of a mobile phone.
+    Smartphone,
+    /// A program of a computer.
+    Softphone,
+    /// A telephone with a picture.
+    VideoPhone,
+    /// A telephone system that registers.
+    SipTrunk,
+    /// A telephone system that is known by its address and doesn't register.
+    IpTrunk,
+    /// No phone: a forwarding, a conference room, an announcement. It doesn't register.
+    Virtual,
+}
+
+impl DeviceType {
+    /// As the database and the API write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeskPhone => "desk-phone",
+            Self::Smartphone => "smartphone",
+            Self::Softphone => "softphone",
+            Self::VideoPhone => "video-phone",
+            Self::SipTrunk => "sip-trunk",
+            Self::IpTrunk => "ip-trunk",
+            Self::Virtual => "virtual",
+        }
+    }
 }
 
 /// A universal line template: what a new line is made from.
@@ -79,6 +118,7 @@ pub(super) static DEVICE_TEMPLATES: Table = Table {
         Column::new("name", ColumnKind::Text),
         Column::new("description", ColumnKind::Text),
         Column::new("phone_name", ColumnKind::Text),
+        Column::new("device_type", ColumnKind::Text),
         Column::new("transport", ColumnKind::Text),
         Column::new("settings", ColumnKind::Json),
     ],

@@ -3,6 +3,7 @@
 mod changes;
 mod former;
 mod lockouts;
+mod passwords;
 mod settled;
 mod subjects;
 mod timeline;
@@ -16,6 +17,7 @@ pub(super) use self::former::{is_newest_bind, remember_former, restore};
 pub(super) use self::lockouts::{
     clear_counter, counter, forget_counters, lockout_subject, self_service_ids, set_counter,
 };
+pub(super) use self::passwords::overwrite_secret;
 pub(super) use self::settled::settled_among;
 pub(super) use self::subjects::{phones_named, users_named};
 pub(super) use self::timeline::{

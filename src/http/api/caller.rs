@@ -8,6 +8,7 @@ use axum::http::{header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::portal::{self, PORTAL};
 use crate::directory::{Actor, ActorKind, Bearer, Role};
 use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
@@ -40,6 +41,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Lets the bearers of tokens through, each so often; strangers are asked for a token, each address so often.
 pub async fn authorize(State(door): State<AdminDoor>, mut request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with(PORTAL) {
+        return portal::authorize(door, request, next).await;
+    }
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
     let source = address.map(|address| address.to_string()).unwrap_or_default();
     let bearer = match presented(&request) {
@@ -61,7 +65,8 @@ pub async fn authorize(State(door): State<AdminDoor>, mut request: Request, next
     next.run(request).await
 }
 
-fn presented(request: &Request) -> Option<Secret> {
+/// The token a request shows.
+pub(super) fn presented(request: &Request) -> Option<Secret> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::from(token.trim().to_owned()))

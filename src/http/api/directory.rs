@@ -3,7 +3,7 @@
 use super::collection::{Collection, Shown};
 use crate::directory::{
     ApplicationUsers, Audit, DeviceTemplate, DeviceTemplates, DirectoryError, DirectoryNumbers, FeatureGroupTemplates,
-    LineTemplates, NumberPools, PhoneReservations, RoutePoints, UserProfiles, Users,
+    LineGroups, LineTemplates, NumberPools, PhoneReservations, PortalAccounts, RoutePoints, UserProfiles, Users,
 };
 use crate::enrolment::check_template;
 
@@ -25,7 +25,9 @@ places! {
     RoutePoints: "route-points",
     DirectoryNumbers: "directory-numbers",
     NumberPools: "number-pools",
+    LineGroups: "line-groups",
     PhoneReservations: "phone-reservations",
+    PortalAccounts: "portal-accounts",
     Audit: "audit",
 }
 
@@ -37,7 +39,7 @@ macro_rules! unchecked {
 
 unchecked! {
     Users, UserProfiles, LineTemplates, FeatureGroupTemplates, ApplicationUsers, RoutePoints, DirectoryNumbers,
-    NumberPools, PhoneReservations,
+    NumberPools, LineGroups, PhoneReservations, PortalAccounts,
 }
 
 impl Collection for DeviceTemplates {

@@ -81,7 +81,7 @@ pub fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     add_problems(components);
     for path in document.paths.iter_mut().flat_map(|paths| paths.paths.values_mut()) {
         let ReferenceOr::Item(path) = path else { continue };
-        if let Some(post) = &mut path.post {
+        if let Some(post) = path.post.as_mut().filter(|post| post.security.is_empty()) {
             let about =
                 "Makes a repetition safe: the same key with the same request gives the first answer again, for a day.";
             post.parameters.push(ReferenceOr::Item(header_parameter(

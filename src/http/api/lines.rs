@@ -58,6 +58,7 @@ fn view(door: &AdminDoor, line: LineRecord) -> LineView {
 
 /// Numbers on the keys of phones, and where they are registered.
 async fn list(State(door): State<AdminDoor>, asked: Asked<Lines>) -> Result<Json<Page<LineView>>, Problem> {
+    door.registrar.lines().settle().await;
     let Page { items, next, total } = door.directory.list::<Lines>(&asked.0).await?;
     Ok(Json(Page { items: items.into_iter().map(|line| view(&door, line)).collect(), next, total }))
 }
@@ -68,6 +69,7 @@ async fn show(State(door): State<AdminDoor>, Named(id): Named) -> Result<Tagged<
 }
 
 async fn found(door: &AdminDoor, id: &str) -> Result<Tagged<LineView>, Problem> {
+    door.registrar.lines().settle().await;
     let kept = door.directory.find::<Lines>(id).await?.ok_or_else(|| Problem::not_found("line"))?;
     let Kept { id, version, view: line } = kept;
     Ok(Tagged(StatusCode::OK, Kept { id, version, view: view(door, line) }))

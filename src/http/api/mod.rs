@@ -15,11 +15,13 @@ mod follow;
 mod idempotency;
 mod jobs;
 mod languages;
+mod line_status;
 mod lines;
 mod listing;
 mod lockouts;
 mod parameters;
 mod phones;
+mod portal;
 mod previews;
 mod quick_add;
 mod self_provisioning;
@@ -32,6 +34,7 @@ use axum::routing::get;
 use axum::{Router, middleware};
 
 pub use self::event_stream::{MOST_SUBSCRIBERS, places as event_places};
+pub use self::portal::Logins;
 
 use self::caller::{Needs, authorize, require};
 use self::collection::{collection, read_only};
@@ -39,8 +42,8 @@ use self::transfer::transfer;
 use super::door::AdminDoor;
 use super::problem::{self, Problem};
 use crate::directory::{
-    ApplicationUsers, Audit, DeviceTemplates, DirectoryNumbers, FeatureGroupTemplates, LineTemplates, NumberPools,
-    PhoneReservations, RoutePoints, UserProfiles, Users,
+    ApplicationUsers, Audit, DeviceTemplates, DirectoryNumbers, FeatureGroupTemplates, LineGroups, LineTemplates,
+    NumberPools, PhoneReservations, PortalAccounts, RoutePoints, UserProfiles, Users,
 };
 
 /// Every path of the API.
@@ -53,6 +56,8 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(collection::<FeatureGroupTemplates>())
         .merge(collection::<DirectoryNumbers>())
         .merge(collection::<NumberPools>())
+        .merge(collection::<LineGroups>())
+        .merge(collection::<PortalAccounts>())
         .merge(collection::<PhoneReservations>())
         .merge(quick_add::router())
         .merge(previews::router())
@@ -74,6 +79,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(languages::router())
         .merge(credential_policy::router())
         .merge(lines::router())
+        .merge(line_status::router())
         .route_layer(middleware::from_fn_with_state(door.clone(), follow::afterwards))
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()
@@ -85,8 +91,9 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(events::router())
         .route_layer(middleware::from_fn_with_state(Needs::Operate, require));
     let mut document = document::blank();
-    let paths: Router<AdminDoor> =
-        ApiRouter::new().nest("/api/v1", kept.merge(operated)).finish_api_with(&mut document, document::describe);
+    let paths: Router<AdminDoor> = ApiRouter::new()
+        .nest("/api/v1", kept.merge(operated).merge(portal::router()))
+        .finish_api_with(&mut document, document::describe);
     let document = axum::body::Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     let page = axum::body::Bytes::from(document::page());
     let guarded = paths

@@ -1,0 +1,140 @@
+//! What the registrar tells of lines where it decides: whom a request named, as far as it showed.
+//!
+//! Somebody who has shown nothing is told of as a line's only where the request named that line, by its phone's name or by its
+//! number. Nothing here waits, asks the database or holds a lock for longer than a look.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Registrar;
+use super::authentication::Doubt;
+use super::line_status::{
+    Asked, Named, Observation, Observed, Reason, Sighting, Standing, address_asked_for, name_kept,
+};
+use crate::directory::Account;
+use crate::sip::Flow;
+use crate::sip::message::Request;
+use crate::vocab::{PhoneId, UnixMillis};
+
+/// Phones of one number that are told of.
+const MOST_PHONES: usize = 16;
+
+impl Registrar {
+    /// Nobody is known yet, for this reason.
+    pub(super) fn note_doubt(&self, request: &Request, flow: Flow, doubt: &Doubt) {
+        let Some(seen) = Sighting::of(request, flow) else { return };
+        let (phone, what) = match doubt {
+            Doubt::AskedAgain | Doubt::Stale(None) | Doubt::ShutOut(None) => return,
+            // A call begins so too; who is to be registered is of interest.
+            Doubt::Unasked if seen.method == Asked::Register => return self.note_challenged(request, seen),
+            Doubt::Unasked => return,
+            Doubt::Stale(Some(phone)) => (*phone, Observed::Stale),
+            Doubt::ShutOut(Some(phone)) => (*phone, Observed::Failed(Reason::ShutOut)),
+            Doubt::OtherAlgorithm(phone) => (*phone, Observed::Failed(Reason::WrongAlgorithm)),
+        };
+        if self.has_lines(phone) {
+            self.note_stranger(Named::Phone { phone, aor: address_asked_for(request) }, seen, what);
+        }
+    }
+
+    /// A phone that waits to be claimed has none.
+    fn has_lines(&self, phone: PhoneId) -> bool {
+        self.directory.accounts().of(phone).is_some_and(|account| !account.lines.is_empty())
+    }
+
+    fn note_challenged(&self, request: &Request, seen: Sighting) {
+        let Some(asked) = address_asked_for(request) else { return };
+        let accounts = self.directory.accounts();
+        let named = match accounts.named(&asked) {
+            // A phone that takes no configuration registers as what it authenticates as.
+            Some(account) if account.lines.is_empty() => return,
+            Some(account) => Named::Phone { phone: account.phone, aor: Some(asked) },
+            None => match accounts.with_line(&asked, MOST_PHONES) {
+                phones if phones.is_empty() => return,
+                phones => Named::Number { phones, number: asked },
+            },
+        };
+        self.note_stranger(named, seen, Observed::Challenged);
+    }
+
+    /// Somebody answered a challenge, and not as a phone of that name does; `reason` is why where no phone has it.
+    pub(super) fn note_unproven(&self, request: &Request, flow: Flow, name: &str, reason: Reason) {
+        let Some(seen) = Sighting::of(request, flow) else { return };
+        let asked = address_asked_for(request);
+        let accounts = self.directory.accounts();
+        let Some(account) = accounts.named(name) else {
+            let phones = asked.as_deref().map(|number| accounts.with_line(number, MOST_PHONES)).unwrap_or_default();
+            let named = Named::Stranger { name: name_kept(name), number: asked, phones };
+            return self.note_stranger(named, seen, Observed::Failed(reason));
+        };
+        if account.lines.is_empty() {
+            return;
+        }
+        let reason = match &account.secret {
+            Some(_) => Reason::WrongPassword,
+            None => Reason::OtherAddress,
+        };
+        self.note_stranger(Named::Phone { phone: account.phone, aor: asked }, seen, Observed::Failed(reason));
+    }
+
+    /// A phone whose user is inactive asked for something.
+    pub fn note_suspended(&self, request: &Request, flow: Flow, account: &Account) {
+        self.note_failure(request, flow, account.phone, None, Reason::Suspended);
+    }
+
+    /// A phone that has shown who it is was refused. Without an address, that is so for all of its lines.
+    pub(super) fn note_failure(
+        &self,
+        request: &Request,
+        flow: Flow,
+        phone: PhoneId,
+        aor: Option<&str>,
+        reason: Reason,
+    ) {
+        let Some(seen) = Sighting::of(request, flow).filter(|_| self.has_lines(phone)) else { return };
+        let named = Named::Phone { phone, aor: aor.map(str::to_owned) };
+        let at = UnixMillis::now();
+        self.lines.note(Observation { at, named, seen: Some(seen), what: Observed::Failed(reason) });
+    }
+
+    /// A REGISTER was carried out: the phone is registered for so long, or no longer.
+    pub(super) fn note_registered(
+        &self,
+        request: &Request,
+        flow: Flow,
+        phone: PhoneId,
+        aor: &str,
+        left: Option<Duration>,
+        moved_from: Option<SocketAddr>,
+    ) {
+        if !self.has_lines(phone) {
+            return;
+        }
+        let at = UnixMillis::now();
+        let what = match left {
+            Some(left) => Observed::Registered { until: at.after(left), moved_from },
+            None => Observed::Unregistered,
+        };
+        let named = Named::Phone { phone, aor: Some(aor.to_owned()) };
+        self.lines.note(Observation { at, named, seen: Sighting::of(request, flow), what });
+    }
+
+    /// A registration has lapsed.
+    pub(super) fn note_expired(&self, phone: PhoneId, aor: &str) {
+        if !self.has_lines(phone) {
+            return;
+        }
+        let named = Named::Phone { phone, aor: Some(aor.to_owned()) };
+        let (at, what) = (UnixMillis::now(), Observed::Lost(Reason::Expired));
+        self.lines.note(Observation { at, named, seen: None, what });
+    }
+
+    /// How often a line's state changed within the window in which changes count as flapping.
+    pub fn changes_of_late(&self, standing: &Standing, now: UnixMillis) -> usize {
+        standing.changes_within(now, &self.settings.line_status)
+    }
+
+    fn note_stranger(&self, named: Named, seen: Sighting, what: Observed) {
+        self.lines.note_stranger(Observation { at: UnixMillis::now(), named, seen: Some(seen), what });
+    }
+}

@@ -1,0 +1,451 @@
+//! The lines something was seen of, as they stand, and what of them is to be written. Pure: it is told the time, and lines
+//! it doesn't know are given to it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::journal::Journal;
+use super::standing::{Changed, PATIENCE, Record};
+use super::strangers::{Stranger, Strangers};
+use super::{LineNews, LineState, LineStatusSettings, Named, Observation, Observed, Reason, Standing};
+use crate::vocab::{PhoneId, RecordId, UnixMillis};
+
+/// How long times and counts may wait to be written.
+const LATER: Duration = Duration::from_secs(60);
+/// Phones held at once; beyond that those of which all is written are forgotten until they are seen again.
+const MOST_PHONES: usize = 500_000;
+/// Challenges whose answers are awaited at once.
+const MOST_CHALLENGES: usize = 65_536;
+
+/// A phone's lines.
+#[derive(Clone, Debug)]
+pub struct PhoneLines {
+    /// What the phone registers as in place of a number, if it takes no configuration.
+    pub own_name: Option<String>,
+    /// Its lines.
+    pub lines: Vec<Line>,
+}
+
+/// One line.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The key it is on.
+    pub position: u8,
+    /// Its number.
+    pub number: String,
+    /// When it was made: one that was made anew is another line.
+    pub made_at: UnixMillis,
+    /// How it stands.
+    pub standing: Standing,
+    pub(super) journal: Journal,
+    pub(super) news: Vec<LineNews>,
+    pub(super) is_unsaved: bool,
+}
+
+impl Line {
+    /// As it was stored.
+    pub fn stored(position: u8, number: String, made_at: UnixMillis, standing: Standing) -> Self {
+        let (journal, news) = (Journal::default(), Vec::new());
+        Self { position, number, made_at, standing, journal, news, is_unsaved: false }
+    }
+}
+
+impl PhoneLines {
+    /// True if a registration of `aor` is one of this line.
+    pub fn is_on(&self, line: &Line, aor: &str) -> bool {
+        line.number == aor || self.own_name.as_deref() == Some(aor)
+    }
+}
+
+/// What is held of lines and of names nobody has.
+pub(super) struct Board {
+    settings: LineStatusSettings,
+    phones: HashMap<PhoneId, PhoneLines>,
+    /// Phones of which something is to be written now.
+    due: HashSet<PhoneId>,
+    /// Phones of which something is to be written later, in the order of when.
+    later: VecDeque<(UnixMillis, PhoneId)>,
+    waits: HashSet<PhoneId>,
+    challenges: VecDeque<(UnixMillis, PhoneId)>,
+    flapping: HashSet<PhoneId>,
+    strangers: Strangers,
+    most: usize,
+}
+
+impl Board {
+    /// With nothing on it.
+    pub fn new(settings: LineStatusSettings) -> Self {
+        Self {
+            settings,
+            phones: HashMap::new(),
+            due: HashSet::new(),
+            later: VecDeque::new(),
+            waits: HashSet::new(),
+            challenges: VecDeque::new(),
+            flapping: HashSet::new(),
+            strangers: Strangers::default(),
+            most: MOST_PHONES,
+        }
+    }
+
+    /// True if a phone's lines are known here.
+    pub fn knows(&self, phone: PhoneId) -> bool {
+        self.phones.contains_key(&phone)
+    }
+
+    /// A phone's lines.
+    pub fn of(&self, phone: PhoneId) -> Option<&PhoneLines> {
+        self.phones.get(&phone)
+    }
+
+    /// How many lines flap, of those that are held.
+    pub fn flapping(&self) -> usize {
+        self.flapping.len()
+    }
+
+    /// Takes a phone's lines as they are stored. What is held of a line already is newer.
+    pub fn take(&mut self, phone: PhoneId, mut stored: PhoneLines) {
+        if let Some(mut held) = self.phones.remove(&phone) {
+            for line in &mut stored.lines {
+                let same = |held: &Line| held.position == line.position && held.made_at == line.made_at;
+                if let Some(index) = held.lines.iter().position(same) {
+                    let known = held.lines.swap_remove(index);
+                    *line = Line { number: std::mem::take(&mut line.number), ..known };
+                }
+            }
+        }
+        if self.phones.len() >= self.most {
+            self.forget_saved();
+        }
+        if stored.lines.iter().any(|line| line.standing.is_flapping) {
+            self.flapping.insert(phone);
+        }
+        self.phones.insert(phone, stored);
+    }
+
+    /// A phone has no lines any more, or others.
+    pub fn forget(&mut self, phone: PhoneId) {
+        self.phones.remove(&phone);
+        self.due.remove(&phone);
+        self.flapping.remove(&phone);
+    }
+
+    /// Takes an observation of phones that are known here.
+    pub fn observe(&mut self, seen: &Observation, ids: &mut dyn FnMut(UnixMillis) -> RecordId) {
+        match &seen.named {
+            Named::Phone { phone, aor } => self.observe_phone(*phone, aor.as_deref(), seen, ids),
+            Named::Number { phones, number } => {
+                for phone in phones {
+                    self.observe_phone(*phone, Some(number), seen, ids);
+                }
+            }
+            Named::Stranger { name, number, phones } => {
+                let Observed::Failed(reason) = seen.what else { return };
+                let tried = Stranger {
+                    number: number.clone(),
+                    reason,
+                    first_at: seen.at,
+                    at: seen.at,
+                    count: 1,
+                    seen: seen.seen.clone(),
+                };
+                if !self.strangers.note(name, tried) {
+                    metrics::counter!("line_observations_lost_total").increment(1);
+                }
+                for phone in phones {
+                    self.observe_phone(*phone, number.as_deref(), seen, ids);
+                }
+            }
+        }
+    }
+
+    fn observe_phone(
+        &mut self,
+        phone: PhoneId,
+        aor: Option<&str>,
+        seen: &Observation,
+        ids: &mut dyn FnMut(UnixMillis) -> RecordId,
+    ) {
+        let Some(mut held) = self.phones.remove(&phone) else { return };
+        let named: Vec<bool> = held.lines.iter().map(|line| aor.is_some_and(|aor| held.is_on(line, aor))).collect();
+        // What is wrong with a phone is wrong with all of its lines, unless it asked for one.
+        let is_of_all = matches!(seen.what, Observed::Failed(_) | Observed::Stale) && !named.contains(&true);
+        let mut changed = Changed::Nothing;
+        for (line, is_named) in held.lines.iter_mut().zip(named) {
+            if is_named || is_of_all {
+                let Line { standing, journal, news, is_unsaved, .. } = line;
+                let done = standing.observe(seen, &self.settings, &mut Record { journal, news, ids: &mut *ids });
+                *is_unsaved |= done > Changed::Nothing;
+                changed = changed.max(done);
+            }
+        }
+        let is_flapping = held.lines.iter().any(|line| line.standing.is_flapping);
+        self.phones.insert(phone, held);
+        if is_flapping {
+            self.flapping.insert(phone);
+        }
+        if seen.what == Observed::Challenged && changed > Changed::Nothing && self.challenges.len() < MOST_CHALLENGES {
+            self.challenges.push_back((seen.at.after(PATIENCE), phone));
+        }
+        self.mark(phone, changed, seen.at);
+    }
+
+    fn mark(&mut self, phone: PhoneId, changed: Changed, at: UnixMillis) {
+        match changed {
+            Changed::Nothing => {}
+            Changed::News => {
+                self.due.insert(phone);
+            }
+            Changed::Details => {
+                if !self.due.contains(&phone) && self.waits.insert(phone) {
+                    self.later.push_back((at.after(LATER), phone));
+                }
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub fn elapse(&mut self, now: UnixMillis, ids: &mut dyn FnMut(UnixMillis) -> RecordId) {
+        let mut looked_at: HashSet<PhoneId> = self.flapping.clone();
+        while let Some((at, phone)) = self.challenges.front().copied()
+            && at <= now
+        {
+            self.challenges.pop_front();
+            looked_at.insert(phone);
+        }
+        for phone in looked_at {
+            self.elapse_phone(phone, now, ids);
+        }
+        while let Some((at, phone)) = self.later.front().copied()
+            && at <= now
+        {
+            self.later.pop_front();
+            self.waits.remove(&phone);
+            self.due.insert(phone);
+        }
+    }
+
+    fn elapse_phone(&mut self, phone: PhoneId, now: UnixMillis, ids: &mut dyn FnMut(UnixMillis) -> RecordId) {
+        let Some(held) = self.phones.get_mut(&phone) else {
+            self.flapping.remove(&phone);
+            return;
+        };
+        let mut changed = Changed::Nothing;
+        for Line { standing, journal, news, is_unsaved, .. } in &mut held.lines {
+            let done = standing.elapse(now, &self.settings, &mut Record { journal, news, ids: &mut *ids });
+            *is_unsaved |= done > Changed::Nothing;
+            changed = changed.max(done);
+        }
+        if !held.lines.iter().any(|line| line.standing.is_flapping) {
+            self.flapping.remove(&phone);
+        }
+        self.mark(phone, changed, now);
+    }
+
+    /// What is known of a phone's registration elsewhere is the truth: the lines of a phone that are registered here and
+    /// not there, with when that was to end.
+    pub fn lost(&self, phone: PhoneId, is_registered: impl Fn(&str) -> bool) -> Vec<(String, UnixMillis)> {
+        let Some(held) = self.phones.get(&phone) else { return Vec::new() };
+        let own_name = held.own_name.as_deref();
+        let is_there = |line: &&Line| is_registered(&line.number) || own_name.is_some_and(&is_registered);
+        let lost = held.lines.iter().filter(|line| !is_there(line));
+        lost.filter_map(|line| match line.standing.state {
+            LineState::Registered { until, .. } => Some((line.number.clone(), until)),
+            LineState::NotRegistered { .. } => None,
+        })
+        .collect()
+    }
+
+    /// Everything that is held of a phone is to be written now.
+    pub fn hurry(&mut self, phone: PhoneId) {
+        if self.phones.get(&phone).is_some_and(|held| held.lines.iter().any(|line| line.is_unsaved)) {
+            self.due.insert(phone);
+        }
+    }
+
+    /// Everything there is to be written now.
+    pub fn hurry_all(&mut self) {
+        self.due.extend(self.later.drain(..).map(|(_, phone)| phone));
+        self.waits.clear();
+    }
+
+    /// What is to be written now, at most so many phones.
+    pub fn due(&self, most: usize) -> Vec<(PhoneId, &PhoneLines)> {
+        self.due.iter().filter_map(|phone| Some((*phone, self.phones.get(phone)?))).take(most).collect()
+    }
+
+    /// Names nobody has, to be written.
+    pub fn strangers(&self) -> &HashMap<String, Stranger> {
+        self.strangers.waiting()
+    }
+
+    /// True if something is to be written now.
+    pub fn has_due(&self) -> bool {
+        !self.due.is_empty() || !self.strangers.waiting().is_empty()
+    }
+
+    /// It was written. The lines of `gone` are there no more, or are others now.
+    pub fn saved(&mut self, phones: &[PhoneId], gone: &[PhoneId]) {
+        for phone in phones {
+            self.due.remove(phone);
+            for line in self.phones.get_mut(phone).into_iter().flat_map(|held| &mut held.lines) {
+                line.journal.saved();
+                line.news.clear();
+                line.is_unsaved = false;
+            }
+        }
+        gone.iter().for_each(|phone| self.forget(*phone));
+        self.strangers.saved();
+        self.due.retain(|phone| self.phones.contains_key(phone));
+    }
+
+    fn forget_saved(&mut self) {
+        let (flapping, challenges) = (&self.flapping, &self.challenges);
+        let awaited: HashSet<PhoneId> = challenges.iter().map(|(_, phone)| *phone).collect();
+        self.phones.retain(|phone, held| {
+            held.lines.iter().any(|line| line.is_unsaved) || flapping.contains(phone) || awaited.contains(phone)
+        });
+    }
+}
+
+/// An observation that a registration went.
+pub(super) fn lost(phone: PhoneId, number: String, reason: Reason, at: UnixMillis) -> Observation {
+    let named = Named::Phone { phone, aor: Some(number) };
+    Observation { at, named, seen: None, what: Observed::Lost(reason) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phone(number: u8) -> PhoneId {
+        PhoneId::new(UnixMillis::new(0), [number; 10])
+    }
+
+    fn ids() -> impl FnMut(UnixMillis) -> RecordId {
+        let mut next = 0_u8;
+        move |at| {
+            next = next.wrapping_add(1);
+            RecordId::new(at, [next; 10])
+        }
+    }
+
+    fn stored(numbers: &[&str], made_at: i64) -> PhoneLines {
+        let line = |(index, number): (usize, &&str)| {
+            let position = u8::try_from(index + 1).unwrap();
+            Line::stored(position, (*number).to_owned(), UnixMillis::new(made_at), Standing::default())
+        };
+        PhoneLines { own_name: None, lines: numbers.iter().enumerate().map(line).collect() }
+    }
+
+    fn seen(at: i64, named: Named, what: Observed) -> Observation {
+        Observation { at: UnixMillis::new(at), named, seen: None, what }
+    }
+
+    fn of(phone: PhoneId, aor: &str) -> Named {
+        Named::Phone { phone, aor: Some(aor.to_owned()) }
+    }
+
+    fn registered(until: i64) -> Observed {
+        Observed::Registered { until: UnixMillis::new(until), moved_from: None }
+    }
+
+    fn codes(board: &Board, phone: PhoneId) -> Vec<&'static str> {
+        board.of(phone).unwrap().lines.iter().map(|line| line.standing.code()).collect()
+    }
+
+    fn board() -> Board {
+        Board::new(LineStatusSettings::default())
+    }
+
+    #[test]
+    fn what_a_request_names_is_what_it_is_about() {
+        let mut board = board();
+        board.take(phone(1), stored(&["1001", "1002"], 0));
+        board.observe(&seen(1, of(phone(1), "1002"), registered(9)), &mut ids());
+        assert_eq!(codes(&board, phone(1)), ["never-received", "registered"]);
+        // A phone that registers what is none of its lines leaves them as they are; what is wrong with it is wrong with all.
+        board.observe(&seen(2, of(phone(1), "9000"), registered(9)), &mut ids());
+        assert_eq!(codes(&board, phone(1)), ["never-received", "registered"]);
+        let wrong = Observed::Failed(Reason::WrongPassword);
+        board.observe(&seen(3, Named::Phone { phone: phone(1), aor: None }, wrong), &mut ids());
+        assert_eq!(codes(&board, phone(1)), ["wrong-password", "registered"]);
+    }
+
+    #[test]
+    fn a_phone_that_goes_by_its_own_name_has_its_lines_registered_by_it() {
+        let mut board = board();
+        board.take(phone(1), PhoneLines { own_name: Some("desk-7".to_owned()), ..stored(&["1001"], 0) });
+        board.observe(&seen(1, of(phone(1), "desk-7"), registered(9)), &mut ids());
+        assert_eq!(codes(&board, phone(1)), ["registered"]);
+        assert!(board.lost(phone(1), |aor| aor == "desk-7").is_empty());
+        assert_eq!(board.lost(phone(1), |_| false), [("1001".to_owned(), UnixMillis::new(9))]);
+    }
+
+    #[test]
+    fn a_name_nobody_has_is_kept_apart_and_is_a_lines_only_where_it_named_its_number() {
+        let mut board = board();
+        board.take(phone(1), stored(&["1001"], 0));
+        board.take(phone(2), stored(&["1002"], 0));
+        let tried = |name: &str, number: &str, phones: &[PhoneId]| Named::Stranger {
+            name: name.to_owned(),
+            number: Some(number.to_owned()),
+            phones: phones.to_vec(),
+        };
+        let unknown = || Observed::Failed(Reason::UnknownUser);
+        board.observe(&seen(1, tried("1234", "1234", &[]), unknown()), &mut ids());
+        board.observe(&seen(2, tried("1001", "1001", &[phone(1)]), unknown()), &mut ids());
+        let mut names: Vec<&String> = board.strangers().keys().collect();
+        names.sort();
+        assert_eq!(names, ["1001", "1234"]);
+        assert_eq!((codes(&board, phone(1)), codes(&board, phone(2))), (vec!["unknown-user"], vec!["never-received"]));
+    }
+
+    #[test]
+    fn refreshes_are_written_later_and_once() {
+        let (mut board, mut ids) = (board(), ids());
+        board.take(phone(1), stored(&["1001"], 0));
+        board.observe(&seen(0, of(phone(1), "1001"), registered(300_000)), &mut ids);
+        assert_eq!(board.due(10).len(), 1);
+        board.saved(&[phone(1)], &[]);
+        for second in 1..50 {
+            board.observe(&seen(second * 1000, of(phone(1), "1001"), registered(second * 1000 + 300_000)), &mut ids);
+            board.elapse(UnixMillis::new(second * 1000), &mut ids);
+            assert!(!board.has_due(), "{second}");
+        }
+        board.elapse(UnixMillis::new(61_000), &mut ids);
+        assert_eq!(board.due(10).len(), 1);
+        board.saved(&[phone(1)], &[]);
+        assert!(board.later.is_empty() && !board.has_due());
+        // Who is asked for is written at once.
+        board.observe(&seen(70_000, of(phone(1), "1001"), registered(370_000)), &mut ids);
+        board.hurry(phone(1));
+        assert!(board.has_due());
+    }
+
+    #[test]
+    fn a_line_that_was_made_anew_has_no_past_and_one_with_a_new_number_keeps_its_own() {
+        let (mut board, mut ids) = (board(), ids());
+        board.take(phone(1), stored(&["1001"], 1));
+        board.observe(&seen(1, of(phone(1), "1001"), registered(300)), &mut ids);
+        board.take(phone(1), stored(&["1005"], 1));
+        assert_eq!(codes(&board, phone(1)), ["registered"]);
+        assert_eq!(board.lost(phone(1), |_| false)[0].0, "1005");
+        board.take(phone(1), stored(&["1005"], 2));
+        assert_eq!(codes(&board, phone(1)), ["never-received"]);
+    }
+
+    #[test]
+    fn as_many_phones_are_held_as_may_and_none_with_something_unwritten_is_forgotten() {
+        let (mut board, mut ids) = (board(), ids());
+        board.most = 10;
+        for number in 0..200 {
+            board.take(phone(number), stored(&["1001"], 0));
+            board.observe(&seen(1, of(phone(number), "1001"), registered(300)), &mut ids);
+            if number != 3 {
+                board.saved(&[phone(number)], &[]);
+            }
+        }
+        assert!(board.phones.len() <= 11 && board.knows(phone(3)));
+    }
+}

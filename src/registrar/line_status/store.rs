@@ -1,0 +1,355 @@
+//! The SQL of lines' status: how each stands, its history, and the names nobody has.
+
+use std::collections::{HashMap, VecDeque};
+
+use sqlx::Row;
+
+use super::board::{Line, PhoneLines};
+use super::journal::{Entry, Told};
+use super::strangers::Stranger;
+use super::{Asked, Cause, Failure, LastRegister, LineNews, LineState, LineStatusSettings, Reason, Sighting, Standing};
+use crate::db::{Db, DbConnection, DbPool, DbRow};
+use crate::directory::{self, DirectoryError, Happening};
+use crate::registrar::RegistrarError;
+use crate::sip::Transport;
+use crate::vocab::{PhoneId, RecordId, UnixMillis};
+
+/// Registrations looked at, and entries of history forgotten, at once.
+pub(super) const BATCH: usize = 500;
+
+/// What names a line in the API.
+fn line_id(phone: PhoneId, position: u8) -> String {
+    format!("{phone}-{position}")
+}
+
+/// The lines of these phones and how they stood when it was written last.
+pub(super) async fn load(db: &DbPool, phones: &[PhoneId]) -> Result<HashMap<PhoneId, PhoneLines>, RegistrarError> {
+    if phones.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query(
+        "SELECT lines.phone AS line_phone, lines.position AS line_position, lines.number, lines.created_at AS made_at, \
+         phones.auth_name, CASE WHEN phones.sealed_secret IS NULL THEN 1 ELSE 0 END AS goes_by_name, line_status.* \
+         FROM lines JOIN phones ON phones.id = lines.phone \
+         LEFT JOIN line_status ON line_status.phone = lines.phone AND line_status.position = lines.position \
+         WHERE lines.phone IN (SELECT value FROM json_each($1)) ORDER BY lines.phone, lines.position",
+    )
+    .bind(serde_json::json!(phones).to_string())
+    .fetch_all(db)
+    .await?;
+    let mut found: HashMap<PhoneId, PhoneLines> = HashMap::new();
+    for row in &rows {
+        let phone: String = row.try_get("line_phone")?;
+        let phone = phone.parse().map_err(|_| DirectoryError::Unreadable { what: "phone", fault: phone })?;
+        let goes_by_name: i64 = row.try_get("goes_by_name")?;
+        let own_name = if goes_by_name == 1 { Some(row.try_get("auth_name")?) } else { None };
+        let position = u8::try_from(row.try_get::<i64, _>("line_position")?).unwrap_or(0);
+        let made_at = UnixMillis::new(row.try_get("made_at")?);
+        let line = Line::stored(position, row.try_get("number")?, made_at, standing(row)?);
+        let held = found.entry(phone).or_insert_with(|| PhoneLines { own_name, lines: Vec::new() });
+        held.lines.push(line);
+    }
+    Ok(found)
+}
+
+fn standing(row: &DbRow) -> Result<Standing, RegistrarError> {
+    let Some(state) = row.try_get::<Option<String>, _>("state")? else { return Ok(Standing::default()) };
+    let instant = |column: &str| -> Result<Option<UnixMillis>, sqlx::Error> {
+        Ok(row.try_get::<Option<i64>, _>(column)?.map(UnixMillis::new))
+    };
+    let since = instant("since")?;
+    let until = instant("registered_until")?;
+    let cause: String = row.try_get("cause")?;
+    let state = match (state.as_str(), since, until) {
+        ("registered", Some(since), Some(until)) => LineState::Registered { since, until },
+        _ => LineState::NotRegistered {
+            since,
+            cause: match (cause.as_str(), Reason::of(&cause)) {
+                (_, Some(reason)) => Cause::Lost(reason),
+                ("unregistered", _) => Cause::Unregistered,
+                _ => Cause::Never,
+            },
+        },
+    };
+    let last_register = match (instant("register_at")?, sighting(row, "register")?) {
+        (Some(at), Some(seen)) => {
+            let is_proven = row.try_get::<Option<i64>, _>("register_is_proven")? == Some(1);
+            Some(LastRegister { at, seen, is_proven })
+        }
+        _ => None,
+    };
+    let error = row.try_get::<Option<String>, _>("error")?.as_deref().and_then(Reason::of);
+    let failure = match (error, instant("error_first_at")?, instant("error_at")?) {
+        (Some(reason), Some(first_at), Some(at)) => {
+            let count = u32::try_from(row.try_get::<i64, _>("error_count")?).unwrap_or(u32::MAX);
+            Some(Failure { reason, first_at, at, count, seen: sighting(row, "error")? })
+        }
+        _ => None,
+    };
+    let changes: String = row.try_get("changes")?;
+    let changes: VecDeque<UnixMillis> =
+        changes.split(',').filter_map(|at| at.parse().ok()).map(UnixMillis::new).collect();
+    let is_flapping = row.try_get::<i64, _>("is_flapping")? == 1;
+    Ok(Standing { state, last_register, failure, changes, is_flapping, ..Standing::default() })
+}
+
+fn sighting(row: &DbRow, what: &str) -> Result<Option<Sighting>, sqlx::Error> {
+    let text = |column: &str| row.try_get::<Option<String>, _>(format!("{what}_{column}").as_str());
+    let (source, transport) = (text("source")?, text("transport")?);
+    let method = if what == "error" { text("method")? } else { None };
+    let source = source.and_then(|source| source.parse().ok());
+    let transport = transport.as_deref().and_then(Transport::from_param);
+    let user_agent = text("user_agent")?.unwrap_or_default().into();
+    let method = method.as_deref().and_then(Asked::of).unwrap_or(Asked::Register);
+    Ok(source.zip(transport).map(|(source, transport)| Sighting { source, transport, user_agent, method }))
+}
+
+/// Writes what is new of these phones and of names nobody has, and tells it as events: all or nothing. Gives the phones
+/// whose lines are there no more, or were made anew.
+pub(super) async fn save(
+    db: &Db,
+    settings: &LineStatusSettings,
+    phones: &[(PhoneId, &PhoneLines)],
+    strangers: &HashMap<String, Stranger>,
+    now: UnixMillis,
+) -> Result<Vec<PhoneId>, RegistrarError> {
+    let mut gone = Vec::new();
+    let mut transaction = db.write().await?;
+    for (phone, held) in phones {
+        for line in held.lines.iter().filter(|line| line.is_unsaved) {
+            if !save_line(&mut transaction, *phone, line, now).await? {
+                gone.push(*phone);
+                break;
+            }
+            save_history(&mut transaction, settings, *phone, line).await?;
+            for news in &line.news {
+                if let Some(happening) = happening(settings, *phone, line, news) {
+                    directory::tell(&mut transaction, news.at, &happening).await?;
+                }
+            }
+        }
+    }
+    for (name, stranger) in strangers {
+        save_stranger(&mut transaction, name, stranger).await?;
+    }
+    if !strangers.is_empty() {
+        sqlx::query(
+            "DELETE FROM line_strangers WHERE id IN \
+             (SELECT id FROM line_strangers ORDER BY last_at DESC, id LIMIT 100000 OFFSET $1)",
+        )
+        .bind(i64::from(settings.strangers.get()))
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(gone)
+}
+
+/// False if the line is there no more.
+async fn save_line(
+    db: &mut DbConnection,
+    phone: PhoneId,
+    line: &Line,
+    now: UnixMillis,
+) -> Result<bool, RegistrarError> {
+    let standing = &line.standing;
+    let (state, since, until, cause) = match standing.state {
+        LineState::Registered { since, until } => ("registered", Some(since), Some(until), ""),
+        LineState::NotRegistered { since, cause } => {
+            let cause = match cause {
+                Cause::Never => "",
+                Cause::Unregistered => "unregistered",
+                Cause::Lost(reason) => reason.code(),
+            };
+            ("not-registered", since, None, cause)
+        }
+    };
+    let last = standing.last_register.as_ref();
+    let failure = standing.failure.as_ref();
+    let error_seen = failure.and_then(|failure| failure.seen.as_ref());
+    let changes: Vec<String> = standing.changes.iter().map(|at| at.get().to_string()).collect();
+    let source = |seen: &Sighting| seen.source.to_string();
+    let saved = sqlx::query(
+        "INSERT INTO line_status (phone, position, state, code, cause, since, registered_until, \
+         register_at, register_source, register_transport, register_user_agent, register_is_proven, \
+         error, error_at, error_first_at, error_count, error_source, error_transport, error_user_agent, error_method, \
+         is_flapping, changes, updated_at) \
+         SELECT phone, position, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+         $22, $23, $24 FROM lines WHERE phone = $1 AND position = $2 AND created_at = $3 \
+         ON CONFLICT (phone, position) DO UPDATE SET state = excluded.state, code = excluded.code, \
+         cause = excluded.cause, since = excluded.since, registered_until = excluded.registered_until, \
+         register_at = excluded.register_at, register_source = excluded.register_source, \
+         register_transport = excluded.register_transport, register_user_agent = excluded.register_user_agent, \
+         register_is_proven = excluded.register_is_proven, error = excluded.error, error_at = excluded.error_at, \
+         error_first_at = excluded.error_first_at, error_count = excluded.error_count, \
+         error_source = excluded.error_source, error_transport = excluded.error_transport, \
+         error_user_agent = excluded.error_user_agent, error_method = excluded.error_method, \
+         is_flapping = excluded.is_flapping, changes = excluded.changes, updated_at = excluded.updated_at",
+    )
+    .bind(phone.to_string())
+    .bind(i64::from(line.position))
+    .bind(line.made_at.get())
+    .bind(state)
+    .bind(standing.code())
+    .bind(cause)
+    .bind(since.map(UnixMillis::get))
+    .bind(until.map(UnixMillis::get))
+    .bind(last.map(|last| last.at.get()))
+    .bind(last.map(|last| source(&last.seen)))
+    .bind(last.map(|last| last.seen.transport.as_param()))
+    .bind(last.map(|last| last.seen.user_agent.to_string()))
+    .bind(last.map(|last| i64::from(last.is_proven)))
+    .bind(failure.map(|failure| failure.reason.code()))
+    .bind(failure.map(|failure| failure.at.get()))
+    .bind(failure.map(|failure| failure.first_at.get()))
+    .bind(failure.map_or(0, |failure| i64::from(failure.count)))
+    .bind(error_seen.map(source))
+    .bind(error_seen.map(|seen| seen.transport.as_param()))
+    .bind(error_seen.map(|seen| seen.user_agent.to_string()))
+    .bind(error_seen.map(|seen| seen.method.as_str()))
+    .bind(i64::from(standing.is_flapping))
+    .bind(changes.join(","))
+    .bind(now.get())
+    .execute(db)
+    .await?;
+    Ok(saved.rows_affected() > 0)
+}
+
+async fn save_history(
+    db: &mut DbConnection,
+    settings: &LineStatusSettings,
+    phone: PhoneId,
+    line: &Line,
+) -> Result<(), RegistrarError> {
+    let mut is_any = false;
+    for entry in line.journal.unsaved() {
+        save_entry(db, phone, line.position, entry).await?;
+        is_any = true;
+    }
+    if is_any {
+        // Identifiers are in the order of time.
+        sqlx::query(
+            "DELETE FROM line_history WHERE line = $1 AND id <= \
+             (SELECT id FROM line_history WHERE line = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
+        )
+        .bind(line_id(phone, line.position))
+        .bind(i64::from(settings.history_entries.get()))
+        .execute(db)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn save_entry(
+    db: &mut DbConnection,
+    phone: PhoneId,
+    position: u8,
+    entry: &Entry,
+) -> Result<(), RegistrarError> {
+    let seen = entry.seen.as_ref();
+    sqlx::query(
+        "INSERT INTO line_history (id, phone, position, line, kind, code, first_at, last_at, count, source, transport, \
+         user_agent, method) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+         ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at, count = excluded.count, source = excluded.source, \
+         transport = excluded.transport, user_agent = excluded.user_agent, method = excluded.method",
+    )
+    .bind(entry.id.to_string())
+    .bind(phone.to_string())
+    .bind(i64::from(position))
+    .bind(line_id(phone, position))
+    .bind(entry.told.kind())
+    .bind(entry.told.code())
+    .bind(entry.first_at.get())
+    .bind(entry.at.get())
+    .bind(i64::from(entry.count))
+    .bind(seen.map(|seen| seen.source.to_string()))
+    .bind(seen.map(|seen| seen.transport.as_param()))
+    .bind(seen.map(|seen| seen.user_agent.to_string()))
+    .bind(seen.map(|seen| seen.method.as_str()))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn save_stranger(db: &mut DbConnection, name: &str, tried: &Stranger) -> Result<(), RegistrarError> {
+    let seen = tried.seen.as_ref();
+    sqlx::query(
+        "INSERT INTO line_strangers (id, name, number, reason, count, first_at, last_at, source, transport, user_agent, \
+         method) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT (name) DO UPDATE SET number = excluded.number, reason = excluded.reason, \
+         count = line_strangers.count + excluded.count, last_at = excluded.last_at, source = excluded.source, \
+         transport = excluded.transport, user_agent = excluded.user_agent, method = excluded.method",
+    )
+    .bind(RecordId::new(tried.first_at, rand::random()).to_string())
+    .bind(name)
+    .bind(&tried.number)
+    .bind(tried.reason.code())
+    .bind(i64::from(tried.count))
+    .bind(tried.first_at.get())
+    .bind(tried.at.get())
+    .bind(seen.map(|seen| seen.source.to_string()))
+    .bind(seen.map(|seen| seen.transport.as_param()))
+    .bind(seen.map(|seen| seen.user_agent.to_string()))
+    .bind(seen.map(|seen| seen.method.as_str()))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn happening(settings: &LineStatusSettings, phone: PhoneId, line: &Line, news: &LineNews) -> Option<Happening> {
+    let (id, number) = (line_id(phone, line.position), line.number.clone());
+    let from = news.seen.as_ref().map(|seen| seen.source.to_string());
+    let transport = news.seen.as_ref().map(|seen| seen.transport.as_param().to_owned());
+    let reason = news.told.code().to_owned();
+    Some(match news.told {
+        Told::Registered => Happening::LineRegistered { line: id, phone, number, from, transport },
+        Told::Unregistered | Told::Lost(_) => Happening::LineLost { line: id, phone, number, reason },
+        Told::Failed(_) => Happening::LineFailed { line: id, phone, number, reason, from, transport },
+        Told::Flapping => {
+            let (changes, seconds) = (u32::try_from(news.changes).ok()?, settings.flapping_seconds.get());
+            Happening::LineFlapping { line: id, phone, number, changes, seconds }
+        }
+        Told::Steady => Happening::LineSteady { line: id, phone, number },
+    })
+}
+
+/// True if nothing was ever written.
+pub(super) async fn is_empty(db: &DbPool) -> Result<bool, RegistrarError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM line_status LIMIT 1").fetch_optional(db).await?;
+    Ok(found.is_none())
+}
+
+/// Some phones with lines whose registrations should have gone before `then`.
+pub(super) async fn overdue(db: &DbPool, then: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
+    let phones: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT phone FROM line_status WHERE registered_until IS NOT NULL AND registered_until < $1 LIMIT $2",
+    )
+    .bind(then.get())
+    .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    Ok(phones.iter().filter_map(|id| id.parse().ok()).collect())
+}
+
+/// Forgets a batch of history from before `then`.
+pub(super) async fn forget(db: &Db, then: UnixMillis) -> Result<(), RegistrarError> {
+    let old = "SELECT id FROM line_history WHERE last_at < $1 LIMIT 1";
+    if sqlx::query(old).bind(then.get()).fetch_optional(db.reader()).await?.is_none() {
+        return Ok(());
+    }
+    let mut transaction = db.write().await?;
+    sqlx::query("DELETE FROM line_history WHERE id IN (SELECT id FROM line_history WHERE last_at < $1 LIMIT $2)")
+        .bind(then.get())
+        .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// How many lines are in each state.
+pub(super) async fn count(db: &DbPool) -> Result<Vec<(&'static str, i64)>, RegistrarError> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT state, count(*) FROM line_records GROUP BY state").fetch_all(db).await?;
+    let of = |state: &str| rows.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);
+    Ok(["registered", "not-registered", "not-supported"].map(|state| (state, of(state))).to_vec())
+}

@@ -1,0 +1,358 @@
+//! The task that keeps lines' status: it takes what the registrar tells, by a queue nobody waits for, holds it on the board
+//! and writes it in groups.
+//!
+//! It alone has the board, so there is no lock. What the database holds is a moment old at most where people wait for it
+//! ([`LineWatch::settle`]), and a minute for times and counts.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+use super::board::{Board, PhoneLines, lost};
+use super::{LineStatusSettings, Named, Observation, Observed, Reason, store};
+use crate::db::{Db, DbError};
+use crate::directory::Accounts;
+use crate::registrar::auto_registration::AutoRegistration;
+use crate::registrar::{Location, RegistrarError, bindings};
+use crate::vocab::{PhoneId, RecordId, UnixMillis};
+
+/// Observations that may wait; what strangers send may fill half of it.
+const QUEUE: usize = 16_384;
+/// Observations taken at once.
+const GROUP: usize = 1024;
+/// Phones written in one transaction.
+const WRITTEN: usize = 256;
+/// Transactions in a row before observations are taken again.
+const WRITES: usize = 8;
+/// The time between two looks into the queue, in which observations gather.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often it is looked for registrations that went unseen, and for history that is not kept any more.
+const SWEEPS: Duration = Duration::from_secs(30);
+/// Looks in a row for registrations that went unseen, while there are more.
+const LOOKS: usize = 20;
+/// How long somebody waits for what was told to be written, and how long the end of the server does.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where it is told what is seen of lines, and asked how they stand.
+#[derive(Clone, Debug)]
+pub struct LineWatch {
+    queue: mpsc::Sender<Told>,
+}
+
+#[derive(Debug)]
+enum Told {
+    Seen(Box<Observation>),
+    /// The phone's record has changed.
+    Changed(PhoneId),
+    /// How these phones' lines stand; what is held of them is written first.
+    Asked(Vec<PhoneId>, oneshot::Sender<HashMap<PhoneId, PhoneLines>>),
+    /// What people wait for is to be written; `true`: everything.
+    Settle(bool, oneshot::Sender<()>),
+}
+
+impl LineWatch {
+    /// Starts the task.
+    pub(in crate::registrar) fn start(
+        settings: LineStatusSettings,
+        db: Db,
+        location: Location,
+        accounts: Accounts,
+        auto_registration: AutoRegistration,
+    ) -> Self {
+        let (queue, told) = mpsc::channel(QUEUE);
+        let board = Board::new(settings);
+        let desk =
+            Desk { settings, board, db, location, accounts, auto_registration, answers: Vec::new(), is_ending: false };
+        tokio::spawn(desk.run(told));
+        Self { queue }
+    }
+
+    /// Tells of somebody who has shown who they are. Never waits; what finds no place is counted and lost.
+    pub(in crate::registrar) fn note(&self, seen: Observation) {
+        if self.queue.try_send(Told::Seen(Box::new(seen))).is_err() {
+            metrics::counter!("line_observations_lost_total").increment(1);
+        }
+    }
+
+    /// Tells of somebody who has not: they may not take the place of those who have.
+    pub(in crate::registrar) fn note_stranger(&self, seen: Observation) {
+        if self.queue.capacity() > QUEUE / 2 {
+            self.note(seen);
+        } else {
+            metrics::counter!("line_observations_lost_total").increment(1);
+        }
+    }
+
+    /// Tells that a phone's lines, or what it may do, have changed.
+    pub(in crate::registrar) fn note_change(&self, phone: PhoneId) {
+        let _ = self.queue.try_send(Told::Changed(phone));
+    }
+
+    /// Waits, not for long, until what was told is in the database: states and errors, so that lists show them.
+    pub async fn settle(&self) {
+        self.settled(false).await;
+    }
+
+    /// Waits until everything that was told is in the database; before the server stops.
+    pub async fn finish(&self) {
+        self.settled(true).await;
+    }
+
+    async fn settled(&self, is_all: bool) {
+        let (done, is_done) = oneshot::channel();
+        let settled = async {
+            if self.queue.send(Told::Settle(is_all, done)).await.is_ok() {
+                let _ = is_done.await;
+            }
+        };
+        let patience = if is_all { LAST_PATIENCE } else { PATIENCE };
+        let _ = tokio::time::timeout(patience, settled).await;
+    }
+
+    /// How the lines of these phones stand at this moment; nothing of those that can't be read now.
+    pub async fn of(&self, phones: Vec<PhoneId>) -> HashMap<PhoneId, PhoneLines> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.queue.send(Told::Asked(phones, answer)).await.ok()?;
+            answered.await.ok()
+        };
+        tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or_default()
+    }
+}
+
+/// What the task has.
+struct Desk {
+    settings: LineStatusSettings,
+    board: Board,
+    db: Db,
+    location: Location,
+    accounts: Accounts,
+    auto_registration: AutoRegistration,
+    answers: Vec<Answer>,
+    /// True when the server stops: all is written, however much it is.
+    is_ending: bool,
+}
+
+enum Answer {
+    Lines(Vec<PhoneId>, oneshot::Sender<HashMap<PhoneId, PhoneLines>>),
+    Settled(oneshot::Sender<()>),
+}
+
+impl Desk {
+    async fn run(mut self, mut told: mpsc::Receiver<Told>) {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut group = Vec::with_capacity(GROUP);
+        let (mut swept_at, mut counted_at) = (None, None);
+        if let Err(error) = self.begin().await {
+            tracing::error!(%error, "which lines are registered could not be looked up");
+        }
+        loop {
+            tokio::select! {
+                taken = told.recv_many(&mut group, GROUP) => if taken == 0 { return },
+                _ = second.tick() => {}
+            }
+            let worked = self.work(&mut group, &mut swept_at, &mut counted_at).await;
+            for answer in std::mem::take(&mut self.answers) {
+                self.answer(answer);
+            }
+            match worked {
+                Ok(()) => tokio::time::sleep(PAUSE).await,
+                Err(RegistrarError::Db(DbError::Statement(sqlx::Error::PoolClosed))) => return,
+                Err(error) => {
+                    tracing::error!(%error, "the status of lines could not be written; it is tried again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    async fn work(
+        &mut self,
+        group: &mut Vec<Told>,
+        swept_at: &mut Option<Instant>,
+        counted_at: &mut Option<(Instant, Duration)>,
+    ) -> Result<(), RegistrarError> {
+        self.take(group).await?;
+        self.board.elapse(UnixMillis::now(), &mut new_id);
+        let now = Instant::now();
+        if swept_at.is_none_or(|at| now.saturating_duration_since(at) >= SWEEPS) {
+            *swept_at = Some(now);
+            self.sweep().await?;
+        }
+        self.write().await?;
+        // Counting takes as long as there are lines: a twentieth of the time at most goes into it.
+        if counted_at
+            .is_none_or(|(at, took)| now.saturating_duration_since(at) >= (20 * took).max(Duration::from_secs(10)))
+        {
+            self.count().await?;
+            *counted_at = Some((now, now.elapsed()));
+        }
+        Ok(())
+    }
+
+    /// After a start on a database that knew no status yet: what is registered is.
+    async fn begin(&mut self) -> Result<(), RegistrarError> {
+        if store::is_empty(self.db.reader()).await? {
+            let found = bindings::read(&self.db, Instant::now()).await?;
+            let phones: HashSet<PhoneId> = found.iter().map(|(_, binding)| binding.phone).collect();
+            for group in phones.into_iter().collect::<Vec<_>>().chunks(GROUP) {
+                self.load(group.iter().copied()).await?;
+                group.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
+                self.write().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, group: &mut Vec<Told>) -> Result<(), RegistrarError> {
+        let named = group.iter().flat_map(|told| match told {
+            Told::Seen(seen) => phones_of(&seen.named).to_vec(),
+            Told::Asked(phones, _) => phones.clone(),
+            Told::Changed(_) | Told::Settle(..) => Vec::new(),
+        });
+        let unknown: HashSet<PhoneId> = named.filter(|phone| !self.board.knows(*phone)).collect();
+        // A line's number may be another by now, and a phone's lines may have been made anew.
+        let outdated = group.iter().filter_map(|told| match told {
+            Told::Changed(phone) => Some(*phone),
+            Told::Seen(seen) => self.is_news_to(seen),
+            Told::Asked(..) | Told::Settle(..) => None,
+        });
+        let wanted: HashSet<PhoneId> = unknown.into_iter().chain(outdated).collect();
+        if let Err(error) = self.load(wanted.into_iter()).await {
+            metrics::counter!("line_observations_lost_total").increment(group.len() as u64);
+            group.clear();
+            return Err(error);
+        }
+        for told in group.drain(..) {
+            match told {
+                Told::Seen(seen) => self.board.observe(&seen, &mut new_id),
+                Told::Changed(phone) => {
+                    let is_suspended = self.accounts.of(phone).is_some_and(|account| account.is_suspended);
+                    self.verify(phone, if is_suspended { Reason::Suspended } else { Reason::Renumbered });
+                }
+                Told::Asked(phones, answer) => {
+                    phones.iter().for_each(|phone| self.board.hurry(*phone));
+                    self.answers.push(Answer::Lines(phones, answer));
+                }
+                Told::Settle(is_all, done) => {
+                    if is_all {
+                        self.board.hurry_all();
+                        self.is_ending = true;
+                    }
+                    self.answers.push(Answer::Settled(done));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A phone that registered what is none of its lines, as far as is known here.
+    fn is_news_to(&self, seen: &Observation) -> Option<PhoneId> {
+        let (Named::Phone { phone, aor: Some(aor) }, Observed::Registered { .. }) = (&seen.named, &seen.what) else {
+            return None;
+        };
+        let held = self.board.of(*phone)?;
+        (!held.lines.iter().any(|line| held.is_on(line, aor))).then_some(*phone)
+    }
+
+    async fn load(&mut self, phones: impl Iterator<Item = PhoneId>) -> Result<(), RegistrarError> {
+        let phones: Vec<PhoneId> = phones.collect();
+        for phones in phones.chunks(GROUP) {
+            let mut stored = store::load(self.db.reader(), phones).await?;
+            for phone in phones {
+                match stored.remove(phone) {
+                    Some(lines) => self.board.take(*phone, lines),
+                    None => self.board.forget(*phone),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where phones are is the truth: lines that are registered here and not there, and the other way round.
+    fn verify(&mut self, phone: PhoneId, reason: Reason) {
+        let (now, steady) = (UnixMillis::now(), Instant::now());
+        let bindings = self.location.of_phone(phone, steady);
+        for (number, until) in self.board.lost(phone, |aor| bindings.iter().any(|(known, _)| known == aor)) {
+            // It went when it was to end, though that is seen only now.
+            let at = if reason == Reason::Expired { until.min(now) } else { now };
+            self.board.observe(&lost(phone, number, reason, at), &mut new_id);
+        }
+        for (aor, binding) in bindings {
+            let until = now.after(binding.expires.saturating_duration_since(steady));
+            let named = Named::Phone { phone, aor: Some(aor) };
+            // No REGISTER brought it: it is not the last one received.
+            let what = Observed::Registered { until, moved_from: None };
+            self.board.observe(&Observation { at: now, named, seen: None, what }, &mut new_id);
+        }
+        self.board.hurry(phone);
+    }
+
+    /// Registrations that went while nobody looked, and history that is not kept any more.
+    async fn sweep(&mut self) -> Result<(), RegistrarError> {
+        let now = UnixMillis::now();
+        for _ in 0..LOOKS {
+            let overdue = store::overdue(self.db.reader(), now).await?;
+            let unknown: Vec<PhoneId> = overdue.iter().copied().filter(|phone| !self.board.knows(*phone)).collect();
+            self.load(unknown.into_iter()).await?;
+            overdue.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
+            self.write().await?;
+            if overdue.len() < store::BATCH {
+                break;
+            }
+        }
+        if self.auto_registration.believes_wall_clock(Instant::now(), now) {
+            let days = Duration::from_secs(86_400) * self.settings.history_days.get();
+            store::forget(&self.db, now.before(days)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self) -> Result<(), RegistrarError> {
+        let mut written = 0;
+        while self.board.has_due() && (written < WRITES || self.is_ending) {
+            written += 1;
+            let due = self.board.due(WRITTEN);
+            let phones: Vec<PhoneId> = due.iter().map(|(phone, _)| *phone).collect();
+            let gone = store::save(&self.db, &self.settings, &due, self.board.strangers(), UnixMillis::now()).await?;
+            self.board.saved(&phones, &gone);
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    async fn count(&self) -> Result<(), RegistrarError> {
+        for (state, lines) in store::count(self.db.reader()).await? {
+            metrics::gauge!("lines", "state" => state).set(lines as f64);
+        }
+        metrics::gauge!("lines_flapping").set(self.board.flapping() as f64);
+        Ok(())
+    }
+
+    fn answer(&self, answer: Answer) {
+        match answer {
+            Answer::Lines(phones, answer) => {
+                let found = phones.into_iter().filter_map(|phone| Some((phone, self.board.of(phone)?.clone())));
+                let _ = answer.send(found.collect());
+            }
+            Answer::Settled(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+fn phones_of(named: &Named) -> &[PhoneId] {
+    match named {
+        Named::Phone { phone, .. } => std::slice::from_ref(phone),
+        Named::Number { phones, .. } | Named::Stranger { phones, .. } => phones,
+    }
+}
+
+fn new_id(at: UnixMillis) -> RecordId {
+    RecordId::new(at, rand::random())
+}
