@@ -10,10 +10,7 @@ use crate::vocab::{TimeZone, UnixMillis};
 const MOST_SESSIONS: i64 = 20;
 
 /// The record of an active account and the hash of its password.
-pub(super) async fn credential(
-    db: &DbPool,
-    login: &str,
-) -> Result<Option<(String, Option<String>)>, DirectoryError> {
+pub(super) async fn credential(db: &DbPool, login: &str) -> Result<Option<(String, Option<String>)>, DirectoryError> {
     let found = "SELECT id, password_hash FROM portal_accounts WHERE login = $1 AND status = 'active'";
     let row = sqlx::query(found).bind(login).fetch_optional(db).await?;
     row.map(|row| Ok((row.try_get("id")?, row.try_get("password_hash")?))).transpose()

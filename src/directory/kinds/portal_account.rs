@@ -85,12 +85,7 @@ impl Kind for PortalAccounts {
     }
 
     /// Who had the old password has nothing any more.
-    async fn writing(
-        db: &mut DbConnection,
-        id: &str,
-        record: &Record,
-        _now: UnixMillis,
-    ) -> Result<(), DirectoryError> {
+    async fn writing(db: &mut DbConnection, id: &str, record: &Record, _now: UnixMillis) -> Result<(), DirectoryError> {
         if record.contains_key("password_hash") || records::text(record, "status") == "inactive" {
             sqlx::query("DELETE FROM portal_sessions WHERE account = $1").bind(id).execute(db).await?;
         }

@@ -1,6 +1,5 @@
 //! The SQL of passwords that are overwritten.
 
-
 use crate::db::DbConnection;
 use crate::enrolment::EnrolmentError;
 use crate::vocab::PhoneId;

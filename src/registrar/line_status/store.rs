@@ -240,12 +240,7 @@ async fn save_history(
     Ok(())
 }
 
-async fn save_entry(
-    db: &mut DbConnection,
-    phone: PhoneId,
-    position: u8,
-    entry: &Entry,
-) -> Result<(), RegistrarError> {
+async fn save_entry(db: &mut DbConnection, phone: PhoneId, position: u8, entry: &Entry) -> Result<(), RegistrarError> {
     let seen = entry.seen.as_ref();
     sqlx::query(
         "INSERT INTO line_history (id, phone, position, line, kind, code, first_at, last_at, count, source, transport, \
