@@ -8,8 +8,6 @@ mod api;
 mod by_hand;
 #[path = "loopback/caller.rs"]
 mod caller;
-#[path = "loopback/changes.rs"]
-mod changes;
 #[path = "postgres/commands.rs"]
 mod commands;
 #[path = "http/events.rs"]

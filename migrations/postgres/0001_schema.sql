@@ -1,4 +1,4 @@
--- The whole schema, as SQLite's migrations up to 0070 make it; what comes after has a migration for each, of one number.
+-- The schema as SQLite's migrations up to 0050, and 0070, make it; the others have a migration here of the same number.
 -- Instants are milliseconds since 1970-01-01T00:00:00Z, flags 1 and 0, identifiers the text of version 7 UUIDs. Texts are
 -- ordered by their octets, as in SQLite. A unique column's constraint is named table_column_key: so is told what is taken.
 

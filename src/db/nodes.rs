@@ -76,10 +76,6 @@ impl Nodes {
         &self.node
     }
 
-    pub(super) fn native(&self) -> &PgPool {
-        &self.native
-    }
-
     pub(super) fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }
@@ -109,9 +105,8 @@ impl Nodes {
     }
 
     /// Leaves the others: somebody else goes on duty.
-    pub(super) async fn leave(&self) {
+    pub(super) fn leave(&self) {
         self.tasks.iter().for_each(AbortHandle::abort);
-        self.native.close().await;
     }
 }
 

@@ -1,12 +1,12 @@
 //! Opening the database: connections, and the schema brought up to date.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{Executor, Row};
 
 use super::{DatabaseUrl, DbError, DbPool};
@@ -33,8 +33,15 @@ const PLANS: &str = "SET plan_cache_mode = force_custom_plan";
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '60s'; SET tcp_keepalives_idle = 5; \
     SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET client_min_messages = warning";
 
-/// The one who writes, and those who read.
-pub(super) async fn file(path: &Path) -> Result<(DbPool, DbPool), DbError> {
+/// Connections: the one who writes, those who read, and those that need the database's own types.
+pub(super) struct Opened<Native> {
+    pub writer: DbPool,
+    pub readers: DbPool,
+    pub native: Native,
+}
+
+/// Opens a file.
+pub(super) async fn file(path: &Path) -> Result<Opened<SqlitePool>, DbError> {
     let failed = |source| DbError::Open { path: path.display().to_string(), source };
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str(&url_of(path)).map_err(failed)?;
@@ -46,7 +53,9 @@ pub(super) async fn file(path: &Path) -> Result<(DbPool, DbPool), DbError> {
     let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
     SQLITE.run(&writer).await?;
     let readers = pool(READERS).connect_with(options).await.map_err(failed)?;
-    Ok((writer, readers))
+    let native = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10));
+    let native = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(native);
+    Ok(Opened { writer, readers, native })
 }
 
 /// A file as an address: sqlx takes options of a connection to either database in this form only.
@@ -57,23 +66,15 @@ fn url_of(path: &Path) -> String {
         match octet {
             b'/' | b'.' | b'-' | b'_' | b'~' => url.push(char::from(*octet)),
             octet if octet.is_ascii_alphanumeric() => url.push(char::from(*octet)),
-            // Writing to a text can't fail.
-            octet => drop(write!(url, "%{octet:02X}")),
+            octet => url.push_str(&format!("%{octet:02X}")),
         }
     }
     url.push_str("?mode=rwc");
     url
 }
 
-/// A node's connections to PostgreSQL.
-pub(super) struct Server {
-    pub writer: DbPool,
-    pub readers: DbPool,
-    pub native: PgPool,
-}
-
 /// Connects as `node`, by which the triggers know whose change it is.
-pub(super) async fn server(url: &DatabaseUrl, node: &str) -> Result<Server, DbError> {
+pub(super) async fn server(url: &DatabaseUrl, node: &str) -> Result<Opened<PgPool>, DbError> {
     let failed = |source| DbError::Reach { url: url.shown(), source };
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str(&named(url, node)).map_err(failed)?;
@@ -100,7 +101,7 @@ pub(super) async fn server(url: &DatabaseUrl, node: &str) -> Result<Server, DbEr
         .acquire_timeout(PATIENCE)
         .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }))
         .connect_lazy_with(native_options(url, node)?);
-    Ok(Server { writer, readers, native })
+    Ok(Opened { writer, readers, native })
 }
 
 /// Options for a connection of one's own.

@@ -34,7 +34,7 @@ impl House {
     /// Opens one with these settings (TOML).
     pub async fn open(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = if postgres::is_wanted() { Postgres::shared().database() } else { Default::default() };
+        let database = if postgres::is_wanted() { Postgres::shared().database() } else { String::new() };
         let running = start(config(&database, settings), folder.path()).await.unwrap();
         let house = Self { running, database, folder };
         house.fill().await;
