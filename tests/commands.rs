@@ -3,6 +3,8 @@
 
 #[path = "commands/admin.rs"]
 mod admin;
+#[path = "transports/authority.rs"]
+mod authority;
 #[path = "commands/backup.rs"]
 mod backup;
 #[path = "commands/called.rs"]

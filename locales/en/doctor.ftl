@@ -17,7 +17,7 @@ doctor-clock-not-kept-remedy = Switch it on (`timedatectl set-ntp true`): leases
 doctor-clock-unknown = The system doesn't say whether its clock is kept right.
 doctor-clocks-apart = This machine's clock and the server's are { $seconds } s apart.
 doctor-clocks-apart-remedy = See which one is wrong, and have NTP keep it.
-doctor-certificates = Certificates: not applicable, since this version speaks no TLS.
+doctor-certificates = Certificates: the configuration names none, so no TLS is spoken.
 
 doctor-database = The database { $file } is sound.
 doctor-database-damaged = The database { $file } is damaged: { $why }

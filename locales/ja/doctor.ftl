@@ -14,7 +14,7 @@ doctor-clock-not-kept-remedy = NTP を有効にしてください(`timedatectl s
 doctor-clock-unknown = 時計が合わせられているかをシステムから得られません。
 doctor-clocks-apart = このマシンとサーバーの時計が { $seconds } 秒ずれています。
 doctor-clocks-apart-remedy = どちらが違うかを確かめ、NTP で合わせてください。
-doctor-certificates = 証明書: このバージョンは TLS を使わないため対象外です。
+doctor-certificates = 証明書: 設定に指定がないため、TLS は使いません。
 
 doctor-database = データベース { $file } は正常です。
 doctor-database-damaged = データベース { $file } が壊れています: { $why }

@@ -14,6 +14,7 @@ use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
 use crate::mail::MailSettings;
 use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
+use crate::sip::{ClientCertificates, TlsFiles};
 
 /// Every key with its default, and what it means.
 pub const ANNOTATED: &str = include_str!("config.toml");
@@ -26,6 +27,8 @@ pub struct Config {
     pub listen: ListenSettings,
     /// Where the database is.
     pub database: DatabaseSettings,
+    /// The certificate shown to phones.
+    pub tls: TlsSettings,
     /// The log.
     pub log: LogSettings,
     /// What bounds it.
@@ -54,6 +57,14 @@ pub struct ListenSettings {
     pub sip_udp: Vec<SocketAddr>,
     /// SIP over TCP.
     pub sip_tcp: Vec<SocketAddr>,
+    /// SIP over TLS.
+    pub sip_tls: Vec<SocketAddr>,
+    /// SIP over WebSocket.
+    pub sip_ws: Vec<SocketAddr>,
+    /// SIP over WebSocket within TLS.
+    pub sip_wss: Vec<SocketAddr>,
+    /// Pages whose WebSockets are taken.
+    pub sip_ws_origins: Vec<String>,
     /// The phones' door.
     pub handset: SocketAddr,
     /// The administrators' door.
@@ -67,6 +78,10 @@ impl Default for ListenSettings {
         Self {
             sip_udp: vec![SocketAddr::from(([0, 0, 0, 0], 5060))],
             sip_tcp: vec![SocketAddr::from(([0, 0, 0, 0], 5060))],
+            sip_tls: Vec::new(),
+            sip_ws: Vec::new(),
+            sip_wss: Vec::new(),
+            sip_ws_origins: Vec::new(),
             handset: SocketAddr::from(([0, 0, 0, 0], 8081)),
             admin: SocketAddr::from(([127, 0, 0, 1], 8080)),
             advertised_address: String::new(),
@@ -82,15 +97,42 @@ pub struct DatabaseSettings {
     pub url: DatabaseUrl,
 }
 
+/// The certificate shown to phones, and whether they are asked for one of theirs. Paths; empty for none.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsSettings {
+    /// The certificate and those that lead to its authority (PEM).
+    pub certificate: PathBuf,
+    /// Its private key (PEM).
+    pub key: PathBuf,
+    /// Whether phones are asked for a certificate.
+    pub client_certificates: ClientCertificates,
+    /// The authorities whose certificates are good for phones (PEM).
+    pub client_authorities: PathBuf,
+}
+
+impl TlsSettings {
+    /// The files; none where no certificate is named.
+    pub fn files(&self) -> Option<TlsFiles> {
+        let named = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+        Some(TlsFiles {
+            certificate: named(&self.certificate)?,
+            key: named(&self.key).unwrap_or_else(|| self.certificate.clone()),
+            client_certificates: self.client_certificates,
+            client_authorities: named(&self.client_authorities),
+        })
+    }
+}
+
 /// What bounds the server.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
     /// SIP transactions alive at once.
     pub transactions: usize,
-    /// TCP connections.
+    /// SIP connections.
     pub connections: usize,
-    /// TCP connections from one address.
+    /// SIP connections from one address.
     pub connections_per_address: usize,
     /// Connections to the phones' door.
     pub handset_connections: usize,

@@ -161,6 +161,9 @@ const FIGURES: &[Figure] = &[
     count_by("sip_requests_total", &[("method", &["REGISTER", "INVITE"])], "SIP requests received, by method."),
     count("sip_malformed_total", "SIP messages that could not be read."),
     count("sip_overload_total", "SIP requests refused because too many were under way."),
+    level("sip_subscriptions", "Subscriptions of phones to their registrations and messages."),
+    level("sip_connections", "SIP connections that are open: TCP, TLS and WebSocket."),
+    count("sip_tls_failures_total", "TLS handshakes that failed, certificates refused among them."),
     count("sip_connections_refused_total", "SIP connections refused because too many were open."),
     count("sip_wrong_password_total", "Wrong SIP names or passwords."),
     count_by(

@@ -10,6 +10,7 @@ use super::config::Config;
 use crate::cti::{RingBackCall, Switchboard};
 use crate::enrolment::Completed;
 use crate::registrar::Registrar;
+use crate::sip::SipError;
 use crate::vocab::Language;
 
 /// Calls phones back whose enrolment is complete.
@@ -35,13 +36,19 @@ impl RingBack {
     async fn ring(self: Arc<Self>, completion: Completed) {
         let bindings = self.registrar.location().of_phone(completion.phone, Instant::now());
         let service = self.switchboard.service();
-        let (Some((_, binding)), Some(caller)) = (bindings.first(), service.route.numbers.first()) else { return };
+        let Some(caller) = service.route.numbers.first() else { return };
         let language = completion.language.and_then(|language| language.parse().ok()).unwrap_or(Language::JAPANESE);
         let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
-        let call = RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
-        match self.switchboard.ring_back(call).await {
-            Ok(ending) => tracing::info!(ending = ending.code(), "a phone was rung back"),
-            Err(error) => tracing::warn!(%error, "a phone could not be rung back"),
+        for (index, (_, binding)) in bindings.iter().enumerate() {
+            let call =
+                RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
+            match self.switchboard.ring_back(call).await {
+                // A phone may keep several flows, of which one is down.
+                Err(SipError::Transport(_)) if index + 1 < bindings.len() => continue,
+                Ok(ending) => tracing::info!(ending = ending.code(), "a phone was rung back"),
+                Err(error) => tracing::warn!(%error, "a phone could not be rung back"),
+            }
+            return;
         }
     }
 }

@@ -3,28 +3,37 @@
 use tokio::sync::mpsc;
 
 use crate::cti::{self, EXTENSIONS, METHODS, Switchboard};
-use crate::registrar::Registrar;
+use crate::registrar::{self, Registrar, Subscriptions};
 use crate::sip::message::{Method, Understood, check_request};
 use crate::sip::{Answerer, Incoming, IncomingKind, new_tag};
 
-const UNDERSTOOD: Understood<'static> =
-    Understood { methods: &METHODS, extensions: &EXTENSIONS, session_bodies: &["application/sdp"] };
+/// What is understood of a request: the registrar has extensions of its own.
+fn understood(method: &Method) -> Understood<'static> {
+    let extensions: &[&str] = if *method == Method::Register { &registrar::EXTENSIONS } else { &EXTENSIONS };
+    Understood { methods: &METHODS, extensions, session_bodies: &["application/sdp"] }
+}
 
 /// What is answered without keeping anything of the request: a REGISTER that shows nothing.
 pub(super) fn answer_at_once(registrar: Registrar) -> Box<Answerer> {
     Box::new(move |request, flow| {
-        let is_well_formed = request.method == Method::Register && check_request(request, &UNDERSTOOD).is_ok();
+        let is_well_formed =
+            request.method == Method::Register && check_request(request, &understood(&request.method)).is_ok();
         if is_well_formed { registrar.challenge(request, flow) } else { None }
     })
 }
 
 /// Routes until the endpoint stops.
-pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Registrar, switchboard: Switchboard) {
+pub(super) async fn route(
+    mut incoming: mpsc::Receiver<Incoming>,
+    registrar: Registrar,
+    subscriptions: Subscriptions,
+    switchboard: Switchboard,
+) {
     while let Some(Incoming { flow, kind }) = incoming.recv().await {
         match kind {
             IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack),
             IncomingKind::Request(request, mut responder) => {
-                if let Err(refusal) = check_request(&request, &UNDERSTOOD) {
+                if let Err(refusal) = check_request(&request, &understood(&request.method)) {
                     responder.respond(refusal.with_to_tag(&new_tag())).await;
                     continue;
                 }
@@ -36,6 +45,10 @@ pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Reg
                             responder.respond(answer).await;
                         });
                     }
+                    Method::Subscribe => {
+                        let subscriptions = subscriptions.clone();
+                        tokio::spawn(async move { subscriptions.subscribe(&request, flow, responder).await });
+                    }
                     _ if cti::is_in_dialog(&request) => switchboard.in_dialog(request, responder).await,
                     Method::Invite => {
                         tokio::spawn(async move { switchboard.invite(request, flow, responder).await });
@@ -43,9 +56,9 @@ pub(super) async fn route(mut incoming: mpsc::Receiver<Incoming>, registrar: Reg
                     Method::Options => {
                         let answer = request
                             .respond(200)
-                            .with_header("Allow", &UNDERSTOOD.allow())
+                            .with_header("Allow", &understood(&request.method).allow())
                             .with_header("Accept", "application/sdp")
-                            .with_header("Supported", &UNDERSTOOD.supported());
+                            .with_header("Supported", &[&registrar::EXTENSIONS[..], &EXTENSIONS].concat().join(", "));
                         responder.respond(answer.with_to_tag(&new_tag())).await;
                     }
                     Method::Refer => responder.respond(request.respond(603).with_to_tag(&new_tag())).await,

@@ -13,7 +13,7 @@ use super::arguments::ServeArguments;
 use super::config::Config;
 use super::server::Running;
 use super::supervision::{self, Places};
-use super::{output, server};
+use super::{output, server, upkeep};
 use crate::cti::RestartMode;
 use crate::directory::Actor;
 use crate::sip::Transport;
@@ -97,8 +97,12 @@ fn show_token(token: Option<&Secret>, file: Option<File>, path: Option<&Path>) -
     }
 }
 
-/// SIGHUP: the service takes up its settings; running conversations finish on those they began with.
+/// SIGHUP: the certificates are read anew, and the service takes up its settings; running conversations finish on those they
+/// began with.
 async fn restart(running: &Running) {
+    if let Some(identity) = &running.identity {
+        upkeep::tell_of_certificates(&identity.reload());
+    }
     match running.service.restart(RestartMode::Drain, &Actor::system("SIGHUP")).await {
         Ok(service) => tracing::info!(generation = service.generation, "restarted on SIGHUP"),
         Err(fault) => tracing::error!(%fault, "not restarted on SIGHUP; the service goes on as it was"),

@@ -25,8 +25,8 @@ use crate::http::{
 use crate::locale::{LocaleError, Locales};
 use crate::mail::{MailError, Mailer};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
-use crate::registrar::{AutoRegistration, Guesses, Registrar, RegistrarError};
-use crate::sip::{Endpoint, EndpointConfig, SipError, Transport};
+use crate::registrar::{AutoRegistration, Guesses, Registrar, RegistrarError, Subscriptions};
+use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsFault, Transport};
 use crate::vocab::{Secret, UnixMillis, VocabError};
 
 /// News of the registrar that may wait.
@@ -79,6 +79,12 @@ pub enum StartError {
     /// The service.
     #[error(transparent)]
     Service(#[from] ServiceFault),
+    /// The certificate.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsFault),
+    /// TLS is to be spoken, and there is no certificate.
+    #[error("tls.certificate: listen.sip_tls or listen.sip_wss is set, so a certificate has to be named")]
+    NoCertificate,
     /// A setting that is to be an address and is none.
     #[error("{0}: \"{1}\" is not an IP address; write one, or leave it empty")]
     Address(&'static str, String),
@@ -87,7 +93,7 @@ pub enum StartError {
 /// A server that runs.
 #[derive(Debug)]
 pub struct Running {
-    /// Where SIP is taken, UDP first.
+    /// Where SIP is taken: UDP, TCP, TLS, WebSocket, WebSocket within TLS.
     pub sip: Vec<(Transport, SocketAddr)>,
     /// The phones' door.
     pub handset: SocketAddr,
@@ -103,6 +109,8 @@ pub struct Running {
     pub service: ServiceControl,
     /// Who is where.
     pub registrar: Registrar,
+    /// The certificate shown within TLS.
+    pub identity: Option<Tls>,
     switchboard: Switchboard,
     is_ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -141,7 +149,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     // From before anything is read that is kept in memory.
     let news_of_nodes = directory.db().news();
     let (requests, incoming) = mpsc::channel(REQUESTS);
-    let endpoint = Endpoint::start(endpoint_config(&config), requests).await?;
+    let identity = identity(&config)?;
+    let endpoint = Endpoint::start(endpoint_config(&config, identity.clone()), requests).await?;
     first_run::settings(&directory, &config).await?;
     let auto_registration = AutoRegistration::open(directory.clone()).await.map_err(RegistrarError::from)?;
     let (news, registrar_news) = mpsc::channel(NEWS);
@@ -217,7 +226,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     // Before anything else that is told: nobody is served yet.
     directory.feed().settle().await;
     let mut tasks = JoinSet::new();
-    tasks.spawn(until(&stop, routing::route(incoming, registrar.clone(), switchboard.clone())));
+    let subscriptions = Subscriptions::new(registrar.clone(), endpoint.clone());
+    let routed = routing::route(incoming, registrar.clone(), subscriptions.clone(), switchboard.clone());
+    tasks.spawn(until(&stop, routed));
+    tasks.spawn(until(&stop, subscriptions.run()));
     tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
     let neighbour = Neighbour {
         directory: directory.clone(),
@@ -235,6 +247,9 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, upkeep::forget(directory.clone(), config.limits.events_kept, metrics)));
     tasks.spawn(until(&stop, job_runner.run()));
     tasks.spawn(until(&stop, upkeep::hash_sealed(directory.clone())));
+    if let Some(identity) = identity.clone() {
+        tasks.spawn(until(&stop, upkeep::follow_certificates(identity)));
+    }
     let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
     let limits = ConnectionLimits {
@@ -253,6 +268,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         enrolments,
         service: control,
         registrar,
+        identity,
         switchboard,
         is_ready,
         stop,
@@ -262,10 +278,25 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     })
 }
 
-fn endpoint_config(config: &Config) -> EndpointConfig {
+/// The certificate shown within TLS, if TLS is wanted.
+fn identity(config: &Config) -> Result<Option<Tls>, StartError> {
+    let is_wanted = !(config.listen.sip_tls.is_empty() && config.listen.sip_wss.is_empty());
+    match config.tls.files() {
+        _ if !is_wanted => Ok(None),
+        Some(files) => Ok(Some(Tls::open(files)?)),
+        None => Err(StartError::NoCertificate),
+    }
+}
+
+fn endpoint_config(config: &Config, identity: Option<Tls>) -> EndpointConfig {
     EndpointConfig {
         udp: config.listen.sip_udp.clone(),
         tcp: config.listen.sip_tcp.clone(),
+        tls: config.listen.sip_tls.clone(),
+        ws: config.listen.sip_ws.clone(),
+        wss: config.listen.sip_wss.clone(),
+        identity,
+        origins: config.listen.sip_ws_origins.clone(),
         advertised: config.listen.advertised_address.parse::<IpAddr>().ok(),
         transactions: config.limits.transactions,
         connections: config.limits.connections,

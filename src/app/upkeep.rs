@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
+use crate::sip::{Tls, TlsFault};
 use crate::vocab::UnixMillis;
 
 /// The registrar's news to the enrolments. Each piece in its own task: notifying a phone takes as long as the phone.
@@ -133,5 +134,25 @@ pub(super) async fn bury(jobs: Jobs) {
         if let Err(error) = jobs.bury(&mut missing, UnixMillis::now()).await {
             tracing::error!(%error, "jobs could not be looked after");
         }
+    }
+}
+
+/// Certificates whose files have changed.
+pub(super) async fn follow_certificates(identity: Tls) {
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        every.tick().await;
+        let looking = identity.clone();
+        if let Ok(Some(read)) = tokio::task::spawn_blocking(move || looking.follow()).await {
+            tell_of_certificates(&read);
+        }
+    }
+}
+
+/// Says in the log whether new certificates are in force.
+pub(super) fn tell_of_certificates(read: &Result<(), TlsFault>) {
+    match read {
+        Ok(()) => tracing::info!("the certificates were read anew; new connections see them"),
+        Err(fault) => tracing::error!(%fault, "the new certificates can't be used; those before stay in force"),
     }
 }

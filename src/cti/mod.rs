@@ -47,7 +47,7 @@ pub use voice::Voice;
 pub use voices::{FoundPack, Voices};
 
 /// What this server understands, for Allow and Supported.
-pub const METHODS: [crate::sip::message::Method; 10] = {
+pub const METHODS: [crate::sip::message::Method; 11] = {
     use crate::sip::message::Method;
     [
         Method::Invite,
@@ -60,6 +60,7 @@ pub const METHODS: [crate::sip::message::Method; 10] = {
         Method::Prack,
         Method::Update,
         Method::Refer,
+        Method::Subscribe,
     ]
 };
 

@@ -19,9 +19,9 @@ use crate::ivr::{Line, PlayTag, Sentence};
 use crate::media::negotiation::make_offer;
 use crate::media::{Codec, CodecOrder, LocalMedia, MediaEvent};
 use crate::registrar::Binding;
+use crate::sip::SipError;
 use crate::sip::endpoint::Exchange;
-use crate::sip::message::{Fault, Method, Request, Response};
-use crate::sip::{SipError, opening_request};
+use crate::sip::message::{Method, Request, Response};
 use crate::vocab::{DirectoryNumber, Language};
 
 /// The longest a phone is spoken to.
@@ -214,9 +214,8 @@ impl Talk {
 
 fn invite(call: RingBackCall<'_>, offer: String) -> Result<Request, SipError> {
     let RingBackCall { binding, extension, caller, .. } = call;
-    let target = binding.contact.parse().map_err(|fault: Fault| unusable(fault))?;
     let (from, to) = (Some(caller.as_str()), Some(extension.as_str()));
-    let mut invite = opening_request(Method::Invite, target, binding.flow, from, to);
+    let mut invite = binding.request(Method::Invite, from, to).map_err(unusable)?;
     invite.headers.set("Allow", &METHODS.each_ref().map(Method::as_str).join(", "));
     Ok(invite.with_body("application/sdp", offer))
 }

@@ -24,7 +24,7 @@ use crate::directory::{Directory, DirectoryError};
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Registrar, SUSPENDED, Verdict};
-use crate::sip::message::{Method, Request, Response};
+use crate::sip::message::{Contacts, Method, NameAddr, Request, RequestUri, Response};
 use crate::sip::{Endpoint, Flow, Responder, SipError, new_tag};
 use crate::vocab::{DirectoryNumber, PhoneId};
 
@@ -237,7 +237,8 @@ impl Switchboard {
             version: 1,
             previous: None,
         };
-        let contact = format!("<sip:{number}@{};transport={}>", flow.local, flow.transport.as_param());
+        let is_secure = must_be_secure(&request);
+        let contact = NameAddr::new(flow.own_uri(Some(number.as_str()), is_secure)).to_string();
         let settings = CallSettings { contact, tag: new_tag(), session_seconds: inner.settings.session_seconds };
         let (call, outputs) = match Call::answer(request, local, settings, Instant::now()) {
             Ok(answered) => answered,
@@ -362,6 +363,19 @@ impl Inner {
         let warning = format!("399 tsunagu \"{reason}\"");
         Err(request.respond(486).with_reason(&reason).with_header("Warning", &warning).with_header("Retry-After", "30"))
     }
+}
+
+/// Whether our Contact has to be a `sips:` URI (RFC 3261 section 12.1.1).
+fn must_be_secure(invite: &Request) -> bool {
+    let is_secure = |uri: &RequestUri| uri.sip().is_some_and(|uri| uri.secure);
+    let nearest = match invite.headers.list("Record-Route").first() {
+        Some(route) => route.parse::<NameAddr>().ok(),
+        None => match invite.headers.contacts() {
+            Ok(Contacts::List(contacts)) => contacts.into_iter().next(),
+            Ok(Contacts::Star) | Err(_) => None,
+        },
+    };
+    is_secure(&invite.uri) || nearest.is_some_and(|nearest| is_secure(&nearest.uri))
 }
 
 /// True for a request that belongs to a dialog.

@@ -49,12 +49,12 @@ pub use jobs::{
 };
 pub use kind::{Kept, Kind, Listed, Page, Written, as_record, read_draft};
 pub use kinds::{
-    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeviceLimit,
-    DeviceTemplate, DeviceTemplates, DeviceType, DirectoryNumberDraft, DirectoryNumbers, FeatureGroupTemplate,
-    FeatureGroupTemplates, LineGroup, LineGroups, LinePatch, LineRecord, LineStateName, LineTemplate, LineTemplates,
-    Lines, NumberPool, NumberPools, PhoneReservation, PhoneReservations, PhoneRow, Phones, PortalAccountDraft,
-    PortalAccountFields, PortalAccounts, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens, UserDraft, UserFields,
-    UserProfileDraft, UserProfiles, UserStatus, Users,
+    ApplicationUserDraft, ApplicationUserFields, ApplicationUsers, CodecName, CredentialPolicyKind, DeskTransport,
+    DeviceLimit, DeviceTemplate, DeviceTemplates, DeviceType, DirectoryNumberDraft, DirectoryNumbers,
+    FeatureGroupTemplate, FeatureGroupTemplates, LineGroup, LineGroups, LinePatch, LineRecord, LineStateName,
+    LineTemplate, LineTemplates, Lines, NumberPool, NumberPools, PhoneReservation, PhoneReservations, PhoneRow, Phones,
+    PortalAccountDraft, PortalAccountFields, PortalAccounts, Recorded, RoutePoint, RoutePoints, TokenDraft, Tokens,
+    UserDraft, UserFields, UserProfileDraft, UserProfiles, UserStatus, Users,
 };
 pub use listing::{Filter, FilterValue, LARGEST_PAGE, Listing, ListingError, USUAL_PAGE, filterable};
 pub use phone::{Line, Phone, PhoneState};

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use sqlx::Row;
 
 use super::{
-    Account, Bearer, CredentialHash, DeviceTemplate, DeviceType, DirectoryError, Line, LineTemplate, Phone, Sealer,
-    TokenHash, User, UserProfile,
+    Account, Bearer, CredentialHash, DeskTransport, DeviceTemplate, DeviceType, DirectoryError, Line, LineTemplate,
+    Phone, Sealer, TokenHash, User, UserProfile,
 };
 use crate::db::{Db, DbConnection, DbPool, DbRow, flag};
 use crate::sip::Transport;
@@ -39,6 +39,12 @@ where
     T::Err: std::fmt::Display,
 {
     text.map(|text| word(what, text)).transpose()
+}
+
+fn desk_transport(row: &DbRow) -> Result<DeskTransport, DirectoryError> {
+    let unreadable =
+        |transport: Transport| DirectoryError::Unreadable { what: "transport", fault: transport.to_string() };
+    DeskTransport::try_from(transport(row)?).map_err(unreadable)
 }
 
 fn transport(row: &DbRow) -> Result<Transport, DirectoryError> {
@@ -324,7 +330,7 @@ pub(super) async fn device_template(
             description: row.try_get("description")?,
             phone_name: row.try_get("phone_name")?,
             device_type: device_type(&row.try_get::<String, _>("device_type")?)?,
-            transport: transport(&row)?,
+            transport: desk_transport(&row)?,
             settings,
         };
         Ok((row.try_get("id")?, template))

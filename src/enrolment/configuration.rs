@@ -76,10 +76,7 @@ impl Enrolments {
         let registrar = provisioning::Server { host: request.host.clone(), port };
         let mut settings = self.defaults(account, registrar, phone.mac)?;
         let defaults = &self.settings.phones;
-        settings.transport = match transport {
-            Transport::Udp => provisioning::Transport::Udp,
-            Transport::Tcp => provisioning::Transport::Tcp,
-        };
+        settings.transport = transport;
         settings.web_ui = !content.is_claimed || defaults.web_pages;
         settings.discovery = !content.is_claimed;
         settings.admin_password = admin_password;
@@ -117,14 +114,24 @@ impl Enrolments {
         Ok(settings)
     }
 
-    /// The transport and port phones are to use; where the one that is wanted is not served, another.
-    fn way(&self, wanted: Transport) -> (Transport, u16) {
-        let bound = self.endpoint.bound();
-        let served = bound.iter().find(|(transport, _)| *transport == wanted);
+    /// The transport and port phones are to use; where the one that is wanted is not served, another. Desk phones speak no
+    /// WebSocket.
+    fn way(&self, wanted: Transport) -> (provisioning::Transport, u16) {
+        let spoken = |transport: Transport| match transport {
+            Transport::Udp => Some(provisioning::Transport::Udp),
+            Transport::Tcp => Some(provisioning::Transport::Tcp),
+            Transport::Tls => Some(provisioning::Transport::Tls),
+            Transport::Ws | Transport::Wss => None,
+        };
+        let ways = || {
+            let bound = self.endpoint.bound().iter();
+            bound.filter_map(|(transport, address)| Some((*transport, spoken(*transport)?, address.port())))
+        };
+        let served = ways().find(|(transport, ..)| *transport == wanted);
         if served.is_none() {
             tracing::warn!(%wanted, "a device template wants a transport that is not listened on; phones are told another");
         }
-        served.or(bound.first()).map_or((wanted, 5060), |(transport, address)| (*transport, address.port()))
+        served.or_else(|| ways().next()).map_or((provisioning::Transport::Udp, 5060), |(_, way, port)| (way, port))
     }
 }
 

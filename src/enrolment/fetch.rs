@@ -107,7 +107,7 @@ impl Enrolments {
             sealed_secret: Some(self.directory.sealer().seal(&password, rand::random())?),
             algorithms: "MD5".to_owned(),
             token_hash: Some(TokenHash::of(&token).as_str().to_owned()),
-            transport: self.template_of(None).await?.map(|template| template.transport).unwrap_or_default(),
+            transport: self.template_of(None).await?.map(|template| template.transport.into()).unwrap_or_default(),
             source: request.source,
         };
         let admission = match self.registrar.auto_registration().admit(&candidate, now).await? {

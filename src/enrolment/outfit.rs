@@ -57,7 +57,7 @@ pub(super) async fn outfit(
         template_id,
         name: variables.fill(&template.phone_name),
         line,
-        transport: template.transport,
+        transport: template.transport.into(),
         algorithms: algorithms(&template.settings)?,
     }))
 }

@@ -86,7 +86,7 @@ impl Enrolments {
             user_id: Some(user.user_id.clone()),
             auth_name: MASKED.to_owned(),
             is_managed: true,
-            transport: device.transport,
+            transport: device.transport.into(),
             temporary_number: None,
             lines: Vec::new(),
             device_template: None,

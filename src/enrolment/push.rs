@@ -12,6 +12,7 @@ use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, log_step, store};
 use crate::directory::Phone;
 use crate::provisioning::{Change, Resync, Vendor, resync};
+use crate::sip::SipError;
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
 
 /// Phones looked after side by side.
@@ -34,24 +35,46 @@ impl Enrolments {
         drop(reader);
         let told = Told { phone, enrolment };
         let bindings = self.registrar.location().of_phone(phone, Instant::now());
-        let Some((aor, binding)) = bindings.into_iter().next() else {
+        if bindings.is_empty() {
             return self.note(told, UnixMillis::now(), Step::NotNotified, "the phone is not registered").await;
-        };
-        let target = Target { aor: &aor, binding: &binding };
-        if !record.is_managed {
-            return self.look_for(told, target).await;
         }
-        let resync = self.resync_of(&record, target).await?;
-        let account = self.directory.accounts().of(phone);
-        let first = if has_its_account(&record, target) { Password::NewFirst } else { Password::OldFirst };
+        for (index, (aor, binding)) in bindings.iter().enumerate() {
+            let target = Target { aor, binding };
+            let is_last = index + 1 == bindings.len();
+            let is_tried = if record.is_managed {
+                self.notify(told, &record, target, is_last).await?
+            } else {
+                self.look_for(told, target, is_last).await?
+            };
+            if is_tried {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notifies the phone. False if the way is closed and there is another one: a phone may keep several flows, so that it is
+    /// reached while one of them is down (RFC 5626 section 3.1).
+    async fn notify(
+        &self,
+        told: Told,
+        record: &Phone,
+        target: Target<'_>,
+        is_last: bool,
+    ) -> Result<bool, EnrolmentError> {
+        let resync = self.resync_of(record, target).await?;
+        let account = self.directory.accounts().of(told.phone);
+        let first = if has_its_account(record, target) { Password::NewFirst } else { Password::OldFirst };
         // It counts as told when it was sent; whatever the phone does because of that comes later.
         let Notified { at, answer } =
             requests::notify(&self.endpoint, target, &resync, account.as_deref(), first).await?;
         match answer {
-            Ok(200..300) => self.note(told, at, Step::Notified, resync.event).await,
-            Ok(status) => self.note(told, at, Step::NotNotified, &format!("the phone answered {status}")).await,
-            Err(error) => self.note(told, at, Step::NotNotified, &error.to_string()).await,
+            Ok(200..300) => self.note(told, at, Step::Notified, resync.event).await?,
+            Ok(status) => self.note(told, at, Step::NotNotified, &format!("the phone answered {status}")).await?,
+            Err(SipError::Transport(_)) if !is_last => return Ok(false),
+            Err(error) => self.note(told, at, Step::NotNotified, &error.to_string()).await?,
         }
+        Ok(true)
     }
 
     /// The NOTIFY for this phone: with a reboot if its make needs one for what is new, or if its template asks for one.
@@ -63,18 +86,21 @@ impl Enrolments {
         Ok(resync(&vendor, phone.model.as_deref(), is_asked || change.needs_reboot(&vendor)))
     }
 
-    /// A phone that takes no configuration is complete when it answers where its user's number rings.
-    async fn look_for(&self, told: Told, target: Target<'_>) -> Result<(), EnrolmentError> {
+    /// A phone that takes no configuration is complete when it answers where its user's number rings. False as of
+    /// [`Self::notify`].
+    async fn look_for(&self, told: Told, target: Target<'_>, is_last: bool) -> Result<bool, EnrolmentError> {
         let answer = requests::options(&self.endpoint, target).await?;
         let now = UnixMillis::now();
         match answer {
             // Any answer shows that it is there.
             Ok(_) => {
                 self.note(told, now, Step::Answered, "").await?;
-                self.complete(told.phone, now).await
+                self.complete(told.phone, now).await?;
             }
-            Err(error) => self.note(told, now, Step::NotNotified, &error.to_string()).await,
+            Err(SipError::Transport(_)) if !is_last => return Ok(false),
+            Err(error) => self.note(told, now, Step::NotNotified, &error.to_string()).await?,
         }
+        Ok(true)
     }
 
     async fn note(&self, told: Told, at: UnixMillis, step: Step, detail: &str) -> Result<(), EnrolmentError> {

@@ -11,7 +11,7 @@ use crate::provisioning::Resync;
 use crate::registrar::Binding;
 use crate::sip::digest::authorize;
 use crate::sip::message::{Fault, Method, Request, Response};
-use crate::sip::{Endpoint, SipError, opening_request};
+use crate::sip::{Endpoint, SipError};
 use crate::vocab::{Secret, UnixMillis};
 
 /// How long a phone may take to answer before the next thing is tried.
@@ -107,8 +107,8 @@ fn sign(request: &Request, response: &Response, user: &str, password: &Secret) -
 }
 
 fn request(method: Method, target: Target<'_>) -> Result<Request, EnrolmentError> {
-    let contact = target.binding.contact.parse().map_err(|fault: Fault| EnrolmentError::Template(fault.to_string()))?;
-    Ok(opening_request(method, contact, target.binding.flow, None, Some(target.aor)))
+    let unreadable = |fault: Fault| EnrolmentError::Template(fault.to_string());
+    target.binding.request(method, None, Some(target.aor)).map_err(unreadable)
 }
 
 async fn send(endpoint: &Endpoint, request: Request, target: Target<'_>) -> Result<Response, SipError> {
@@ -182,11 +182,10 @@ mod tests {
         let (incoming, _requests) = mpsc::channel(8);
         let config = EndpointConfig {
             udp: vec![HOME],
-            tcp: Vec::new(),
-            advertised: None,
             transactions: 100,
             connections: 1,
             connections_per_address: 1,
+            ..EndpointConfig::default()
         };
         let endpoint = Endpoint::start(config, incoming).await.unwrap();
         let phone = Bare(UdpSocket::bind(HOME).await.unwrap());
@@ -199,6 +198,9 @@ mod tests {
             expires: Instant::now() + Duration::from_secs(60),
             flow: endpoint.flow_to(Transport::Udp, peer).unwrap(),
             user_agent: "".into(),
+            path: "".into(),
+            instance: "".into(),
+            reg_id: 0,
         };
         let account = Account {
             phone: binding.phone,

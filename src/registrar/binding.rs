@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sip::Flow;
+use crate::sip::message::{Fault, Method, Request};
+use crate::sip::{Flow, opening_request};
 use crate::vocab::PhoneId;
 
 /// Where one phone is reached for one address-of-record.
@@ -23,9 +24,33 @@ pub struct Binding {
     pub flow: Flow,
     /// What the phone calls itself.
     pub user_agent: Arc<str>,
+    /// The proxies a request passes on its way to the phone, as the REGISTER's Path headers have them (RFC 3327); empty for none.
+    pub path: Box<str>,
+    /// Which phone of all it is, `<urn:uuid:…>` (RFC 5626 section 4.1); empty if it doesn't say.
+    pub instance: Box<str>,
+    /// Which of the phone's flows this is, counted from 1 (RFC 5626 section 4.2); 0 for a registration without Outbound.
+    pub reg_id: u32,
 }
 
 impl Binding {
+    /// What names it among the bindings of its address-of-record: its contact, or whose flow it is and which.
+    pub fn ruid(&self) -> String {
+        match self.reg_id {
+            0 => self.contact.clone(),
+            reg_id => format!("{};{};{reg_id}", self.phone, self.instance),
+        }
+    }
+
+    /// A request to the phone, from a user of this server (or the server itself) to another, to be sent over the binding's flow:
+    /// by way of the proxies the phone registered through (RFC 3327 section 5.3).
+    pub fn request(&self, method: Method, from: Option<&str>, to: Option<&str>) -> Result<Request, Fault> {
+        let mut request = opening_request(method, self.contact.parse()?, self.flow, from, to);
+        if !self.path.is_empty() {
+            request.headers.set("Route", &self.path);
+        }
+        Ok(request)
+    }
+
     /// Seconds left, rounded up.
     pub fn seconds_left(&self, now: Instant) -> u64 {
         let left = self.expires.saturating_duration_since(now);

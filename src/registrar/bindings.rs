@@ -20,8 +20,8 @@ const ROWS: usize = 64;
 pub(super) async fn read(db: &Db, now: Instant) -> Result<Vec<(String, Binding)>, RegistrarError> {
     let wall = UnixMillis::now();
     let rows = sqlx::query(
-        "SELECT aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent \
-         FROM location WHERE expires_at > $1",
+        "SELECT aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, \
+         path, instance, reg_id FROM location WHERE expires_at > $1",
     )
     .bind(wall.get())
     .fetch_all(db.reader())
@@ -49,6 +49,9 @@ fn binding(row: &DbRow, now: Instant, wall: UnixMillis) -> Result<Binding, Regis
             peer: address(8)?,
         },
         user_agent: row.try_get::<&str, _>(9)?.into(),
+        path: row.try_get::<&str, _>(10)?.into(),
+        instance: row.try_get::<&str, _>(11)?.into(),
+        reg_id: u32::try_from(row.try_get::<i64, _>(12)?).unwrap_or(0),
     })
 }
 
@@ -57,10 +60,13 @@ pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> 
     let (now, wall) = (Instant::now(), UnixMillis::now());
     let mut transaction = db.write().await?;
     let mut kept = Vec::with_capacity(batch.contacts.len());
-    for ((aor, contact), binding) in &batch.contacts {
-        match binding {
-            Some(binding) => kept.push((aor.as_str(), binding)),
-            None => remove(&mut transaction, aor, contact).await?,
+    for ((aor, ruid), binding) in &batch.contacts {
+        // A flow's contact may be another than before.
+        if binding.as_ref().is_none_or(|binding| binding.reg_id != 0) {
+            remove(&mut transaction, aor, ruid).await?;
+        }
+        if let Some(binding) = binding {
+            kept.push((aor.as_str(), binding));
         }
     }
     let mut kept = kept.as_slice();
@@ -76,9 +82,9 @@ pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> 
     Ok(transaction.commit().await?)
 }
 
-async fn remove(db: &mut DbConnection, aor: &str, contact: &str) -> Result<(), RegistrarError> {
-    let delete = "DELETE FROM location WHERE aor = $1 AND contact = $2";
-    sqlx::query(delete).bind(aor).bind(contact).execute(db).await?;
+async fn remove(db: &mut DbConnection, aor: &str, ruid: &str) -> Result<(), RegistrarError> {
+    let delete = "DELETE FROM location WHERE aor = $1 AND (flow = $2 OR (flow = '' AND contact = $2))";
+    sqlx::query(delete).bind(aor).bind(ruid).execute(db).await?;
     Ok(())
 }
 
@@ -90,7 +96,7 @@ async fn put(
 ) -> Result<(), RegistrarError> {
     let mut query = Statement::new(
         "INSERT INTO location \
-         (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent) ",
+         (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, path, instance, reg_id, flow) ",
     );
     query.push_values(bindings, |mut row, (aor, binding)| {
         row.push_bind(*aor)
@@ -102,12 +108,17 @@ async fn put(
             .push_bind(binding.flow.transport.as_param())
             .push_bind(binding.flow.local.to_string())
             .push_bind(binding.flow.peer.to_string())
-            .push_bind(binding.user_agent.as_ref());
+            .push_bind(binding.user_agent.as_ref())
+            .push_bind(&*binding.path)
+            .push_bind(&*binding.instance)
+            .push_bind(i64::from(binding.reg_id))
+            .push_bind(if binding.reg_id == 0 { String::new() } else { binding.ruid() });
     });
     query.push(
-        " ON CONFLICT (aor, contact) DO UPDATE SET phone = excluded.phone, call_id = excluded.call_id, \
+        " ON CONFLICT (aor, contact, flow) DO UPDATE SET phone = excluded.phone, call_id = excluded.call_id, \
          cseq = excluded.cseq, expires_at = excluded.expires_at, transport = excluded.transport, \
-         local = excluded.local, received = excluded.received, user_agent = excluded.user_agent",
+         local = excluded.local, received = excluded.received, user_agent = excluded.user_agent, \
+         path = excluded.path, instance = excluded.instance, reg_id = excluded.reg_id",
     );
     query.build().execute(db).await?;
     Ok(())

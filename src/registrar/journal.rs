@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Change {
     pub aor: String,
     pub put: Vec<Binding>,
-    /// Contacts.
+    /// What names each among the bindings of its address-of-record.
     pub removed: Vec<String>,
     /// A phone whose lease this registration keeps alive.
     pub seen: Option<PhoneId>,
@@ -39,7 +39,7 @@ pub(super) struct Change {
 /// What is to be written: of each contact the newest, a binding or that there is none.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// By address-of-record and contact.
+    /// By address-of-record and what names each among its bindings.
     pub contacts: BTreeMap<(String, String), Option<Binding>>,
     /// Phones whose leases go on.
     pub seen: BTreeSet<PhoneId>,
@@ -48,11 +48,11 @@ pub(super) struct Batch {
 impl Batch {
     fn add(&mut self, change: Change) -> oneshot::Sender<()> {
         let Change { aor, put, removed, seen, done } = change;
-        for contact in removed {
-            self.contacts.insert((aor.clone(), contact), None);
+        for ruid in removed {
+            self.contacts.insert((aor.clone(), ruid), None);
         }
         for binding in put {
-            self.contacts.insert((aor.clone(), binding.contact.clone()), Some(binding));
+            self.contacts.insert((aor.clone(), binding.ruid()), Some(binding));
         }
         self.seen.extend(seen);
         done

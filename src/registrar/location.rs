@@ -127,11 +127,11 @@ impl Location {
                 let (moved, left): (Vec<_>, Vec<_>) =
                     table.live(&from, now).into_iter().partition(|binding| binding.phone == phone);
                 table.set(&from, left);
-                let removed = moved.iter().map(|binding| binding.contact.clone()).collect();
+                let removed = moved.iter().map(Binding::ruid).collect();
                 let mut changes = vec![(from.to_string(), Vec::new(), removed)];
                 if let Some(to) = to {
                     let mut there = table.live(&to, now);
-                    there.retain(|binding| moved.iter().all(|moved| moved.contact != binding.contact));
+                    there.retain(|binding| moved.iter().all(|moved| moved.ruid() != binding.ruid()));
                     there.extend(moved.iter().cloned());
                     table.set(&to, there);
                     changes.push((to, moved, Vec::new()));
@@ -205,7 +205,7 @@ impl Location {
                 let (alive, gone): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|binding| binding.expires > now);
                 lapsed.extend(gone.iter().map(|binding| (binding.phone, aor.to_string())));
                 table.set(&aor, alive);
-                changes.push((aor.to_string(), gone.into_iter().map(|binding| binding.contact).collect()));
+                changes.push((aor.to_string(), gone.iter().map(Binding::ruid).collect()));
             }
         }
         for (aor, removed) in changes {

@@ -14,13 +14,16 @@ mod guessing;
 mod journal;
 mod line_observations;
 mod line_status;
+mod listing;
 mod location;
 mod newcomer;
 mod number_range;
 mod registration;
 mod service;
+mod service_route;
 mod site;
 mod store;
+mod subscriptions;
 mod wall_clock;
 
 pub use admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal, generated_name};
@@ -37,10 +40,15 @@ pub use line_status::{
 pub use location::Location;
 pub use number_range::NumberRange;
 pub use service::{Registrar, RegistrarSettings, SUSPENDED};
+pub use service_route::{NoServiceRoute, ServiceRoute};
 pub use store::purge_released;
+pub use subscriptions::Subscriptions;
 
 use crate::db::DbError;
 use crate::directory::DirectoryError;
+
+/// The extensions a REGISTER may ask for: Path (RFC 3327), Outbound (RFC 5626).
+pub const EXTENSIONS: [&str; 2] = ["path", "outbound"];
 
 /// What can go wrong in the registrar.
 #[derive(Debug, thiserror::Error)]

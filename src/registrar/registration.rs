@@ -1,4 +1,5 @@
-//! What a REGISTER does to the bindings of its address-of-record (RFC 3261 section 10.3, steps 6 to 8). Pure.
+//! What a REGISTER does to the bindings of its address-of-record (RFC 3261 section 10.3, steps 6 to 8; RFC 3327; RFC 5626
+//! section 6). Pure.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +40,15 @@ pub(super) enum Decision {
     OutOfOrder,
     /// 403: more contacts than one address-of-record may have.
     TooMany,
+    /// 439: the phone wants Outbound, and the proxy next to it doesn't do its part (RFC 5626 section 6).
+    FirstHopLacksOutbound,
 }
+
+/// The most proxies on the way to a phone, and the most characters they are written in.
+const PROXIES: usize = 8;
+const PATH: usize = 2048;
+/// The longest name of an instance.
+const INSTANCE: usize = 256;
 
 /// Decides over the whole request: all of it happens, or nothing.
 pub(super) fn decide(
@@ -68,13 +77,15 @@ pub(super) fn decide(
             if own.iter().any(is_older) {
                 return Decision::OutOfOrder;
             }
-            let removed = own.into_iter().map(|binding| binding.contact).collect();
+            let removed = own.iter().map(Binding::ruid).collect();
             return Decision::Change { bindings: others, put: Vec::new(), removed };
         }
         Err(_) => return Decision::Malformed("Contact cannot be read"),
     };
+    let Some(path) = path(request) else { return Decision::Malformed("Path cannot be read, or is too long") };
+    let does_outbound = supports(request, "outbound");
     let mut bindings = existing.to_vec();
-    let mut put = Vec::new();
+    let mut put: Vec<Binding> = Vec::new();
     let mut removed = Vec::new();
     for contact in &contacts {
         let Ok(asked) = expiry_of(contact, expires) else { return Decision::Malformed("expires is not a number") };
@@ -87,12 +98,27 @@ pub(super) fn decide(
         if text.len() > LONGEST_CONTACT {
             return Decision::Malformed("Contact is longer than 512 octets");
         }
-        let known = bindings.iter().position(|binding| is_same_contact(&binding.contact, uri));
+        let instance = contact.param("+sip.instance").filter(|instance| instance.len() <= INSTANCE).unwrap_or_default();
+        // Without an instance the number of a flow means nothing (section 6).
+        let reg_id = contact.param("reg-id").filter(|_| does_outbound && !instance.is_empty());
+        let reg_id = match reg_id.map(str::parse::<u32>) {
+            None => 0,
+            Some(Ok(reg_id)) if (1..=i32::MAX as u32).contains(&reg_id) => reg_id,
+            Some(_) => return Decision::Malformed("reg-id is not a number from 1 to 2147483647"),
+        };
+        if reg_id != 0 && !first_hop_does_outbound(request) {
+            return Decision::FirstHopLacksOutbound;
+        }
+        let is_this_flow = |binding: &Binding| {
+            (binding.phone, &*binding.instance, binding.reg_id) == (phone, instance, reg_id) && reg_id != 0
+        };
+        let is_this_contact = |binding: &Binding| binding.reg_id == 0 && is_same_contact(&binding.contact, uri);
+        let known = bindings.iter().position(is_this_flow).or_else(|| bindings.iter().position(is_this_contact));
         if let Some(binding) = known.and_then(|index| bindings.get(index)) {
             if is_older(binding) {
                 return Decision::OutOfOrder;
             }
-            removed.push(binding.contact.clone());
+            removed.push(binding.ruid());
         }
         if let Some(index) = known {
             bindings.remove(index);
@@ -108,8 +134,12 @@ pub(super) fn decide(
             expires: now + lifetime.min(limits.longest),
             flow,
             user_agent: user_agent(request),
+            path: path.as_str().into(),
+            instance: instance.into(),
+            reg_id,
         };
-        removed.retain(|contact| *contact != binding.contact);
+        let ruid = binding.ruid();
+        removed.retain(|removed| *removed != ruid);
         bindings.push(binding.clone());
         put.push(binding);
     }
@@ -132,6 +162,28 @@ fn expiry_of(contact: &NameAddr, header: Option<u32>) -> Result<Option<u32>, std
         Some(text) => text.parse().map(Some),
         None => Ok(header),
     }
+}
+
+/// Whether whoever sent a request does this extension.
+pub(super) fn supports(request: &Request, extension: &str) -> bool {
+    let named = |header| request.headers.list(header).iter().any(|tag| tag.eq_ignore_ascii_case(extension));
+    named("Supported") || named("Require")
+}
+
+/// The proxies on the way to the phone, in order (RFC 3327 section 5.3). Nothing if they can't be read.
+fn path(request: &Request) -> Option<String> {
+    let proxies = request.headers.list("Path");
+    let is_right = |proxy: &&str| proxy.parse::<NameAddr>().is_ok_and(|proxy| proxy.uri.sip().is_some());
+    let path = proxies.join(", ");
+    (proxies.len() <= PROXIES && path.len() <= PATH && proxies.iter().all(is_right)).then_some(path)
+}
+
+/// Whether the proxy next to the phone keeps its flows, as it says in its Path (RFC 5626 section 6); if there is none, we are
+/// next to it.
+fn first_hop_does_outbound(request: &Request) -> bool {
+    let is_direct = request.headers.vias().is_ok_and(|vias| vias.len() == 1);
+    let nearest = request.headers.list("Path").last().and_then(|proxy| proxy.parse::<NameAddr>().ok());
+    is_direct || nearest.is_some_and(|proxy| proxy.uri.sip().is_some_and(|uri| uri.params.contains("ob")))
 }
 
 fn is_same_contact(known: &str, uri: &crate::sip::message::SipUri) -> bool {
@@ -230,6 +282,72 @@ mod tests {
         let headers = "Contact: <sip:a@10.0.0.1>, <sip:a@10.0.0.2>, <sip:a@10.0.0.3>, <sip:a@10.0.0.4>\r\n";
         let decision = decide(&register(1, headers), &[], phone(1), flow(), LIMITS, Instant::now());
         assert!(matches!(decision, Decision::TooMany));
+    }
+
+    const INSTANCE_1: &str = "+sip.instance=\"<urn:uuid:1>\"";
+
+    fn outbound(cseq: u32, contact: &str, call: &str) -> Request {
+        let mut request = register(cseq, &format!("Contact: {contact}\r\nSupported: path, outbound\r\n"));
+        request.headers.set("Call-ID", call);
+        request
+    }
+
+    #[test]
+    fn each_flow_of_an_instance_is_one_binding_whatever_its_contact_and_call_are() {
+        let now = Instant::now();
+        let decide =
+            |request: &Request, existing: &[Binding], who| decide(request, existing, phone(who), flow(), LIMITS, now);
+        let first = outbound(9, &format!("<sip:a@10.0.0.1>;reg-id=1;{INSTANCE_1}"), "c1");
+        let bindings = changed(decide(&first, &[], 1));
+        let second = outbound(1, &format!("<sip:a@10.0.0.1>;reg-id=2;{INSTANCE_1}"), "c2");
+        let bindings = changed(decide(&second, &bindings, 1));
+        assert_eq!(bindings.iter().map(|binding| binding.reg_id).collect::<Vec<_>>(), [1, 2], "the same contact twice");
+        let again = outbound(1, &format!("<sip:a@10.0.0.7>;reg-id=1;{INSTANCE_1}"), "c3");
+        let bindings = changed(decide(&again, &bindings, 1));
+        assert_eq!(contacts(&bindings), ["sip:a@10.0.0.1", "sip:a@10.0.0.7"], "a flow in place of the one before");
+        let stranger = outbound(1, &format!("<sip:b@10.0.0.8>;reg-id=1;{INSTANCE_1}"), "c4");
+        assert_eq!(changed(decide(&stranger, &bindings, 2)).len(), 3, "another phone takes nobody's flow");
+        let gone = outbound(2, &format!("<sip:a@10.0.0.7>;expires=0;reg-id=1;{INSTANCE_1}"), "c3");
+        assert_eq!(contacts(&changed(decide(&gone, &bindings, 1))), ["sip:a@10.0.0.1"]);
+    }
+
+    #[test]
+    fn a_flow_counts_only_for_an_instance_that_does_outbound() {
+        let now = Instant::now();
+        for headers in [
+            "Contact: <sip:a@10.0.0.1>;reg-id=1\r\nSupported: outbound\r\n".to_owned(),
+            format!("Contact: <sip:a@10.0.0.1>;reg-id=1;{INSTANCE_1}\r\n"),
+        ] {
+            let bindings = changed(decide(&register(1, &headers), &[], phone(1), flow(), LIMITS, now));
+            assert_eq!(bindings.first().unwrap().reg_id, 0, "{headers}");
+        }
+        for wrong in ["0", "x", "4294967296", "2147483648"] {
+            let request = outbound(1, &format!("<sip:a@10.0.0.1>;reg-id={wrong};{INSTANCE_1}"), "c1");
+            assert!(matches!(decide(&request, &[], phone(1), flow(), LIMITS, now), Decision::Malformed(_)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn behind_a_proxy_outbound_wants_its_part_done_and_the_path_is_kept() {
+        let now = Instant::now();
+        let decide = |path: &str| {
+            let mut request = outbound(1, &format!("<sip:a@10.0.0.1>;reg-id=1;{INSTANCE_1}"), "c1");
+            request.headers.push("Via", "SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bKx");
+            for proxy in path.split('|').filter(|proxy| !proxy.is_empty()) {
+                request.headers.push("Path", proxy);
+            }
+            super::decide(&request, &[], phone(1), flow(), LIMITS, now)
+        };
+        assert!(matches!(decide(""), Decision::FirstHopLacksOutbound));
+        assert!(matches!(decide("<sip:edge.example.com;lr>"), Decision::FirstHopLacksOutbound));
+        assert!(matches!(
+            decide("<sip:t1@a.example.com;lr;ob>|<sip:b.example.com;lr>"),
+            Decision::FirstHopLacksOutbound
+        ));
+        let bindings = changed(decide("<sip:core.example.com;lr>|<sip:t1@edge.example.com;lr;ob>"));
+        assert_eq!(&*bindings.first().unwrap().path, "<sip:core.example.com;lr>, <sip:t1@edge.example.com;lr;ob>");
+        assert!(matches!(decide("<sip:a@b>|nonsense"), Decision::Malformed(_)));
+        assert!(matches!(decide(&["<sip:p.example.com;lr>"; 9].join("|")), Decision::Malformed(_)));
     }
 
     #[test]

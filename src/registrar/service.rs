@@ -11,12 +11,14 @@ use super::auto_registration::AutoRegistration;
 use super::binding::Binding;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::line_status::{LineStatusSettings, LineWatch, Reason, moved_from};
+use super::listing::Listing;
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
+use super::service_route::ServiceRoute;
 use super::{RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
 use crate::directory::{Account, Directory, Happening, PhoneState, UnderWay};
 use crate::sip::Flow;
-use crate::sip::message::{NameAddr, Request, Response, SipUri};
+use crate::sip::message::{Request, Response};
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// Settings of the registrar.
@@ -35,6 +37,8 @@ pub struct RegistrarSettings {
     pub quarantine_seconds: u32,
     /// The most contacts of one address-of-record.
     pub contacts: usize,
+    /// Proxies that requests of phones are to pass (RFC 3608).
+    pub service_route: Vec<ServiceRoute>,
     /// How many wrong SIP passwords are taken.
     pub wrong_passwords: WrongPasswordSettings,
     /// What is kept of lines' status.
@@ -50,6 +54,7 @@ impl Default for RegistrarSettings {
             usual_seconds: 600,
             quarantine_seconds: 300,
             contacts: 20,
+            service_route: Vec::new(),
             wrong_passwords: WrongPasswordSettings::default(),
             line_status: LineStatusSettings::default(),
         }
@@ -253,7 +258,7 @@ impl Registrar {
         let limits = self.limits(account);
         let phone = account.phone;
         let seen = (account.state == PhoneState::Quarantine).then_some(phone);
-        let mut was_registered = false;
+        let (mut was_registered, mut has_flow) = (false, false);
         let (mut moved, mut refused) = (None, None);
         let outcome = self
             .location
@@ -262,9 +267,10 @@ impl Registrar {
                 match decide(request, existing, phone, flow, limits, now) {
                     Decision::Change { bindings, put, removed } => {
                         moved = moved_from(existing, &put);
+                        has_flow = put.iter().any(|binding| binding.reg_id != 0);
                         Ok(Update { bindings, put, removed })
                     }
-                    Decision::Query => Err(self.listing(request, account, existing, now)),
+                    Decision::Query => Err(self.listing(account, flow, now).answer(request, existing)),
                     Decision::TooBrief => {
                         let shortest = limits.shortest.as_secs().to_string();
                         Err(request.respond(423).with_header("Min-Expires", &shortest))
@@ -278,6 +284,7 @@ impl Registrar {
                         refused = Some(Reason::TooManyContacts);
                         Err(request.respond(403).with_reason("Too many contacts"))
                     }
+                    Decision::FirstHopLacksOutbound => Err(request.respond(439)),
                 }
             })
             .await?;
@@ -298,7 +305,7 @@ impl Registrar {
             (true, false) => self.tell(RegistrarEvent::Unregistered { phone, aor: aor.to_owned() }).await,
             (true, true) | (false, false) => {}
         }
-        Ok(self.listing(request, account, &bindings, now))
+        Ok(self.listing(account, flow, now).answer_to_change(request, &bindings, has_flow))
     }
 
     fn limits(&self, account: &Account) -> Limits {
@@ -315,21 +322,8 @@ impl Registrar {
         }
     }
 
-    /// 200 with every binding there is (section 10.3, step 8), and the numbers the phone is reached by.
-    fn listing(&self, request: &Request, account: &Account, bindings: &[Binding], now: Instant) -> Response {
-        let mut response = request.respond(200);
-        for binding in bindings {
-            let contact = format!("<{}>;expires={}", binding.contact, binding.seconds_left(now));
-            response = response.with_header("Contact", &contact);
-        }
-        let host = request.headers.to().ok().and_then(|to| to.uri.sip().map(|uri| uri.host.clone()));
-        if let Some(host) = host {
-            for number in account.lines.iter().chain(&account.temporary_number) {
-                let uri = SipUri::new(Some(number.as_str()), host.clone(), None);
-                response = response.with_header("P-Associated-URI", &NameAddr::new(uri).to_string());
-            }
-        }
-        response
+    fn listing<'a>(&'a self, account: &'a Account, flow: Flow, now: Instant) -> Listing<'a> {
+        Listing { account, service_route: &self.settings.service_route, transport: flow.transport, now }
     }
 
     pub(super) async fn tell(&self, event: RegistrarEvent) {

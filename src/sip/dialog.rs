@@ -45,12 +45,12 @@ pub struct Dialog {
 }
 
 impl Dialog {
-    /// The dialog that answering `invite` makes at this end (section 12.1.1), with `local_tag` in the To of the answer.
+    /// The dialog that answering `invite`, or a SUBSCRIBE, makes at this end (section 12.1.1), with `local_tag` in the To of the answer.
     pub fn answering(invite: &Request, local_tag: &str) -> Result<Self, SipError> {
         let from = invite.headers.from().map_err(unusable)?;
         let to = invite.headers.to().map_err(unusable)?;
         let contact = first_contact(invite.headers.contacts().map_err(unusable)?)
-            .ok_or_else(|| SipError::Unusable("INVITE without a Contact".to_owned()))?;
+            .ok_or_else(|| SipError::Unusable("no Contact".to_owned()))?;
         let call_id = invite.headers.call_id().map_err(unusable)?.to_owned();
         Ok(Self {
             id: DialogId {
@@ -143,7 +143,7 @@ impl Dialog {
             return Err(OutOfOrder::Late);
         }
         self.remote_cseq = Some(number);
-        if matches!(request.method, Method::Invite | Method::Update)
+        if matches!(request.method, Method::Invite | Method::Update | Method::Subscribe)
             && let Some(contact) = request.headers.contacts().ok().and_then(first_contact)
         {
             self.target = contact.uri;

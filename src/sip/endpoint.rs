@@ -10,28 +10,54 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::accepting::{self, Gate};
+use super::connection::{Link, Opened};
+use super::connections::{Connections, Ends};
 use super::flow::{Flow, Transport};
-use super::message::{Malformed, Message, Request, Response};
+use super::message::{Malformed, Message, Method, Request, Response};
 use super::stateless::{Answerer, Stateless};
+use super::tls::{PeerCertificate, Tls};
 use super::transaction::{Layer, Output, Timers, TransactionId};
 use super::udp::OwnAddresses;
 use super::{SipError, tcp, udp};
 
 /// Where and how the endpoint listens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct EndpointConfig {
     /// Addresses to take datagrams on.
     pub udp: Vec<SocketAddr>,
     /// Addresses to take connections on.
     pub tcp: Vec<SocketAddr>,
+    /// Addresses to take connections within TLS on.
+    pub tls: Vec<SocketAddr>,
+    /// Addresses to take WebSockets on.
+    pub ws: Vec<SocketAddr>,
+    /// Addresses to take WebSockets within TLS on.
+    pub wss: Vec<SocketAddr>,
+    /// The identity shown within TLS.
+    pub identity: Option<Tls>,
+    /// Origins of pages whose WebSockets are taken; `*` for all. Who is no browser has none and is taken.
+    pub origins: Vec<String>,
     /// The address to show to peers instead of the one bound, where this server stands behind a translation.
     pub advertised: Option<IpAddr>,
     /// Greatest number of transactions alive at once.
     pub transactions: usize,
-    /// Greatest number of TCP connections, and of those from one address.
+    /// Greatest number of connections.
     pub connections: usize,
-    /// Greatest number of TCP connections from one address.
+    /// Greatest number of connections from one address.
     pub connections_per_address: usize,
+}
+
+impl EndpointConfig {
+    /// Where connections are taken, in the order they are listed in.
+    fn streams(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
+        let each = |transport, addresses: &Vec<SocketAddr>| {
+            addresses.iter().map(move |address| (transport, *address)).collect::<Vec<_>>()
+        };
+        let (tcp, tls) = (each(Transport::Tcp, &self.tcp), each(Transport::Tls, &self.tls));
+        let (ws, wss) = (each(Transport::Ws, &self.ws), each(Transport::Wss, &self.wss));
+        [tcp, tls, ws, wss].into_iter().flatten()
+    }
 }
 
 /// What happens on the sockets; the endpoint's own input.
@@ -39,7 +65,9 @@ pub(super) enum Event {
     Message(Flow, Message),
     Malformed(Flow, Malformed),
     Ping(Flow),
-    Accepted(TcpStream),
+    Accepted(TcpStream, Transport),
+    /// The peer of this connection has shown a certificate of its own.
+    Proven(Flow, PeerCertificate),
     /// Nothing more is read from this connection; what is queued for it is still written.
     Ended(Flow),
     Closed(Flow),
@@ -171,6 +199,7 @@ impl Endpoint {
     /// Binds every address, then serves until the handle and all its clones are gone. Requests go to `incoming`;
     /// when nobody takes them quickly enough they are answered 503.
     pub async fn start(config: EndpointConfig, incoming: mpsc::Sender<Incoming>) -> Result<Self, SipError> {
+        let advertised = config.advertised;
         let (commands, command_queue) = mpsc::channel(4096);
         let (events, event_queue) = mpsc::channel(4096);
         let mut bound = Vec::new();
@@ -186,11 +215,11 @@ impl Endpoint {
             tasks.spawn(udp::read(socket.clone(), addresses, stateless.clone(), events.clone()));
             sockets.push((local, socket));
         }
-        for &address in &config.tcp {
-            let listen = |source| SipError::Listen { transport: Transport::Tcp, address, source };
+        for (transport, address) in config.streams() {
+            let listen = |source| SipError::Listen { transport, address, source };
             let listener = tcp::bind(address).map_err(listen)?;
-            bound.push((Transport::Tcp, listener.local_addr().map_err(listen)?));
-            tasks.spawn(tcp::accept(listener, events.clone()));
+            bound.push((transport, listener.local_addr().map_err(listen)?));
+            tasks.spawn(tcp::accept(listener, transport, events.clone()));
         }
         let driver = Driver {
             layer: Layer::new(Timers::default(), config.transactions),
@@ -198,14 +227,14 @@ impl Endpoint {
             commands: commands.downgrade(),
             events,
             sockets,
-            connections: HashMap::new(),
-            connections_by_address: HashMap::new(),
+            connections: Connections::new(config.connections, config.connections_per_address),
             replies: HashMap::new(),
             cancellations: HashMap::new(),
-            config: config.clone(),
+            advertised: config.advertised,
+            gate: Gate { identity: config.identity, origins: config.origins.into() },
         };
         tokio::spawn(driver.run(command_queue, event_queue, tasks));
-        Ok(Self { commands, bound: Arc::new(bound), advertised: config.advertised, stateless })
+        Ok(Self { commands, bound: Arc::new(bound), advertised, stateless })
     }
 
     /// The addresses listened on, in the order asked for: UDP first.
@@ -250,12 +279,12 @@ struct Driver {
     commands: mpsc::WeakSender<Command>,
     events: mpsc::Sender<Event>,
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
-    connections: HashMap<SocketAddr, mpsc::Sender<Bytes>>,
-    connections_by_address: HashMap<IpAddr, usize>,
+    connections: Connections,
     /// Where the answers to requests of ours go, and the flow each was sent over.
     replies: HashMap<TransactionId, (Flow, mpsc::Sender<Reply>)>,
     cancellations: HashMap<TransactionId, oneshot::Sender<()>>,
-    config: EndpointConfig,
+    advertised: Option<IpAddr>,
+    gate: Gate,
 }
 
 impl Driver {
@@ -265,6 +294,7 @@ impl Driver {
         mut events: mpsc::Receiver<Event>,
         tasks: tokio::task::JoinSet<()>,
     ) {
+        let mut shown = 0;
         loop {
             let deadline = self.layer.deadline().map(Instant::from_std);
             tokio::select! {
@@ -276,6 +306,11 @@ impl Driver {
                 () = sleep_until(deadline) => self.layer.elapsed(std::time::Instant::now()),
             }
             self.carry_out();
+            let connections = self.connections.len();
+            if connections != shown {
+                metrics::gauge!("sip_connections").set(connections as f64);
+                shown = connections;
+            }
         }
         drop(tasks);
     }
@@ -286,6 +321,11 @@ impl Driver {
             Command::Respond(id, response) => {
                 if response.status >= 200 {
                     self.cancellations.remove(&id);
+                }
+                if is_welcome(&response)
+                    && let Some(flow) = self.layer.flow_of(id)
+                {
+                    self.connections.keep(flow);
                 }
                 self.layer.respond(now, id, response);
             }
@@ -306,6 +346,7 @@ impl Driver {
         match event {
             Event::Message(flow, Message::Request(mut request)) => {
                 super::transaction::note_source(&mut request.headers, flow);
+                self.connections.note_alias(flow, &request);
                 count(&request);
                 self.layer.receive_request(now, request, flow);
             }
@@ -318,45 +359,36 @@ impl Driver {
                 }
             }
             Event::Ping(flow) => self.transmit(flow, Bytes::from_static(b"\r\n")),
-            Event::Accepted(stream) => self.accepted(stream),
-            Event::Ended(flow) => self.forget(flow),
-            Event::Closed(flow) => self.closed(flow),
+            Event::Accepted(stream, transport) => self.accepted(stream, transport),
+            Event::Proven(flow, certificate) => self.connections.note_certificate(flow, certificate),
+            Event::Ended(flow) => self.connections.forget(flow),
+            Event::Closed(flow) => self.connections.closed(flow),
             Event::Failed(flow) => self.failed(flow),
         }
     }
 
-    fn accepted(&mut self, stream: TcpStream) {
-        let Ok(flow) = tcp::flow_of(&stream) else { return };
-        let from_here = self.connections_by_address.get(&flow.peer.ip()).copied().unwrap_or(0);
-        let is_over = from_here >= self.config.connections_per_address;
-        if is_over || self.connections.len() >= self.config.connections {
+    fn accepted(&mut self, stream: TcpStream, transport: Transport) {
+        let Ok(mut flow) = tcp::flow_of(&stream, transport) else { return };
+        if let Some(ip) = self.advertised {
+            flow.local.set_ip(ip);
+        }
+        let Some(ends) = self.connections.admit(flow) else {
             metrics::counter!("sip_connections_refused_total").increment(1);
             return;
-        }
-        let outgoing = self.open(flow);
-        tokio::spawn(tcp::serve(stream, flow, outgoing, self.events.clone()));
+        };
+        let link = self.link(flow, ends, Opened::ByPeer(Instant::now()));
+        tokio::spawn(accepting::serve(stream, link, self.gate.clone()));
     }
 
-    fn open(&mut self, flow: Flow) -> mpsc::Receiver<Bytes> {
-        let (sender, outgoing) = mpsc::channel(tcp::QUEUE);
-        if self.connections.insert(flow.peer, sender).is_none() {
-            *self.connections_by_address.entry(flow.peer.ip()).or_insert(0) += 1;
-        }
-        outgoing
-    }
-
-    fn closed(&mut self, flow: Flow) {
-        // A newer connection with the same peer may have taken the place.
-        if !self.connections.get(&flow.peer).is_some_and(mpsc::Sender::is_closed) {
-            return;
-        }
-        self.forget(flow);
+    fn link(&self, flow: Flow, ends: Ends, opened: Opened) -> Link {
+        let Ends { outgoing, is_lasting } = ends;
+        Link { flow, outgoing, is_lasting, events: self.events.clone(), opened }
     }
 
     /// Requests of ours that were not answered at all are not waited for any longer.
     fn failed(&mut self, flow: Flow) {
-        self.closed(flow);
-        if self.connections.contains_key(&flow.peer) {
+        self.connections.closed(flow);
+        if self.connections.has(flow) {
             // What is waited for may have gone over the newer connection.
             return;
         }
@@ -364,18 +396,6 @@ impl Driver {
         let asked = self.replies.iter().filter(|(_, (way, _))| over_it(way)).map(|(id, _)| *id);
         for id in asked.collect::<Vec<_>>() {
             self.layer.transport_failed(id);
-        }
-    }
-
-    fn forget(&mut self, flow: Flow) {
-        if self.connections.remove(&flow.peer).is_none() {
-            return;
-        }
-        if let Some(count) = self.connections_by_address.get_mut(&flow.peer.ip()) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.connections_by_address.remove(&flow.peer.ip());
-            }
         }
     }
 
@@ -410,7 +430,7 @@ impl Driver {
 
     fn deliver(&mut self, id: TransactionId, request: Request, flow: Flow) {
         let Some(commands) = self.commands.upgrade() else { return };
-        let is_invite = request.method == super::message::Method::Invite;
+        let is_invite = request.method == Method::Invite;
         let (cancel, cancelled) = oneshot::channel();
         let fallback = Some(request.respond(500));
         let responder = Responder { id, commands, cancelled: is_invite.then_some(cancelled), fallback };
@@ -448,19 +468,23 @@ impl Driver {
                     let _ = socket.try_send_to(&octets, flow.peer);
                 }
             }
-            Transport::Tcp => {
-                if let Some(connection) = self.connections.get(&flow.peer).filter(|sender| !sender.is_closed()) {
-                    let _ = connection.try_send(octets);
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                if self.connections.send(flow, &octets) {
                     return;
                 }
-                let outgoing = self.open(flow);
-                if let Some(connection) = self.connections.get(&flow.peer) {
-                    let _ = connection.try_send(octets);
-                }
-                tokio::spawn(tcp::connect(flow, outgoing, self.events.clone()));
+                let ends = self.connections.open(flow);
+                self.connections.send(flow, &octets);
+                self.connections.keep(flow);
+                tokio::spawn(accepting::reach(self.link(flow, ends, Opened::ByUs(Instant::now()))));
             }
         }
     }
+}
+
+/// True for an answer that lets somebody in: who has got one may keep a connection open.
+fn is_welcome(response: &Response) -> bool {
+    let is_lasting = |method: Method| matches!(method, Method::Register | Method::Invite | Method::Subscribe);
+    (200..300).contains(&response.status) && response.headers.cseq().is_ok_and(|cseq| is_lasting(cseq.method))
 }
 
 /// True if a socket bound to `local` is the one `flow` uses.
@@ -471,7 +495,6 @@ fn is_same_way(local: &SocketAddr, flow: &Flow) -> bool {
 
 /// Counts a request that came in.
 pub(super) fn count(request: &Request) {
-    use super::message::Method;
     let method = match request.method {
         Method::Register => "REGISTER",
         Method::Invite => "INVITE",

@@ -1,7 +1,7 @@
 //! SIP: messages, transactions, dialogs, digest and the transports under them (RFC 3261, 3581, 6026, 7616, 8760).
 //!
 //! The core is sans-IO: [`message`] turns octets into messages and back, [`transaction`] turns messages and instants into
-//! outputs, [`dialog`] keeps what two ends have agreed. Only [`endpoint`] and the two transports under it own sockets and a clock.
+//! outputs, [`dialog`] keeps what two ends have agreed. Only [`endpoint`] and the transports under it own sockets and a clock.
 //! This room knows no user, phone, call or prompt: the rooms above decide what a request means.
 
 pub mod dialog;
@@ -11,15 +11,22 @@ pub mod flow;
 pub mod message;
 pub mod transaction;
 
+mod accepting;
+mod connection;
+mod connections;
 mod opening;
 mod stateless;
+mod stun;
 mod tcp;
+mod tls;
 mod udp;
+mod websocket;
 
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
 pub use stateless::Answerer;
+pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};
 pub use udp::address_towards;
 
 /// What can go wrong between this server and the wire.
@@ -28,7 +35,7 @@ pub enum SipError {
     /// A listening address could not be had.
     #[error("cannot listen for SIP on {transport} {address}: {source}; is another program using the port?")]
     Listen {
-        /// UDP or TCP.
+        /// Which one.
         transport: Transport,
         /// The address asked for.
         address: std::net::SocketAddr,

@@ -13,10 +13,9 @@ pub fn opening_request(
     to: Option<&str>,
 ) -> Request {
     let host = Host::from(flow.local.ip());
-    let us = SipUri::new(from, host.clone(), Some(flow.local.port()));
-    let mut contact = us.clone();
-    contact.params.set("transport", Some(flow.transport.as_param().to_owned()));
-    let mut from = NameAddr::new(us);
+    let is_secure = target.sip().is_some_and(|uri| uri.secure);
+    let contact = flow.own_uri(from, is_secure);
+    let mut from = NameAddr::new(SipUri::new(from, host.clone(), Some(flow.local.port())));
     from.params.set("tag", Some(new_tag()));
     let mut request = Request::new(method.clone(), target);
     request.headers.set("From", &from.to_string());

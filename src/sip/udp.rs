@@ -1,4 +1,4 @@
-//! SIP over UDP: one socket an address, one reading task each.
+//! SIP over UDP: one socket an address, one reading task each. Keep-alives of phones, STUN among them, are answered here.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket as StdUdpSocket};
@@ -12,6 +12,7 @@ use super::endpoint::{Event, count};
 use super::flow::{Flow, Transport};
 use super::message::{Message, parse_datagram};
 use super::stateless::Stateless;
+use super::stun;
 use super::transaction::way_back;
 
 /// The kernel's default loses bursts of registrations.
@@ -51,6 +52,13 @@ pub(super) async fn read(
         let octets = buffer.get(..length).unwrap_or_default();
         // Keep-alives (RFC 5626 section 4.4.1, and the lone NULs some phones send).
         if octets.iter().all(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
+            continue;
+        }
+        if stun::is_stun(octets) {
+            if let Some(answer) = stun::answer(octets, peer) {
+                // Whoever asked asks again if this is lost.
+                let _ = socket.try_send_to(&answer, peer);
+            }
             continue;
         }
         let flow = Flow { transport: Transport::Udp, local: addresses.towards(peer), peer };

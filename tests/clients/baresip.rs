@@ -35,6 +35,11 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it with an account nobody knows and one codec, and waits until it is registered.
     pub fn start(server: &Server, user: &str, codec: &str) -> Self {
+        Self::start_at(server, &server.sip.to_string(), user, codec)
+    }
+
+    /// The same with another place of the server's to register at: an address, and how it is reached if not over UDP.
+    pub fn start_at(server: &Server, place_of_sip: &str, user: &str, codec: &str) -> Self {
         programs::need("baresip", "baresip-core");
         programs::need("sox", "sox");
         let folder = server.folder().join(user);
@@ -53,8 +58,7 @@ impl Baresip {
         );
         std::fs::write(folder.join("config"), config).unwrap();
         let account = format!(
-            "<sip:{user}@{}>;auth_user={user};auth_pass=anything;regint=300;audio_codecs={codec}\n",
-            server.sip
+            "<sip:{user}@{place_of_sip}>;auth_user={user};auth_pass=anything;regint=300;audio_codecs={codec}\n"
         );
         std::fs::write(folder.join("accounts"), account).unwrap();
         std::fs::write(folder.join("silence.wav"), silence()).unwrap();

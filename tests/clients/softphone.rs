@@ -9,17 +9,22 @@ use crate::support::server::{Server, USERS};
 /// Registers, calls, listens, keys in ID and PIN, is told its number, and is rung back.
 fn live(language: &str, codec: &str) {
     let server = Server::start(&format!("dialogue = {{ languages = [\"{language}\"] }}"));
-    let mut phone = Baresip::start(&server, "soft", codec);
-    phone.tell("dial", &format!("sip:2000@{}", server.sip));
+    let phone = Baresip::start(&server, "soft", codec);
+    live_on(&server, &server.sip.to_string(), phone, language, codec);
+}
+
+/// The same on a phone that is registered.
+fn live_on(server: &Server, place: &str, mut phone: Baresip, language: &str, codec: &str) {
+    phone.tell("dial", &format!("sip:2000@{place}"));
     phone.await_event("CALL_ESTABLISHED", 1);
     std::thread::sleep(Duration::from_secs(1));
     phone.press(&claim_keys(&USERS[2]));
     phone.await_event("CALL_CLOSED", 1);
 
-    let enrolment = assert_enrolled(&server, &USERS[2], language);
+    let enrolment = assert_enrolled(server, &USERS[2], language);
     let expected = ["registered", "called", "identified", "authenticated", "bound", "answered", "complete"];
     assert_eq!(steps(&enrolment), expected);
-    assert_eq!(call_ending(&server), "bound");
+    assert_eq!(call_ending(server), "bound");
 
     let incoming = phone.await_event("CALL_INCOMING", 1);
     assert!(incoming["peeruri"].as_str().unwrap().starts_with("sip:2000@"), "{incoming:#}");
@@ -40,6 +45,25 @@ fn baresip_becomes_its_users_phone_in_japanese_with_pcmu() {
 #[test]
 fn baresip_becomes_its_users_phone_in_english_with_pcma() {
     live("en", "PCMA");
+}
+
+#[test]
+fn baresip_becomes_its_users_phone_within_tls() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = crate::authority::Authority::new("softphones");
+    authority.issue("server").write(files.path());
+    let shown = files.path().display();
+    let server = Server::start(&format!(
+        "dialogue = {{ languages = [\"en\"] }}\nlisten.sip_tls = [\"127.0.0.1:0\"]\n\
+         tls = {{ certificate = \"{shown}/server.pem\", key = \"{shown}/server.key\" }}"
+    ));
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("SIP transport=TLS")).unwrap();
+    let place = format!("{};transport=tls", line.split("address=").nth(1).unwrap().trim());
+    let phone = Baresip::start_at(&server, &place, "soft", "PCMU");
+    let registered = server.api_get("/phones")[0]["registrations"][0]["transport"].clone();
+    assert_eq!(registered, "TLS");
+    live_on(&server, &place, phone, "en", "PCMU");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::authority::Authority;
 use crate::called::{call, command_of, run};
 use crate::support::server::Server;
 use crate::support::wait_for;
@@ -55,6 +56,40 @@ fn a_sound_installation_is_found_well_and_left_as_it_was() {
     // The record of what happened stays, and is nobody's.
     let enrolments = server.api_get("/enrolments");
     assert_eq!((&enrolments[0]["ending"], &enrolments[0]["user"]), (&json!("complete"), &Value::Null));
+}
+
+#[test]
+fn a_certificate_is_judged_as_phones_will() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new("doctor");
+    authority.issue("server").write(files.path());
+    let shown = files.path().display();
+    let server = Server::start(&format!(
+        "listen.sip_tls = [\"127.0.0.1:0\"]\n\
+         tls = {{ certificate = \"{shown}/server.pem\", key = \"{shown}/server.key\" }}"
+    ));
+    let found = || {
+        let report = run(doctor(&server).arg("--no-enrolment"), "").json();
+        let findings = report["findings"].as_array().unwrap().iter();
+        let mut of_it = findings.filter(|finding| finding["check"].as_str().unwrap().starts_with("certificate"));
+        of_it.next().unwrap().clone()
+    };
+    let well = found();
+    assert_eq!((&well["check"], &well["state"]), (&json!("certificate"), &json!("well")), "{well:#}");
+    assert!(well["text"].as_str().unwrap().contains("server, localhost, 127.0.0.1, ::1"), "{well:#}");
+    let of_year = |from: i32, until: i32| {
+        authority.issue_with("server", |params| {
+            params.not_before = rcgen::date_time_ymd(from, 1, 1);
+            params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        })
+    };
+    for (issued, check) in [(of_year(2020, 2021), "certificate-expired"), (of_year(3000, 3001), "certificate-early")] {
+        issued.write(files.path());
+        let found = found();
+        assert_eq!((&found["check"], &found["state"]), (&json!(check), &json!("mend")), "{found:#}");
+    }
+    std::fs::write(files.path().join("server.key"), "nothing").unwrap();
+    assert_eq!(found()["check"], "certificate-unusable");
 }
 
 #[test]

@@ -25,12 +25,11 @@ fn options(peer: SocketAddr) -> Request {
 
 async fn endpoint() -> Endpoint {
     let config = EndpointConfig {
-        udp: Vec::new(),
         tcp: vec!["127.0.0.1:0".parse().unwrap()],
-        advertised: None,
         transactions: 100,
         connections: 100,
         connections_per_address: 100,
+        ..EndpointConfig::default()
     };
     Endpoint::start(config, mpsc::channel(16).0).await.unwrap()
 }

@@ -1,4 +1,5 @@
-//! Sends every message of the table to a server, from real sockets, and says where the answers are not what is due.
+//! Sends every message of the table to a server, from real sockets, and says where the answers are not what is due: over UDP
+//! and TCP, and over TLS and WebSocket as over those, since what stands between changes nothing of SIP.
 //!
 //! It knows addresses only, so it asks a bare endpoint and a whole server alike. It reads answers with a reader of its own,
 //! since a 400 repeats the very headers that could not be read. After each message comes an OPTIONS of our
@@ -7,8 +8,14 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tsunagu::sip::Transport;
 
 use super::table::{Case, Expectation, cases};
@@ -83,14 +90,28 @@ impl Replies {
         };
         // What follows the first message in a datagram is nothing.
         let calls: HashSet<_> = self.finals.iter().map(|answer| &answer.call_id).collect();
-        let is_one = transport == Transport::Tcp || calls.len() <= 1;
+        let is_one = matches!(transport, Transport::Tcp | Transport::Tls) || calls.len() <= 1;
         (!is_right || !is_one).then(|| format!("answered {statuses:?}, not {expectation:?}"))
     }
 }
 
-/// Sends every message over UDP to `udp` and over TCP to `tcp`, each from a socket of its own. Gives a line for each message
-/// whose answer is not what its section asks.
-pub fn faults(udp: SocketAddr, tcp: SocketAddr) -> Vec<String> {
+/// Where a server takes SIP, and who gave it its certificate.
+pub struct Places {
+    /// Datagrams.
+    pub udp: SocketAddr,
+    /// Connections.
+    pub tcp: SocketAddr,
+    /// Connections within TLS.
+    pub tls: SocketAddr,
+    /// WebSockets.
+    pub ws: SocketAddr,
+    /// The client's side of TLS.
+    pub client: Arc<ClientConfig>,
+}
+
+/// Sends every message over each transport, each from a socket of its own. Gives a line for each message whose answer is not
+/// what its section asks.
+pub fn faults(places: &Places) -> Vec<String> {
     let mut ports = HashSet::new();
     let mut faults = Vec::new();
     for index in 0..cases(0).len() {
@@ -98,17 +119,25 @@ pub fn faults(udp: SocketAddr, tcp: SocketAddr) -> Vec<String> {
         let port = socket.local_addr().unwrap().port();
         ports.insert(port);
         let case = cases(port).swap_remove(index);
-        let replies = over_udp(&socket, udp, &case);
+        let replies = over_udp(&socket, places.udp, &case);
         faults.extend(replies.fault(case.over_udp, Transport::Udp).map(|fault| line(&case, Transport::Udp, &fault)));
     }
-    for index in 0..cases(0).len() {
-        // A port used over UDP would make this the same call once more.
-        let stream = std::iter::repeat_with(|| TcpStream::connect(tcp).unwrap())
-            .find(|stream| ports.insert(stream.local_addr().unwrap().port()))
-            .unwrap();
-        let case = cases(stream.local_addr().unwrap().port()).swap_remove(index);
-        let replies = over_tcp(stream, &case);
-        faults.extend(replies.fault(case.over_tcp, Transport::Tcp).map(|fault| line(&case, Transport::Tcp, &fault)));
+    for (transport, to) in [(Transport::Tcp, places.tcp), (Transport::Tls, places.tls), (Transport::Ws, places.ws)] {
+        for index in 0..cases(0).len() {
+            // A port used before would make this the same call once more.
+            let stream = std::iter::repeat_with(|| TcpStream::connect(to).unwrap())
+                .find(|stream| ports.insert(stream.local_addr().unwrap().port()))
+                .unwrap();
+            let local = stream.local_addr().unwrap();
+            let case = cases(local.port()).swap_remove(index);
+            let (replies, expectation) = match transport {
+                Transport::Tls => (over_stream(within_tls(stream, places), transport, local, &case), case.over_tcp),
+                // Each message has a frame of its own, as it would have a datagram.
+                Transport::Ws => (over_ws(stream, to, local, &case), case.over_udp),
+                _ => (over_stream(stream, transport, local, &case), case.over_tcp),
+            };
+            faults.extend(replies.fault(expectation, transport).map(|fault| line(&case, transport, &fault)));
+        }
     }
     faults
 }
@@ -142,15 +171,49 @@ fn over_udp(socket: &UdpSocket, server: SocketAddr, case: &Case) -> Replies {
     replies
 }
 
-fn over_tcp(mut stream: TcpStream, case: &Case) -> Replies {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+/// A stream whose sending end can be closed alone.
+trait Stream: Read + Write {
+    fn end(&mut self);
+    /// It doesn't wait for ever.
+    fn patience(&self);
+}
+
+impl Stream for TcpStream {
+    fn end(&mut self) {
+        self.shutdown(Shutdown::Write).unwrap();
+    }
+
+    fn patience(&self) {
+        self.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+}
+
+impl Stream for StreamOwned<ClientConnection, TcpStream> {
+    fn end(&mut self) {
+        self.conn.send_close_notify();
+        self.flush().unwrap();
+    }
+
+    fn patience(&self) {
+        self.sock.patience();
+    }
+}
+
+fn within_tls(stream: TcpStream, places: &Places) -> StreamOwned<ClientConnection, TcpStream> {
+    let name = ServerName::try_from("localhost").unwrap();
+    StreamOwned::new(ClientConnection::new(places.client.clone(), name).unwrap(), stream)
+}
+
+fn over_stream(mut stream: impl Stream, transport: Transport, local: SocketAddr, case: &Case) -> Replies {
+    stream.patience();
     stream.write_all(&case.octets).unwrap();
     match case.over_tcp {
         // The rest will never come.
-        Expectation::Awaited => stream.shutdown(Shutdown::Write).unwrap(),
+        Expectation::Awaited => stream.end(),
         Expectation::RefusedAndClosed(_) => {}
-        _ => stream.write_all(probe(Transport::Tcp, stream.local_addr().unwrap()).as_bytes()).unwrap(),
+        _ => stream.write_all(probe(transport, local).as_bytes()).unwrap(),
     }
+    stream.flush().unwrap();
     let mut replies = Replies::default();
     let mut received = Vec::new();
     let mut buffer = [0; 65_536];
@@ -165,6 +228,23 @@ fn over_tcp(mut stream: TcpStream, case: &Case) -> Replies {
         }
         while let Some((reply, length)) = Reply::read(&received) {
             received.drain(..length);
+            replies.take(reply);
+        }
+    }
+    replies
+}
+
+fn over_ws(stream: TcpStream, server: SocketAddr, local: SocketAddr, case: &Case) -> Replies {
+    stream.patience();
+    let mut request = format!("ws://{server}/").into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("sip"));
+    let (mut socket, _) = tungstenite::client(request, stream).unwrap();
+    socket.send(Message::binary(case.octets.clone())).unwrap();
+    socket.send(Message::text(probe(Transport::Ws, local))).unwrap();
+    let mut replies = Replies::default();
+    while !replies.is_complete(case.over_udp) {
+        let Ok(message) = socket.read() else { break };
+        if let Some((reply, _)) = Reply::read(&message.into_data()) {
             replies.take(reply);
         }
     }

@@ -3,6 +3,7 @@
 //! What it makes for that, it takes away again, whatever happens in between ([`test_user`]).
 
 pub mod arguments;
+mod certificates;
 mod enrolment;
 mod finding;
 mod host;
@@ -46,11 +47,11 @@ pub async fn run(arguments: DoctorArguments) -> ExitCode {
     };
     let mut report = Report::new(words.clone(), arguments.connection.json);
     let places = Places::of(&arguments, config.as_ref());
-    let configured = config.map(|config| config.database.url).unwrap_or_default();
+    let configured = config.as_ref().map(|config| config.database.url.clone()).unwrap_or_default();
     let database = arguments.database_url.clone().unwrap_or(configured);
     let test_user = TestUser::new(client.clone());
     let is_finished = tokio::select! {
-        () = examine(&mut report, &client, &arguments, &database, &places, &test_user) => true,
+        () = examine(&mut report, &client, &arguments, (config.as_ref(), &database), &places, &test_user) => true,
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
         _ = hang_up.recv() => false,
@@ -68,7 +69,7 @@ async fn examine(
     report: &mut Report,
     client: &Client,
     arguments: &DoctorArguments,
-    database: &DatabaseUrl,
+    (config, database): (Option<&Config>, &DatabaseUrl),
     places: &Places,
     test_user: &TestUser,
 ) {
@@ -86,7 +87,7 @@ async fn examine(
         None if database.is_empty() => report.skip("doctor-data-not-looked-at", &[]),
         None => {}
     }
-    report.skip("doctor-certificates", &[]);
+    certificates::examine(report, config);
     let is_up = server::reachable(report, client).await;
     places.examine(report).await;
     if !is_up {

@@ -28,7 +28,7 @@ pub use phone::{PhoneRow, Phones};
 pub use phone_reservation::{PhoneReservation, PhoneReservations};
 pub use portal_account::{PortalAccountDraft, PortalAccountFields, PortalAccounts};
 pub use route_point::{CodecName, RoutePoint, RoutePoints};
-pub use template::{DeviceTemplate, DeviceTemplates, DeviceType, LineTemplate, LineTemplates};
+pub use template::{DeskTransport, DeviceTemplate, DeviceTemplates, DeviceType, LineTemplate, LineTemplates};
 pub use token::{TokenDraft, Tokens};
 pub use user::{UserDraft, UserFields, UserStatus, Users};
 pub use user_profile::{DeviceLimit, UserProfileDraft, UserProfiles};

@@ -26,7 +26,7 @@ pub struct DeviceTemplate {
     pub device_type: DeviceType,
     /// How SIP travels.
     #[serde(default)]
-    pub transport: Transport,
+    pub transport: DeskTransport,
     /// Phone settings that differ from the system's, as the provisioning room names them.
     #[serde(default)]
     pub settings: Map<String, Value>,
@@ -64,6 +64,42 @@ impl DeviceType {
             Self::SipTrunk => "sip-trunk",
             Self::IpTrunk => "ip-trunk",
             Self::Virtual => "virtual",
+        }
+    }
+}
+
+/// How SIP travels to and from desk phones: those that fetch a configuration speak no WebSocket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeskTransport {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// A connection.
+    Tcp,
+    /// A connection within TLS.
+    Tls,
+}
+
+impl From<DeskTransport> for Transport {
+    fn from(transport: DeskTransport) -> Self {
+        match transport {
+            DeskTransport::Udp => Self::Udp,
+            DeskTransport::Tcp => Self::Tcp,
+            DeskTransport::Tls => Self::Tls,
+        }
+    }
+}
+
+impl TryFrom<Transport> for DeskTransport {
+    type Error = Transport;
+
+    fn try_from(transport: Transport) -> Result<Self, Transport> {
+        match transport {
+            Transport::Udp => Ok(Self::Udp),
+            Transport::Tcp => Ok(Self::Tcp),
+            Transport::Tls => Ok(Self::Tls),
+            Transport::Ws | Transport::Wss => Err(transport),
         }
     }
 }

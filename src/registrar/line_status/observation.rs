@@ -173,6 +173,9 @@ mod tests {
             expires: Instant::now(),
             flow: Flow { transport, local: "127.0.0.1:5060".parse().unwrap(), peer: peer.parse().unwrap() },
             user_agent: "".into(),
+            path: "".into(),
+            instance: "".into(),
+            reg_id: 0,
         }
     }
 

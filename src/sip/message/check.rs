@@ -21,11 +21,6 @@ impl Understood<'_> {
     pub fn allow(&self) -> String {
         self.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
     }
-
-    /// The Supported header's value.
-    pub fn supported(&self) -> String {
-        self.extensions.join(", ")
-    }
 }
 
 /// The refusal a request earns by its form alone, if it earns one.

@@ -23,6 +23,7 @@ pub use headers::{CSeq, Contacts, Headers};
 pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::Params;
+pub(super) use parse::LARGEST;
 pub use parse::parse_datagram;
 pub use reason::reason_phrase;
 pub use request::Request;

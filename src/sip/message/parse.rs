@@ -12,7 +12,7 @@ use super::response::Response;
 use super::uri::RequestUri;
 
 /// The largest message taken, in octets.
-pub(super) const LARGEST: usize = 65_535;
+pub(in crate::sip) const LARGEST: usize = 65_535;
 /// The most header fields taken.
 const MOST_HEADERS: usize = 256;
 

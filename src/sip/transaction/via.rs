@@ -5,7 +5,9 @@ use crate::sip::message::{Headers, Host, Via};
 
 /// The Via of a request of ours.
 pub(super) fn own_via(flow: Flow, branch: &str) -> String {
-    format!("SIP/2.0/{} {};branch={branch};rport", flow.transport, flow.local)
+    // Not as an address shows itself: that has the scope of a link-local one, which is nobody else's business.
+    let host = Host::from(flow.local.ip());
+    format!("SIP/2.0/{} {host}:{};branch={branch};rport", flow.transport, flow.local.port())
 }
 
 /// Writes into the topmost Via of a request or its answer where the request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4).

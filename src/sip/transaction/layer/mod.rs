@@ -94,6 +94,11 @@ impl Layer {
         self.outputs.pop_front()
     }
 
+    /// The way of a transaction that is alive.
+    pub fn flow_of(&self, id: TransactionId) -> Option<Flow> {
+        self.entries.get(&id.0).map(|entry| entry.flow)
+    }
+
     /// How many transactions are alive.
     pub fn len(&self) -> usize {
         self.entries.len()

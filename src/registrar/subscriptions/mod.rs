@@ -1,0 +1,181 @@
+//! Subscriptions of phones to what is known of their own numbers: where they are registered (RFC 3680), whether messages wait
+//! (RFC 3842). Only whose number it is may subscribe. They are not kept over a restart: phones subscribe anew.
+
+mod body;
+mod package;
+mod subscription;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use self::package::Asked;
+use self::subscription::{Notification, Subscription, Surroundings};
+use super::authentication::forbidden;
+use super::{Registrar, Verdict};
+use crate::directory::Account;
+use crate::sip::dialog::{Dialog, DialogId};
+use crate::sip::message::{Request, Response, SipUri};
+use crate::sip::{Endpoint, Flow, Responder, new_tag};
+
+/// Subscriptions there may be, and those of one phone.
+const MOST: usize = 20_000;
+const MOST_OF_PHONE: usize = 8;
+/// Notifications that are begun in one round.
+const AT_ONCE: usize = 500;
+
+/// Every subscription there is.
+#[derive(Clone)]
+pub struct Subscriptions(Arc<Inner>);
+
+struct Inner {
+    registrar: Registrar,
+    endpoint: Endpoint,
+    table: Mutex<HashMap<DialogId, Subscription>>,
+}
+
+impl Subscriptions {
+    /// None yet. Notifications go out by `endpoint`.
+    pub fn new(registrar: Registrar, endpoint: Endpoint) -> Self {
+        Self(Arc::new(Inner { registrar, endpoint, table: Mutex::default() }))
+    }
+
+    /// Answers a SUBSCRIBE, and tells whoever has subscribed how things stand.
+    pub async fn subscribe(&self, request: &Request, flow: Flow, mut responder: Responder) {
+        let (answer, subscribed) = match self.decide(request, flow, Instant::now()) {
+            Ok((answer, subscribed)) => (answer, Some(subscribed)),
+            Err(refusal) => (refusal.with_to_tag(&new_tag()), None),
+        };
+        responder.respond(answer).await;
+        if let Some(subscribed) = subscribed {
+            self.tell(&subscribed);
+        }
+    }
+
+    /// Tells subscribers of what has changed, and of the end of their time; runs as long as the server does.
+    pub async fn run(self) {
+        let mut every = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            every.tick().await;
+            let due: Vec<DialogId> = self.table().keys().cloned().collect();
+            metrics::gauge!("sip_subscriptions").set(due.len() as f64);
+            let mut begun = 0;
+            for subscribed in due {
+                begun += usize::from(self.tell(&subscribed));
+                if begun >= AT_ONCE {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn decide(&self, request: &Request, flow: Flow, now: Instant) -> Result<(Response, DialogId), Response> {
+        let asked = Asked::read(request)?;
+        let registrar = &self.0.registrar;
+        let account = match registrar.identify(request, flow) {
+            Verdict::Known(account) if account.is_suspended => return Err(forbidden(request)),
+            Verdict::Known(account) => account,
+            Verdict::Unproven(unproven) => return Err(registrar.refuse(request, flow, &unproven.name)),
+            Verdict::Answer(answer, _) => return Err(answer),
+        };
+        if let Some(subscribed) = DialogId::of_request(request) {
+            return self.refresh(request, flow, &account, &asked, subscribed, now);
+        }
+        let asked_for = request.uri.user().or_else(|| request.headers.to().ok()?.uri.user());
+        let Some(aor) = asked_for.as_deref().and_then(|user| account.address_of(user)) else {
+            return Err(forbidden(request));
+        };
+        let host = request.headers.to().ok().and_then(|to| to.uri.sip().map(|uri| uri.host.clone()));
+        let host = host.unwrap_or_else(|| flow.local.ip().into());
+        let resource = SipUri::new(Some(aor), host, None).to_string();
+        let dialog = Dialog::answering(request, &new_tag())
+            .map_err(|_| request.respond(400).with_reason("From, To or Contact cannot be read"))?;
+        let id = dialog.id().clone();
+        let subscription = Subscription::new(account.phone, aor.to_owned(), resource, dialog, flow, &asked, now);
+        let answer = accepted(request, &subscription, &asked).with_to_tag(&id.local_tag);
+        let mut table = self.table();
+        let of_phone = table.values().filter(|other| other.phone == account.phone).count();
+        if table.len() >= MOST || of_phone >= MOST_OF_PHONE {
+            return Err(request.respond(503).with_header("Retry-After", "60"));
+        }
+        table.insert(id.clone(), subscription);
+        Ok((answer, id))
+    }
+
+    fn refresh(
+        &self,
+        request: &Request,
+        flow: Flow,
+        account: &Account,
+        asked: &Asked,
+        id: DialogId,
+        now: Instant,
+    ) -> Result<(Response, DialogId), Response> {
+        let mut table = self.table();
+        let Some(subscription) = table.get_mut(&id) else { return Err(request.respond(481)) };
+        if subscription.phone != account.phone || subscription.package != asked.package {
+            return Err(request.respond(481));
+        }
+        if subscription.dialog.receive(request).is_err() {
+            return Err(request.respond(500).with_reason("CSeq out of order"));
+        }
+        subscription.refresh(asked, flow, now);
+        Ok((accepted(request, subscription, asked), id))
+    }
+
+    /// Sends what there is to tell one subscriber, in the background; true if there is something.
+    fn tell(&self, id: &DialogId) -> bool {
+        let now = Instant::now();
+        let Some(notification) = self.due(id, now) else { return false };
+        let (this, id) = (self.clone(), id.clone());
+        tokio::spawn(async move {
+            let is_taken = this.send(notification).await;
+            let mut table = this.table();
+            match table.get_mut(&id) {
+                Some(subscription) if is_taken => subscription.is_telling = false,
+                // Who doesn't take what they have asked for doesn't want it (RFC 6665 section 4.2.2).
+                _ => drop(table.remove(&id)),
+            }
+        });
+        true
+    }
+
+    fn due(&self, id: &DialogId, now: Instant) -> Option<Notification> {
+        let mut table = self.table();
+        let subscription = table.get_mut(id)?;
+        let bindings = self.0.registrar.location().of_aor(&subscription.aor, now);
+        let account = self.0.registrar.directory.accounts().of(subscription.phone);
+        let is_own = account.is_some_and(|account| {
+            !account.is_suspended && account.address_of(&subscription.aor) == Some(subscription.aor.as_str())
+        });
+        let notification = subscription.next(now, &Surroundings { bindings: &bindings, is_own })?;
+        if notification.is_last {
+            table.remove(id);
+        }
+        Some(notification)
+    }
+
+    async fn send(&self, notification: Notification) -> bool {
+        let Ok(mut exchange) = self.0.endpoint.send(notification.request, notification.flow).await else {
+            return false;
+        };
+        matches!(exchange.answer().await, Ok(answer) if answer.status < 300)
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<DialogId, Subscription>> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn accepted(request: &Request, subscription: &Subscription, asked: &Asked) -> Response {
+    request
+        .respond(200)
+        .with_header("Contact", &subscription.contact())
+        .with_header("Expires", &asked.seconds.to_string())
+}
+
+impl std::fmt::Debug for Subscriptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscriptions").field("count", &self.table().len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,231 @@
+//! The connections of one endpoint: how many there may be, which one leads where, and which may be used for what a peer
+//! says of itself (RFC 5923). Opens and reads none of them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::connection::QUEUE;
+use super::flow::{Flow, Transport};
+use super::message::{Host, Request};
+use super::tls::PeerCertificate;
+
+/// The most names a peer may give one connection.
+const ALIASES: usize = 4;
+
+/// Where a connection leads.
+type Way = (Transport, SocketAddr);
+
+fn way(flow: Flow) -> Way {
+    (flow.transport, flow.peer)
+}
+
+/// The ends of a connection that its task has.
+pub(super) struct Ends {
+    pub outgoing: mpsc::Receiver<Bytes>,
+    pub is_lasting: Arc<AtomicBool>,
+}
+
+struct Connection {
+    outgoing: mpsc::Sender<Bytes>,
+    is_lasting: Arc<AtomicBool>,
+    certificate: Option<PeerCertificate>,
+    aliases: Vec<Way>,
+}
+
+/// The connections of one endpoint.
+pub(super) struct Connections {
+    open: HashMap<Way, Connection>,
+    by_place: HashMap<IpAddr, usize>,
+    by_alias: HashMap<Way, Way>,
+    most: usize,
+    most_per_place: usize,
+}
+
+impl Connections {
+    /// At most `most` that peers opened, and `most_per_place` of one address (or IPv6 network of 64 bits).
+    pub(super) fn new(most: usize, most_per_place: usize) -> Self {
+        let (open, by_place, by_alias) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { open, by_place, by_alias, most, most_per_place }
+    }
+
+    /// A peer has connected; nothing if there are too many already.
+    pub(super) fn admit(&mut self, flow: Flow) -> Option<Ends> {
+        let from_there = self.by_place.get(&place(flow.peer.ip())).copied().unwrap_or(0);
+        let has_room = from_there < self.most_per_place && self.open.len() < self.most;
+        has_room.then(|| self.open(flow))
+    }
+
+    /// A connection is being opened.
+    pub(super) fn open(&mut self, flow: Flow) -> Ends {
+        let (outgoing, receiver) = mpsc::channel(QUEUE);
+        let is_lasting = Arc::new(AtomicBool::new(false));
+        let connection =
+            Connection { outgoing, is_lasting: is_lasting.clone(), certificate: None, aliases: Vec::new() };
+        match self.open.insert(way(flow), connection) {
+            Some(former) => self.unname(&former),
+            None => *self.by_place.entry(place(flow.peer.ip())).or_insert(0) += 1,
+        }
+        Ends { outgoing: receiver, is_lasting }
+    }
+
+    /// Queues octets for the connection that leads where `flow` does, or that its peer has given for that; false if there is
+    /// none. What finds the queue full is lost: the peer does not take what it is sent.
+    pub(super) fn send(&self, flow: Flow, octets: &Bytes) -> bool {
+        let direct = self.open.get(&way(flow));
+        let by_alias = || self.open.get(self.by_alias.get(&way(flow))?);
+        let is_alive = |connection: &&Connection| !connection.outgoing.is_closed();
+        let Some(connection) = direct.filter(is_alive).or_else(|| by_alias().filter(is_alive)) else { return false };
+        let _ = connection.outgoing.try_send(octets.clone());
+        true
+    }
+
+    /// True while there is a connection where `flow` leads.
+    pub(super) fn has(&self, flow: Flow) -> bool {
+        self.open.contains_key(&way(flow))
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Somebody has registered or called over it: it may stay silent for long.
+    pub(super) fn keep(&self, flow: Flow) {
+        if let Some(connection) = self.open.get(&way(flow)) {
+            connection.is_lasting.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The peer has shown this certificate to be its own.
+    pub(super) fn note_certificate(&mut self, flow: Flow, certificate: PeerCertificate) {
+        if let Some(connection) = self.open.get_mut(&way(flow)) {
+            connection.certificate = Some(certificate);
+        }
+    }
+
+    /// A request came over it whose Via may ask that requests to its sender go the same way (RFC 5923 section 4). Within TLS
+    /// the sender must have shown a certificate for the name it gives; without, it must be the address it is at.
+    pub(super) fn note_alias(&mut self, flow: Flow, request: &Request) {
+        let Ok(via) = request.headers.top_via() else { return };
+        if !via.params.contains("alias") {
+            return;
+        }
+        let Some(connection) = self.open.get_mut(&way(flow)) else { return };
+        let is_proven = match flow.transport {
+            Transport::Tcp => via.host == Host::from(flow.peer.ip()),
+            Transport::Tls => connection.certificate.as_ref().is_some_and(|certificate| certificate.names(&via.host)),
+            Transport::Udp | Transport::Ws | Transport::Wss => false,
+        };
+        let port = via.port.unwrap_or_else(|| flow.transport.default_port());
+        let alias = (flow.transport, SocketAddr::new(flow.peer.ip(), port));
+        if !is_proven || connection.aliases.len() >= ALIASES || connection.aliases.contains(&alias) {
+            return;
+        }
+        connection.aliases.push(alias);
+        self.by_alias.insert(alias, way(flow));
+    }
+
+    /// A connection's task has ended. A newer connection with the same peer may have taken the place.
+    pub(super) fn closed(&mut self, flow: Flow) {
+        if self.open.get(&way(flow)).is_some_and(|connection| connection.outgoing.is_closed()) {
+            self.forget(flow);
+        }
+    }
+
+    /// Nothing more is sent over it.
+    pub(super) fn forget(&mut self, flow: Flow) {
+        let Some(connection) = self.open.remove(&way(flow)) else { return };
+        self.unname(&connection);
+        let place = place(flow.peer.ip());
+        if let Some(count) = self.by_place.get_mut(&place) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_place.remove(&place);
+            }
+        }
+    }
+
+    fn unname(&mut self, connection: &Connection) {
+        for alias in &connection.aliases {
+            // A newer connection of the peer may have the name now.
+            let leads_to = self.by_alias.get(alias).and_then(|way| self.open.get(way));
+            if !leads_to.is_some_and(|other| other.aliases.contains(alias)) {
+                self.by_alias.remove(alias);
+            }
+        }
+    }
+}
+
+/// Within a 64-bit network of IPv6, whoever has one address has them all.
+fn place(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::message::{Message, parse_datagram};
+
+    fn flow(transport: Transport, peer: &str) -> Flow {
+        Flow { transport, local: "127.0.0.1:5060".parse().unwrap(), peer: peer.parse().unwrap() }
+    }
+
+    fn options(sent_by: &str) -> Request {
+        let text = format!(
+            "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP {sent_by};branch=z9hG4bK1;alias\r\n\
+             From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: c1\r\nCSeq: 1 OPTIONS\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        match parse_datagram(text.as_bytes()).unwrap() {
+            Message::Request(request) => request,
+            Message::Response(_) => panic!("a request"),
+        }
+    }
+
+    #[test]
+    fn a_place_has_no_more_connections_than_it_may_and_gets_them_back() {
+        let mut connections = Connections::new(3, 2);
+        let one = connections.admit(flow(Transport::Tcp, "[2001:db8::1]:1")).unwrap();
+        let _two = connections.admit(flow(Transport::Tls, "[2001:db8::2]:1")).unwrap();
+        assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_none(), "the same network");
+        let _three = connections.admit(flow(Transport::Tcp, "10.0.0.1:1")).unwrap();
+        assert!(connections.admit(flow(Transport::Tcp, "10.0.0.2:1")).is_none(), "as many as there may be");
+        drop(one);
+        connections.closed(flow(Transport::Tcp, "[2001:db8::1]:1"));
+        assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_some());
+    }
+
+    #[test]
+    fn a_connection_is_used_for_the_address_its_peer_gives_only_where_that_is_its_own() {
+        let mut connections = Connections::new(10, 10);
+        let over = flow(Transport::Tcp, "127.0.0.9:40000");
+        let mut ends = connections.admit(over).unwrap();
+        let listening = flow(Transport::Tcp, "127.0.0.9:5070");
+        connections.note_alias(over, &options("127.0.0.8:5070"));
+        connections.note_alias(over, &options("peer.example.com:5070"));
+        assert!(!connections.send(listening, &Bytes::from_static(b"1")));
+        connections.note_alias(over, &options("127.0.0.9:5070"));
+        assert!(connections.send(listening, &Bytes::from_static(b"2")));
+        assert_eq!(ends.outgoing.try_recv().unwrap(), "2");
+        connections.forget(over);
+        assert!(!connections.send(listening, &Bytes::from_static(b"3")), "the name went with the connection");
+        assert!(connections.by_alias.is_empty() && connections.by_place.is_empty());
+    }
+
+    #[test]
+    fn within_tls_a_name_without_a_certificate_is_worth_nothing() {
+        let mut connections = Connections::new(10, 10);
+        let over = flow(Transport::Tls, "127.0.0.9:40000");
+        let _ends = connections.admit(over).unwrap();
+        connections.note_alias(over, &options("127.0.0.9:5071"));
+        assert!(!connections.send(flow(Transport::Tls, "127.0.0.9:5071"), &Bytes::from_static(b"1")));
+    }
+}

@@ -1,0 +1,115 @@
+//! Connections that only stand about, in every way a connection can: they take nothing from phones, and they are closed.
+//!
+//! `TSUNAGU_IDLE` says how many there are; the figures that are printed are judged elsewhere.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::link::{Link, Octets, connect, secure};
+use crate::registrant::{Registrant, status};
+use crate::support::wait_for;
+use crate::{PATIENCE, Place};
+
+const USUAL: usize = 210;
+/// Connections from one address, fewer than the server lets in.
+const PER_ADDRESS: usize = 100;
+
+/// The ways to stand about.
+const WAYS: [&str; 7] = [
+    "TCP that says nothing",
+    "TCP that doesn't finish its message",
+    "TCP that only pings",
+    "TLS without a handshake",
+    "TLS that says nothing",
+    "HTTP that doesn't finish its request",
+    "WebSocket that says nothing",
+];
+
+fn stand_about(place: &Place, way: usize, from: IpAddr) -> Box<dyn Octets> {
+    let plain = |to, said: &str| {
+        let mut stream = connect(from, to);
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(said.as_bytes()).unwrap();
+        stream
+    };
+    let upgrade = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n";
+    match way {
+        0 => Box::new(plain(place.server.sip, "")),
+        1 => Box::new(plain(place.server.sip, "OPTIONS sip:tsunagu SIP/2.0\r\nVia: SIP/2.0/TCP a")),
+        2 => Box::new(plain(place.server.sip, "\r\n\r\n")),
+        3 => Box::new(plain(place.tls, "")),
+        4 => Box::new(secure(connect(from, place.tls), &place.authority, None).unwrap()),
+        5 => Box::new(plain(place.ws, upgrade)),
+        _ => Box::new(plain(place.ws, &format!("{upgrade}\r\n"))),
+    }
+}
+
+fn open_connections(place: &Place) -> usize {
+    let figures = place.server.admin_get("/metrics").body;
+    let line = figures.lines().find_map(|line| line.strip_prefix("sip_connections "));
+    line.and_then(|figure| figure.trim().parse::<f64>().ok()).map_or(0, |figure| figure as usize)
+}
+
+#[test]
+fn connections_that_only_stand_about_are_closed_and_phones_are_served_meanwhile() {
+    let count = std::env::var("TSUNAGU_IDLE").map_or(USUAL, |count| count.parse().unwrap());
+    let place = Place::start("", "");
+    let began = Instant::now();
+    let standing: Vec<_> = (0..count)
+        .map(|index| {
+            let host = u8::try_from(index / PER_ADDRESS + 10).unwrap();
+            stand_about(&place, index % WAYS.len(), Ipv4Addr::new(127, 0, 0, host).into())
+        })
+        .collect();
+    let opened = began.elapsed();
+    wait_for("all connections to be open", PATIENCE, || (open_connections(&place) == count).then_some(()));
+
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let phone = scope.spawn(|| {
+            let mut phone = Registrant::new(Link::udp(place.server.sip), "steady");
+            let mut took = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let asked = Instant::now();
+                assert_eq!(status(&phone.register("")), 200);
+                took.push(asked.elapsed());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            took.sort();
+            took
+        });
+        for (index, mut stream) in standing.into_iter().enumerate() {
+            let mut rest = Vec::new();
+            // An answer to what was said may come first; then the end, or a reset.
+            let end = stream.read_to_end(&mut rest);
+            let is_closed = end.as_ref().err().is_none_or(|error| error.kind() != std::io::ErrorKind::WouldBlock);
+            assert!(is_closed, "{}: {end:?}", WAYS[index % WAYS.len()]);
+        }
+        let closed = began.elapsed();
+        wait_for("nothing left of them", PATIENCE, || (open_connections(&place) == 0).then_some(()));
+        is_over.store(true, Ordering::Relaxed);
+        let took = phone.join().unwrap();
+        let p99 = took[took.len() * 99 / 100];
+        println!(
+            "{count} connections opened in {opened:?}, all closed {closed:?} after the first; meanwhile {} registrations, \
+             99 of 100 within {p99:?}",
+            took.len()
+        );
+    });
+}
+
+#[test]
+fn an_address_has_no_more_connections_than_it_may_and_others_are_let_in() {
+    let place = Place::start("limits.connections_per_address = 3", "");
+    let at = |host| IpAddr::from(Ipv4Addr::new(127, 0, 0, host));
+    let _held: Vec<TcpStream> =
+        [place.server.sip, place.tls, place.ws].into_iter().map(|to| connect(at(9), to)).collect();
+    wait_for("three connections", PATIENCE, || (open_connections(&place) == 3).then_some(()));
+    let mut one_more = connect(at(9), place.tls);
+    assert!(matches!(one_more.read(&mut [0]), Ok(0) | Err(_)), "closed at once");
+    let mut other = Registrant::new(Link::tcp_from(at(8), place.server.sip), "other");
+    assert_eq!(status(&other.ask("OPTIONS", "")), 200);
+}
