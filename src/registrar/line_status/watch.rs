@@ -299,7 +299,7 @@ impl Desk {
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
         // Another node may know of a later REGISTER, and not have written it yet.
-        let grace = if self.db.postgres().is_some() { GRACE } else { Duration::ZERO };
+        let grace = if self.db.node().is_empty() { Duration::ZERO } else { GRACE };
         for _ in 0..LOOKS {
             let overdue = store::overdue(self.db.reader(), now.before(grace)).await?;
             let unknown: Vec<PhoneId> = overdue.iter().copied().filter(|phone| !self.board.knows(*phone)).collect();
