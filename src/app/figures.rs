@@ -140,6 +140,7 @@ const FIGURES: &[Figure] = &[
     level("registered_contacts", "Contacts that are registered."),
     count_by("registrations_total", &[("status", &["200", "401", "403"])], "REGISTER requests answered, by status."),
     count("registrar_commit_failures_total", "Groups of registrations that could not be stored."),
+    level("registrar_unwritten_bindings", "Registrations answered from memory that wait for the database."),
     level("lines", "Lines by state: registered, not-registered, or of a type whose status is not-supported."),
     level("lines_flapping", "Lines that are registered and lost again and again."),
     count_by("line_errors_total", &[("reason", LINE_REASONS)], "Errors of lines, by reason."),

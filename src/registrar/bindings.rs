@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use super::RegistrarError;
 use super::binding::Binding;
-use super::journal::Batch;
+use super::journal::{Batch, Fate};
 use crate::db::{Db, DbConnection, DbRow, Statement};
 use crate::directory::DirectoryError;
 use crate::sip::{Flow, Transport};
@@ -59,14 +59,18 @@ fn binding(row: &DbRow, now: Instant, wall: UnixMillis) -> Result<Binding, Regis
 pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> {
     let (now, wall) = (Instant::now(), UnixMillis::now());
     let mut transaction = db.write().await?;
-    let mut kept = Vec::with_capacity(batch.contacts.len());
-    for ((aor, ruid), binding) in &batch.contacts {
-        // A flow's contact may be another than before.
-        if binding.as_ref().is_none_or(|binding| binding.reg_id != 0) {
-            remove(&mut transaction, aor, ruid).await?;
-        }
-        if let Some(binding) = binding {
-            kept.push((aor.as_str(), binding));
+    let mut kept = Vec::with_capacity(batch.bindings.len());
+    for ((aor, ruid), fate) in &batch.bindings {
+        match fate {
+            Fate::Bound(binding) => {
+                // A flow's contact may be another than before.
+                if binding.reg_id != 0 {
+                    remove(&mut transaction, aor, ruid).await?;
+                }
+                kept.push((aor.as_str(), binding));
+            }
+            Fate::Removed => remove(&mut transaction, aor, ruid).await?,
+            Fate::Lapsed(binding) => remove_unless_refreshed(&mut transaction, aor, binding).await?,
         }
     }
     let mut kept = kept.as_slice();
@@ -85,6 +89,15 @@ pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> 
 async fn remove(db: &mut DbConnection, aor: &str, ruid: &str) -> Result<(), RegistrarError> {
     let delete = "DELETE FROM location WHERE aor = $1 AND (flow = $2 OR (flow = '' AND contact = $2))";
     sqlx::query(delete).bind(aor).bind(ruid).execute(db).await?;
+    Ok(())
+}
+
+/// By the registration it was made with: a clock that was set says nothing about it.
+async fn remove_unless_refreshed(db: &mut DbConnection, aor: &str, known: &Binding) -> Result<(), RegistrarError> {
+    let delete = "DELETE FROM location WHERE aor = $1 AND (flow = $2 OR (flow = '' AND contact = $2)) \
+        AND call_id = $3 AND cseq = $4";
+    let query = sqlx::query(delete).bind(aor).bind(known.ruid());
+    query.bind(known.call_id.as_str()).bind(i64::from(known.cseq)).execute(db).await?;
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Writes changes of bindings down, many in one transaction: durability costs each of them little. While the database takes
-//! nothing, what was not written waits here, the newest of each contact, and lands when it takes something again.
+//! nothing, what was not written waits here, of each binding the newest, and lands when it takes something again.
 //!
 //! Must not know what a registration is: who may change what was decided before.
 
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::binding::Binding;
 use super::{RegistrarError, bindings};
@@ -20,6 +20,9 @@ const QUEUE: usize = 8192;
 const GROUP: usize = 512;
 /// How long a transaction waits for company when the one before had some.
 const GATHER: Duration = Duration::from_millis(4);
+/// How long the database may take for a group before it counts as away, and how long while it does.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE_WHILE_AWAY: Duration = Duration::from_secs(1);
 /// How long a database that took nothing is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -30,51 +33,67 @@ pub(super) struct Change {
     pub put: Vec<Binding>,
     /// What names each among the bindings of its address-of-record.
     pub removed: Vec<String>,
+    /// What was not refreshed here in time.
+    pub lapsed: Vec<Binding>,
     /// A phone whose lease this registration keeps alive.
     pub seen: Option<PhoneId>,
     /// Told when the change is kept.
     pub done: oneshot::Sender<()>,
 }
 
-/// What is to be written: of each contact the newest, a binding or that there is none.
+/// What is to be written of a binding.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It is there.
+    Bound(Binding),
+    /// It is not.
+    Removed,
+    /// It is not, unless it was refreshed elsewhere since.
+    Lapsed(Binding),
+}
+
+/// What is to be written: of each binding the newest.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// By address-of-record and what names each among its bindings.
-    pub contacts: BTreeMap<(String, String), Option<Binding>>,
+    pub bindings: BTreeMap<(String, String), Fate>,
     /// Phones whose leases go on.
     pub seen: BTreeSet<PhoneId>,
 }
 
 impl Batch {
     fn add(&mut self, change: Change) -> oneshot::Sender<()> {
-        let Change { aor, put, removed, seen, done } = change;
+        let Change { aor, put, removed, lapsed, seen, done } = change;
         for ruid in removed {
-            self.contacts.insert((aor.clone(), ruid), None);
+            self.bindings.insert((aor.clone(), ruid), Fate::Removed);
+        }
+        for binding in lapsed {
+            self.bindings.insert((aor.clone(), binding.ruid()), Fate::Lapsed(binding));
         }
         for binding in put {
-            self.contacts.insert((aor.clone(), binding.ruid()), Some(binding));
+            self.bindings.insert((aor.clone(), binding.ruid()), Fate::Bound(binding));
         }
         self.seen.extend(seen);
         done
     }
 
     fn is_empty(&self) -> bool {
-        self.contacts.is_empty() && self.seen.is_empty()
+        self.bindings.is_empty() && self.seen.is_empty()
     }
 
     /// As much as fits one transaction.
     fn split_off_first(&mut self) -> Self {
-        let rest = match self.contacts.keys().nth(GROUP).cloned() {
-            Some(key) => self.contacts.split_off(&key),
+        let rest = match self.bindings.keys().nth(GROUP).cloned() {
+            Some(key) => self.bindings.split_off(&key),
             None => BTreeMap::new(),
         };
-        Self { contacts: std::mem::replace(&mut self.contacts, rest), seen: std::mem::take(&mut self.seen) }
+        Self { bindings: std::mem::replace(&mut self.bindings, rest), seen: std::mem::take(&mut self.seen) }
     }
 
     /// Puts back what could not be written. What came since is newer.
     fn put_back(&mut self, older: Self) {
-        for (key, value) in older.contacts {
-            self.contacts.entry(key).or_insert(value);
+        for (key, value) in older.bindings {
+            self.bindings.entry(key).or_insert(value);
         }
         self.seen.extend(older.seen);
     }
@@ -103,7 +122,7 @@ impl Writer {
             if self.away_since.is_some() {
                 // Acknowledged without having been written: a phone is not refused for what the database lacks.
                 match timeout_at(try_again, queue.recv_many(&mut group, GROUP)).await {
-                    Ok(0) => return,
+                    Ok(0) => return self.write_waiting().await,
                     Ok(_) => self.remember(&mut group),
                     Err(_) => {
                         self.write_waiting().await;
@@ -128,12 +147,17 @@ impl Writer {
     async fn write(&mut self, group: &mut Vec<Change>) {
         let mut batch = Batch::default();
         let done: Vec<oneshot::Sender<()>> = group.drain(..).map(|change| batch.add(change)).collect();
-        if let Err(error) = bindings::write(&self.db, &batch).await {
+        if let Err(error) = self.try_writing(&batch, PATIENCE).await {
             self.is_away(&error, batch);
         }
         for done in done {
             let _ = done.send(());
         }
+    }
+
+    /// Writing the same twice does no harm: what came too late may have been written after all.
+    async fn try_writing(&self, batch: &Batch, patience: Duration) -> Result<(), RegistrarError> {
+        timeout(patience, bindings::write(&self.db, batch)).await.unwrap_or(Err(RegistrarError::Late))
     }
 
     fn remember(&mut self, group: &mut Vec<Change>) {
@@ -147,7 +171,7 @@ impl Writer {
     async fn write_waiting(&mut self) {
         while !self.waiting.is_empty() {
             let batch = self.waiting.split_off_first();
-            if let Err(error) = bindings::write(&self.db, &batch).await {
+            if let Err(error) = self.try_writing(&batch, PATIENCE_WHILE_AWAY).await {
                 return self.is_away(&error, batch);
             }
             self.show();
@@ -171,6 +195,6 @@ impl Writer {
     }
 
     fn show(&self) {
-        metrics::gauge!("registrar_unwritten_bindings").set(self.waiting.contacts.len() as f64);
+        metrics::gauge!("registrar_unwritten_bindings").set(self.waiting.bindings.len() as f64);
     }
 }

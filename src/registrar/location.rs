@@ -139,7 +139,7 @@ impl Location {
                 let mut committed = Vec::with_capacity(changes.len());
                 for ((aor, put, removed), permit) in changes.into_iter().zip(permits.by_ref()) {
                     let (done, outcome) = oneshot::channel();
-                    permit.send(Change { aor, put, removed, seen: None, done });
+                    permit.send(Change { aor, put, removed, lapsed: Vec::new(), seen: None, done });
                     committed.push(outcome);
                 }
                 committed
@@ -179,7 +179,8 @@ impl Location {
             };
             table.set(aor, update.bindings.clone());
             let (done, kept) = oneshot::channel();
-            permit.send(Change { aor: aor.to_owned(), put: update.put, removed: update.removed, seen, done });
+            let (put, removed) = (update.put, update.removed);
+            permit.send(Change { aor: aor.to_owned(), put, removed, lapsed: Vec::new(), seen, done });
             (update.bindings, kept)
         };
         kept.await.map_err(|_| RegistrarError::Stopped)?;
@@ -205,12 +206,13 @@ impl Location {
                 let (alive, gone): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|binding| binding.expires > now);
                 lapsed.extend(gone.iter().map(|binding| (binding.phone, aor.to_string())));
                 table.set(&aor, alive);
-                changes.push((aor.to_string(), gone.iter().map(Binding::ruid).collect()));
+                changes.push((aor.to_string(), gone));
             }
         }
-        for (aor, removed) in changes {
+        for (aor, lapsed) in changes {
             let (done, _) = oneshot::channel();
-            let _ = self.changes.send(Change { aor, put: Vec::new(), removed, seen: None, done }).await;
+            let change = Change { aor, put: Vec::new(), removed: Vec::new(), lapsed, seen: None, done };
+            let _ = self.changes.send(change).await;
         }
         lapsed
     }
@@ -226,4 +228,92 @@ pub(super) struct Update {
     pub bindings: Vec<Binding>,
     pub put: Vec<Binding>,
     pub removed: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sip::Flow;
+    use crate::sip::Transport;
+    use crate::vocab::UnixMillis;
+
+    async fn db(folder: &std::path::Path) -> Db {
+        Db::open(&folder.join("db")).await.unwrap()
+    }
+
+    async fn location(db: &Db) -> Location {
+        Location::open(db.clone(), Instant::now(), |_, _| true).await.unwrap()
+    }
+
+    fn binding(cseq: u32, expires: Instant) -> Binding {
+        let address = |port: u16| ([127, 0, 0, 1], port).into();
+        Binding {
+            contact: "sip:a@127.0.0.1:40000".to_owned(),
+            phone: PhoneId::new(UnixMillis::new(0), [1; 10]),
+            call_id: "c".to_owned(),
+            cseq,
+            expires,
+            flow: Flow { transport: Transport::Udp, local: address(5060), peer: address(40000) },
+            user_agent: "".into(),
+            path: "".into(),
+            instance: "".into(),
+            reg_id: 0,
+        }
+    }
+
+    async fn register(location: &Location, cseq: u32, expires: Instant) {
+        let binding = binding(cseq, expires);
+        let update = Update { bindings: vec![binding.clone()], put: vec![binding], removed: Vec::new() };
+        let decided = |_: &[Binding]| Ok::<_, ()>(update);
+        location.update("1001", Instant::now(), None, decided).await.unwrap().unwrap();
+    }
+
+    async fn execute(db: &Db, statement: &'static str) {
+        let mut transaction = db.write().await.unwrap();
+        sqlx::query(statement).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_database_that_is_away_did_not_take_lands_when_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = db(folder.path()).await;
+        let before = location(&db).await;
+        let expires = Instant::now() + Duration::from_secs(600);
+        execute(&db, "ALTER TABLE location RENAME TO away").await;
+        register(&before, 1, expires).await;
+        register(&before, 2, expires).await;
+        assert_eq!(before.of_aor("1001", Instant::now()).len(), 1);
+        execute(&db, "ALTER TABLE away RENAME TO location").await;
+        // The last one out tries once more.
+        drop(before);
+        let mut found = Vec::new();
+        while found.is_empty() {
+            tokio::task::yield_now().await;
+            found = location(&db).await.of_aor("1001", Instant::now());
+        }
+        assert_eq!(found.iter().map(|binding| binding.cseq).collect::<Vec<_>>(), [2]);
+    }
+
+    #[tokio::test]
+    async fn what_lapsed_here_stays_where_it_was_refreshed_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = db(folder.path()).await;
+        let (here, elsewhere) = (location(&db).await, location(&db).await);
+        let now = Instant::now();
+        register(&here, 1, now + Duration::from_secs(60)).await;
+        register(&elsewhere, 2, now + Duration::from_secs(600)).await;
+        assert_eq!(here.expire(now + Duration::from_secs(61)).await.len(), 1);
+        // Written after it, so that it has been looked at.
+        let gone = Update { bindings: Vec::new(), put: Vec::new(), removed: vec!["sip:b@127.0.0.1".to_owned()] };
+        here.update("1002", now, None, |_| Ok::<_, ()>(gone)).await.unwrap().unwrap();
+        assert_eq!(location(&db).await.of_aor("1001", Instant::now()).len(), 1);
+        assert_eq!(elsewhere.expire(now + Duration::from_secs(601)).await.len(), 1);
+        let gone = Update { bindings: Vec::new(), put: Vec::new(), removed: vec!["sip:b@127.0.0.1".to_owned()] };
+        elsewhere.update("1002", now, None, |_| Ok::<_, ()>(gone)).await.unwrap().unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM location").fetch_one(db.reader()).await.unwrap();
+        assert_eq!(rows, 0);
+    }
 }

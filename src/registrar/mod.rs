@@ -59,6 +59,9 @@ pub enum RegistrarError {
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The database takes too long.
+    #[error("the database takes too long")]
+    Late,
     /// The committing task has stopped.
     #[error("the registrar has stopped")]
     Stopped,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::records::figure;
+use crate::registrant::{Registrant, status};
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, USERS};
 use crate::support::{http, wait_for};
@@ -36,6 +38,30 @@ fn while_the_database_is_away_the_api_says_when_to_come_back_and_afterwards_all_
     assert_eq!(one.api_post("/directory-numbers", &json!({ "number": "7000" })).status, 201);
     assert!(!one.log().contains("panicked") && !other.log().contains("panicked"));
     assert_eq!(USERS.len(), 3);
+}
+
+#[test]
+fn while_the_database_is_away_phones_are_registered_and_what_was_not_written_lands_afterwards() {
+    let cluster = Postgres::start();
+    let server = Server::start_at(&cluster.database(), "");
+    let phone = Registrant::new(server.sip, 21, "a-phone", "any");
+    assert_eq!(status(&phone.register()), 200);
+    let stored = || cluster.ask(server.database(), "SELECT cseq FROM location").trim().to_owned();
+    let before = stored();
+    cluster.stop();
+    // Its registration lapses in a few minutes: it comes again, more than once.
+    for _ in 0..3 {
+        let answer = phone.register();
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(answer.contains("Contact: <sip:a-phone@127.0.0.21"), "{answer}");
+    }
+    assert!(figure(&server, "registrar_unwritten_bindings") > 0.0);
+    cluster.launch();
+    wait_for("the newest registration to be written", PATIENCE, || {
+        (figure(&server, "registrar_unwritten_bindings") == 0.0).then_some(())
+    });
+    assert!(stored().parse::<u32>().unwrap() > before.parse::<u32>().unwrap() + 4, "{before} {}", stored());
+    assert!(!server.log().contains("panicked"));
 }
 
 #[test]
