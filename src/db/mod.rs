@@ -14,8 +14,6 @@ mod writing;
 
 use std::path::Path;
 
-use sqlx::postgres::PgPool;
-use sqlx::sqlite::SqlitePool;
 use sqlx::{Any, Row};
 use tokio::sync::{broadcast, watch};
 
@@ -69,15 +67,6 @@ pub enum DbError {
     Statement(#[from] sqlx::Error),
 }
 
-/// Which database it is, with connections of its own kind. On SQLite they are for reading: there is one writer.
-#[derive(Clone, Debug)]
-pub enum Native {
-    /// SQLite.
-    Sqlite(SqlitePool),
-    /// PostgreSQL.
-    Postgres(PgPool),
-}
-
 /// An open database. There is one writer at a time, on whichever node: everybody queues for it.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -85,7 +74,6 @@ pub struct Db {
     readers: DbPool,
     /// Told of every commit, on whichever node.
     commits: watch::Sender<()>,
-    native: Native,
     /// The other nodes; none where there can be none.
     nodes: Option<std::sync::Arc<Nodes>>,
 }
@@ -107,15 +95,14 @@ impl Db {
         let commits = watch::channel(()).0;
         match place {
             Place::File(path) => {
-                let opening::Opened { writer, readers, native } = opening::file(path).await?;
-                let native = Native::Sqlite(native);
-                Ok(Self { writer, readers, commits, native, nodes: None })
+                let (writer, readers) = opening::file(path).await?;
+                Ok(Self { writer, readers, commits, nodes: None })
             }
             Place::Server(url) => {
                 let node = nodes::name();
-                let opening::Opened { writer, readers, native } = opening::server(url, &node).await?;
-                let nodes = Nodes::join(url, node, native.clone(), commits.clone()).await?;
-                Ok(Self { writer, readers, commits, native: Native::Postgres(native), nodes: Some(nodes.into()) })
+                let opening::Server { writer, readers, native } = opening::server(url, &node).await?;
+                let nodes = Nodes::join(url, node, native, commits.clone()).await?;
+                Ok(Self { writer, readers, commits, nodes: Some(nodes.into()) })
             }
         }
     }
@@ -123,11 +110,6 @@ impl Db {
     /// Connections for reading.
     pub fn reader(&self) -> &DbPool {
         &self.readers
-    }
-
-    /// The database's own connections, for what is asked so often, or for so much, that it is worth a way for each.
-    pub fn native(&self) -> &Native {
-        &self.native
     }
 
     /// A transaction that may write: all of it happens, or none. What it reads nobody changes until it ends, on whichever
@@ -200,11 +182,7 @@ impl Db {
     /// Waits for running statements and closes.
     pub async fn close(&self) {
         if let Some(nodes) = &self.nodes {
-            nodes.leave();
-        }
-        match &self.native {
-            Native::Sqlite(pool) => pool.close().await,
-            Native::Postgres(pool) => pool.close().await,
+            nodes.leave().await;
         }
         self.writer.close().await;
         self.readers.close().await;

@@ -105,8 +105,9 @@ impl Nodes {
     }
 
     /// Leaves the others: somebody else goes on duty.
-    pub(super) fn leave(&self) {
+    pub(super) async fn leave(&self) {
         self.tasks.iter().for_each(AbortHandle::abort);
+        self.native.close().await;
     }
 }
 

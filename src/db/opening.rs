@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{Executor, Row};
 
 use super::{DatabaseUrl, DbError, DbPool};
@@ -33,15 +32,8 @@ const PLANS: &str = "SET plan_cache_mode = force_custom_plan";
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '60s'; SET tcp_keepalives_idle = 5; \
     SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET client_min_messages = warning";
 
-/// Connections: the one who writes, those who read, and those that need the database's own types.
-pub(super) struct Opened<Native> {
-    pub writer: DbPool,
-    pub readers: DbPool,
-    pub native: Native,
-}
-
-/// Opens a file.
-pub(super) async fn file(path: &Path) -> Result<Opened<SqlitePool>, DbError> {
+/// The one who writes, and those who read.
+pub(super) async fn file(path: &Path) -> Result<(DbPool, DbPool), DbError> {
     let failed = |source| DbError::Open { path: path.display().to_string(), source };
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str(&url_of(path)).map_err(failed)?;
@@ -53,9 +45,7 @@ pub(super) async fn file(path: &Path) -> Result<Opened<SqlitePool>, DbError> {
     let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
     SQLITE.run(&writer).await?;
     let readers = pool(READERS).connect_with(options).await.map_err(failed)?;
-    let native = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10));
-    let native = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(native);
-    Ok(Opened { writer, readers, native })
+    Ok((writer, readers))
 }
 
 /// A file as an address: sqlx takes options of a connection to either database in this form only.
@@ -73,8 +63,15 @@ fn url_of(path: &Path) -> String {
     url
 }
 
+/// A node's connections to PostgreSQL: the one who writes, those who read, and those that need its own types.
+pub(super) struct Server {
+    pub writer: DbPool,
+    pub readers: DbPool,
+    pub native: PgPool,
+}
+
 /// Connects as `node`, by which the triggers know whose change it is.
-pub(super) async fn server(url: &DatabaseUrl, node: &str) -> Result<Opened<PgPool>, DbError> {
+pub(super) async fn server(url: &DatabaseUrl, node: &str) -> Result<Server, DbError> {
     let failed = |source| DbError::Reach { url: url.shown(), source };
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str(&named(url, node)).map_err(failed)?;
@@ -101,7 +98,7 @@ pub(super) async fn server(url: &DatabaseUrl, node: &str) -> Result<Opened<PgPoo
         .acquire_timeout(PATIENCE)
         .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }))
         .connect_lazy_with(native_options(url, node)?);
-    Ok(Opened { writer, readers, native })
+    Ok(Server { writer, readers, native })
 }
 
 /// Options for a connection of one's own.
