@@ -154,14 +154,6 @@ CREATE TABLE lines (
 );
 CREATE INDEX lines_by_number ON lines (number);
 
-CREATE VIEW line_records AS
-    SELECT lines.phone || '-' || lines.position AS id, lines.version, lines.created_at, lines.updated_at,
-        lines.phone, lines.position, lines.number, lines.label, lines.display,
-        CAST(lines.own_label IS NOT NULL AS INTEGER) AS has_own_label,
-        CAST(lines.own_display IS NOT NULL AS INTEGER) AS has_own_display,
-        users.user_id AS "user", phones.mac, phones.name AS phone_name
-    FROM lines JOIN phones ON phones.id = lines.phone LEFT JOIN users ON users.id = phones."user";
-
 -- Temporary numbers in use. One given back stays here, cooling, until its old holder can no longer be using it.
 CREATE TABLE leases (
     number         text COLLATE "C" PRIMARY KEY,
@@ -173,6 +165,8 @@ CREATE TABLE leases (
 CREATE TABLE location (
     aor         text COLLATE "C" NOT NULL,
     contact     text COLLATE "C" NOT NULL,
+    -- Which of the phone's flows it is (RFC 5626): one contact may be registered over several. Empty without Outbound.
+    flow        text COLLATE "C" NOT NULL DEFAULT '',
     phone       text COLLATE "C" NOT NULL,
     call_id     text COLLATE "C" NOT NULL,
     cseq        bigint NOT NULL,
@@ -181,7 +175,10 @@ CREATE TABLE location (
     local       text COLLATE "C" NOT NULL,
     received    text COLLATE "C" NOT NULL,
     user_agent  text COLLATE "C" NOT NULL DEFAULT '',
-    PRIMARY KEY (aor, contact)
+    path        text COLLATE "C" NOT NULL DEFAULT '',
+    instance    text COLLATE "C" NOT NULL DEFAULT '',
+    reg_id      bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (aor, contact, flow)
 );
 
 CREATE TABLE enrolments (

@@ -127,7 +127,6 @@ CREATE INDEX portal_sessions_by_account ON portal_sessions (account);
 ALTER TABLE line_groups ADD COLUMN account text COLLATE "C" REFERENCES portal_accounts (id);
 CREATE INDEX line_groups_by_account ON line_groups (account) WHERE account IS NOT NULL;
 
-DROP VIEW line_records;
 CREATE VIEW line_records AS
     SELECT lines.phone || '-' || lines.position AS id, lines.version, lines.created_at, lines.updated_at,
         lines.phone, lines.position, lines.number, lines.label, lines.display,

@@ -94,27 +94,3 @@ CREATE TABLE line_strangers (
     updated_at  INTEGER GENERATED ALWAYS AS (last_at) VIRTUAL
 ) STRICT;
 CREATE INDEX line_strangers_by_time ON line_strangers (last_at);
-
-DROP VIEW line_records;
-CREATE VIEW line_records AS
-    SELECT lines.phone || '-' || lines.position AS id, lines.version, lines.created_at, lines.updated_at,
-        lines.phone, lines.position, lines.number, lines.label, lines.display,
-        CASE WHEN lines.own_label IS NULL THEN 0 ELSE 1 END AS has_own_label,
-        CASE WHEN lines.own_display IS NULL THEN 0 ELSE 1 END AS has_own_display,
-        users.user_id AS "user", phones.mac, phones.name AS phone_name,
-        COALESCE(device_templates.device_type, 'desk-phone') AS type,
-        line_groups.name AS line_group, COALESCE(line_groups.site, '') AS site,
-        CASE WHEN device_templates.device_type IN ('ip-trunk', 'virtual') THEN 'not-supported'
-            ELSE COALESCE(line_status.state, 'not-registered') END AS state,
-        CASE WHEN device_templates.device_type IN ('ip-trunk', 'virtual') THEN 'not-supported'
-            ELSE COALESCE(line_status.code, 'never-received') END AS code,
-        COALESCE(line_status.is_flapping, 0) AS is_flapping,
-        line_status.since AS state_since, line_status.register_at AS last_register_at,
-        line_status.error AS last_error, line_status.error_at AS last_error_at
-    FROM lines
-        JOIN phones ON phones.id = lines.phone
-        LEFT JOIN users ON users.id = phones."user"
-        LEFT JOIN device_templates ON device_templates.id = phones.device_template
-        LEFT JOIN directory_numbers ON directory_numbers.number = lines.number
-        LEFT JOIN line_groups ON line_groups.id = directory_numbers.line_group
-        LEFT JOIN line_status ON line_status.phone = lines.phone AND line_status.position = lines.position;
