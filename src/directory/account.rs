@@ -99,8 +99,7 @@ impl Accounts {
 
     /// The phones a number rings on.
     pub fn ringing_on(&self, number: &DirectoryNumber) -> Vec<PhoneId> {
-        let table = self.read();
-        table.by_name.values().filter(|account| account.lines.contains(number)).map(|account| account.phone).collect()
+        self.with_line(number.as_str(), usize::MAX)
     }
 
     /// Some phones with a line of this number: at most `most`.
