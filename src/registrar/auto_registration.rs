@@ -10,12 +10,11 @@ use serde_json::Value;
 use super::admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal};
 use super::admission_settings::AutoRegistrationKind;
 use super::number_range::NumberRange;
-use super::site::site;
 use super::wall_clock::WallClock;
 use super::{RegistrarError, store};
 use crate::db::DbConnection;
 use crate::directory::{self, Actor, Directory, DirectoryError, Happening, Kept, PoolFill, Recorded};
-use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError};
+use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError, site};
 
 /// The span over which one address's admissions are counted.
 const MINUTE: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::site::site;
+use crate::vocab::site;
 
 /// The span in which a full count leaks away.
 const HOUR: Duration = Duration::from_secs(3600);

@@ -21,7 +21,6 @@ mod number_range;
 mod registration;
 mod service;
 mod service_route;
-mod site;
 mod store;
 mod subscriptions;
 mod wall_clock;

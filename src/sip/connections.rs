@@ -2,7 +2,7 @@
 //! says of itself (RFC 5923). Opens and reads none of them.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +13,7 @@ use super::connection::QUEUE;
 use super::flow::{Flow, Transport};
 use super::message::{Host, Request};
 use super::tls::PeerCertificate;
+use crate::vocab::site;
 
 /// The most names a peer may give one connection.
 const ALIASES: usize = 4;
@@ -55,7 +56,7 @@ impl Connections {
 
     /// A peer has connected; nothing if there are too many already.
     pub(super) fn admit(&mut self, flow: Flow) -> Option<Ends> {
-        let from_there = self.by_place.get(&place(flow.peer.ip())).copied().unwrap_or(0);
+        let from_there = self.by_place.get(&site(flow.peer.ip())).copied().unwrap_or(0);
         let has_room = from_there < self.most_per_place && self.open.len() < self.most;
         has_room.then(|| self.open(flow))
     }
@@ -68,7 +69,7 @@ impl Connections {
             Connection { outgoing, is_lasting: is_lasting.clone(), certificate: None, aliases: Vec::new() };
         match self.open.insert(way(flow), connection) {
             Some(former) => self.unname(&former),
-            None => *self.by_place.entry(place(flow.peer.ip())).or_insert(0) += 1,
+            None => *self.by_place.entry(site(flow.peer.ip())).or_insert(0) += 1,
         }
         Ends { outgoing: receiver, is_lasting }
     }
@@ -141,11 +142,11 @@ impl Connections {
     pub(super) fn forget(&mut self, flow: Flow) {
         let Some(connection) = self.open.remove(&way(flow)) else { return };
         self.unname(&connection);
-        let place = place(flow.peer.ip());
-        if let Some(count) = self.by_place.get_mut(&place) {
+        let site = site(flow.peer.ip());
+        if let Some(count) = self.by_place.get_mut(&site) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.by_place.remove(&place);
+                self.by_place.remove(&site);
             }
         }
     }
@@ -158,14 +159,6 @@ impl Connections {
                 self.by_alias.remove(alias);
             }
         }
-    }
-}
-
-/// Within a 64-bit network of IPv6, whoever has one address has them all.
-fn place(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

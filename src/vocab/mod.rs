@@ -11,6 +11,7 @@ mod number;
 mod prompt;
 mod schema;
 mod secret;
+mod site;
 mod time;
 mod time_zone;
 
@@ -21,6 +22,7 @@ pub use name::Name;
 pub use number::{AuthenticationCode, DirectoryNumber, SelfServiceId};
 pub use prompt::PromptId;
 pub use secret::Secret;
+pub use site::site;
 pub use time::UnixMillis;
 pub use time_zone::TimeZone;
 

@@ -1,9 +1,9 @@
-//! What counts as one place when somebody's tries are counted. Pure.
+//! What counts as one place when it is counted what comes from there.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 /// An IPv4 address, or the 64-bit network of an IPv6 address: within it, whoever has one address has them all.
-pub(super) fn site(address: IpAddr) -> IpAddr {
+pub fn site(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
         address @ IpAddr::V4(_) => address,
