@@ -9,8 +9,8 @@ use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
 use super::{
     Accounts, Actor, Credential, CredentialHash, CredentialPolicy, DeviceTemplate, DirectoryError, Feed, Kept,
-    LineTemplate, Listing, Page, Phone, Phones, Pin, Recorded, Sealer, TokenDraft, TokenHash, Tokens, UnderWay, User,
-    UserProfile,
+    LineTemplate, Listing, Page, Phone, Phones, Pin, Record, Recorded, Sealer, TokenDraft, TokenHash, Tokens, UnderWay,
+    User, UserProfile,
 };
 use crate::db::{Db, DbConnection, DbError};
 use crate::vocab::{PhoneId, Secret, SelfServiceId, UnixMillis, UserId};
@@ -144,6 +144,20 @@ impl Directory {
     /// Whether the token with this identifier is still worth anything.
     pub async fn is_bearer(&self, token: &str, now: UnixMillis) -> Result<bool, DirectoryError> {
         store::is_bearer(self.db.reader(), token, now).await
+    }
+
+    /// Puts a password, if one is given and the policy takes it, into the columns of a record.
+    pub(super) async fn keep_password(
+        &self,
+        record: &mut Record,
+        password: Option<Secret>,
+        now: UnixMillis,
+    ) -> Result<(), DirectoryError> {
+        let Some(password) = password else { return Ok(()) };
+        self.credential_policy().await?.check_password(&password)?;
+        record.insert("password_hash".to_owned(), self.hash(password).await?.as_stored().into());
+        record.insert("password_set_at".to_owned(), now.get().into());
+        Ok(())
     }
 
     /// Hashing takes 20 ms of a core: not on the threads that serve calls, and no thread waits for memory to hash in.

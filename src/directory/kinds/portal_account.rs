@@ -76,11 +76,7 @@ impl Kind for PortalAccounts {
         now: UnixMillis,
     ) -> Result<Record, DirectoryError> {
         let mut record = as_record(&draft)?;
-        if let Some(password) = draft.password {
-            directory.credential_policy().await?.check_password(&password)?;
-            record.insert("password_hash".to_owned(), directory.hash(password).await?.as_stored().into());
-            record.insert("password_set_at".to_owned(), now.get().into());
-        }
+        directory.keep_password(&mut record, draft.password, now).await?;
         Ok(record)
     }
 
