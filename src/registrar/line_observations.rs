@@ -4,7 +4,7 @@
 //! number. Nothing here waits, asks the database or holds a lock for longer than a look.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Registrar;
 use super::authentication::Doubt;
@@ -37,22 +37,27 @@ impl Registrar {
         }
     }
 
-    /// A phone that waits to be claimed has none.
     fn has_lines(&self, phone: PhoneId) -> bool {
-        self.directory.accounts().of(phone).is_some_and(|account| !account.lines.is_empty())
+        self.directory.accounts().of(phone).is_some_and(|account| has_lines(&account))
     }
 
     fn note_challenged(&self, request: &Request, seen: Sighting) {
         let Some(asked) = address_asked_for(request) else { return };
-        let accounts = self.directory.accounts();
+        let (accounts, now) = (self.directory.accounts(), Instant::now());
+        // What is registered is challenged with every refresh: that says nothing of the line.
+        let is_awaited = |phone: &PhoneId| !self.location().has(*phone, &asked, now);
         let named = match accounts.named(&asked) {
             // A phone that takes no configuration registers as what it authenticates as.
-            Some(account) if account.lines.is_empty() => return,
+            Some(account) if !has_lines(&account) || !is_awaited(&account.phone) => return,
             Some(account) => Named::Phone { phone: account.phone, aor: Some(asked) },
-            None => match accounts.with_line(&asked, MOST_PHONES) {
-                phones if phones.is_empty() => return,
-                phones => Named::Number { phones, number: asked },
-            },
+            None => {
+                let mut phones = accounts.with_line(&asked, MOST_PHONES);
+                phones.retain(is_awaited);
+                if phones.is_empty() {
+                    return;
+                }
+                Named::Number { phones, number: asked }
+            }
         };
         self.note_stranger(named, seen, Observed::Challenged);
     }
@@ -67,7 +72,7 @@ impl Registrar {
             let named = Named::Stranger { name: name_kept(name), number: asked, phones };
             return self.note_stranger(named, seen, Observed::Failed(reason));
         };
-        if account.lines.is_empty() {
+        if !has_lines(&account) {
             return;
         }
         let reason = match &account.secret {
@@ -79,7 +84,7 @@ impl Registrar {
 
     /// A phone whose user is inactive asked for something.
     pub fn note_suspended(&self, request: &Request, flow: Flow, account: &Account) {
-        self.note_failure(request, flow, account.phone, None, Reason::Suspended);
+        self.note_failure(request, flow, account, None, Reason::Suspended);
     }
 
     /// A phone that has shown who it is was refused. Without an address, that is so for all of its lines.
@@ -87,12 +92,12 @@ impl Registrar {
         &self,
         request: &Request,
         flow: Flow,
-        phone: PhoneId,
+        account: &Account,
         aor: Option<&str>,
         reason: Reason,
     ) {
-        let Some(seen) = Sighting::of(request, flow).filter(|_| self.has_lines(phone)) else { return };
-        let named = Named::Phone { phone, aor: aor.map(str::to_owned) };
+        let Some(seen) = Sighting::of(request, flow).filter(|_| has_lines(account)) else { return };
+        let named = Named::Phone { phone: account.phone, aor: aor.map(str::to_owned) };
         let at = UnixMillis::now();
         self.lines.note(Observation { at, named, seen: Some(seen), what: Observed::Failed(reason) });
     }
@@ -102,12 +107,12 @@ impl Registrar {
         &self,
         request: &Request,
         flow: Flow,
-        phone: PhoneId,
+        account: &Account,
         aor: &str,
         left: Option<Duration>,
         moved_from: Option<SocketAddr>,
     ) {
-        if !self.has_lines(phone) {
+        if !has_lines(account) {
             return;
         }
         let at = UnixMillis::now();
@@ -115,7 +120,7 @@ impl Registrar {
             Some(left) => Observed::Registered { until: at.after(left), moved_from },
             None => Observed::Unregistered,
         };
-        let named = Named::Phone { phone, aor: Some(aor.to_owned()) };
+        let named = Named::Phone { phone: account.phone, aor: Some(aor.to_owned()) };
         self.lines.note(Observation { at, named, seen: Sighting::of(request, flow), what });
     }
 
@@ -137,4 +142,9 @@ impl Registrar {
     fn note_stranger(&self, named: Named, seen: Sighting, what: Observed) {
         self.lines.note_stranger(Observation { at: UnixMillis::now(), named, seen: Some(seen), what });
     }
+}
+
+/// A phone that waits to be claimed has none.
+fn has_lines(account: &Account) -> bool {
+    !account.lines.is_empty()
 }

@@ -95,6 +95,18 @@ impl Location {
         self.table().live(aor, now)
     }
 
+    /// True while a phone has a live binding of this address-of-record.
+    pub(super) fn has(&self, phone: PhoneId, aor: &str, now: Instant) -> bool {
+        let table = self.table();
+        let bindings = table.by_aor.get(aor).map(Vec::as_slice).unwrap_or_default();
+        bindings.iter().any(|binding| binding.phone == phone && binding.expires > now)
+    }
+
+    /// Every phone that has bindings.
+    pub(super) fn phones(&self) -> Vec<PhoneId> {
+        self.table().by_phone.keys().copied().collect()
+    }
+
     /// The live bindings of a phone, with their address-of-record, latest to expire first.
     pub fn of_phone(&self, phone: PhoneId, now: Instant) -> Vec<(String, Binding)> {
         let table = self.table();

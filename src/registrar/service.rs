@@ -240,7 +240,7 @@ impl Registrar {
             return Ok(forbidden(request).with_reason(SUSPENDED));
         }
         let Some(aor) = account.address_of(&aor) else {
-            self.note_failure(request, flow, account.phone, None, Reason::WrongNumber);
+            self.note_failure(request, flow, &account, None, Reason::WrongNumber);
             tracing::info!("a phone asked to register a number that is not its own");
             return Ok(forbidden(request));
         };
@@ -292,13 +292,13 @@ impl Registrar {
             Ok(bindings) => bindings,
             Err(answer) => {
                 if let Some(reason) = refused {
-                    self.note_failure(request, flow, phone, Some(aor), reason);
+                    self.note_failure(request, flow, account, Some(aor), reason);
                 }
                 return Ok(answer);
             }
         };
         let ends = bindings.iter().filter(|binding| binding.phone == phone).map(|binding| binding.expires).max();
-        self.note_registered(request, flow, phone, aor, ends.map(|ends| ends.saturating_duration_since(now)), moved);
+        self.note_registered(request, flow, account, aor, ends.map(|ends| ends.saturating_duration_since(now)), moved);
         let is_registered = ends.is_some();
         match (was_registered, is_registered) {
             (false, true) => self.tell(RegistrarEvent::Registered { phone, aor: aor.to_owned() }).await,

@@ -16,7 +16,7 @@ use super::{LineStatusSettings, Named, Observation, Observed, Reason, store};
 use crate::db::{Db, DbError};
 use crate::directory::Accounts;
 use crate::registrar::auto_registration::AutoRegistration;
-use crate::registrar::{Location, RegistrarError, bindings};
+use crate::registrar::{Location, RegistrarError};
 use crate::vocab::{PhoneId, RecordId, UnixMillis};
 
 /// Observations that may wait; what strangers send may fill half of it.
@@ -200,9 +200,7 @@ impl Desk {
     /// After a start on a database that knew no status yet: what is registered is.
     async fn begin(&mut self) -> Result<(), RegistrarError> {
         if store::is_empty(self.db.reader()).await? {
-            let found = bindings::read(&self.db, Instant::now()).await?;
-            let phones: HashSet<PhoneId> = found.iter().map(|(_, binding)| binding.phone).collect();
-            for group in phones.into_iter().collect::<Vec<_>>().chunks(GROUP) {
+            for group in self.location.phones().chunks(GROUP) {
                 self.load(group.iter().copied()).await?;
                 group.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
                 self.write().await?;
