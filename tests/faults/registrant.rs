@@ -29,14 +29,18 @@ pub struct Registrant {
 impl Registrant {
     /// At 127.0.0.`host`, under its own name.
     pub fn new(server: SocketAddr, host: u8, name: &str, password: &str) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
+        Self::by(UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap(), server, name, password)
+    }
+
+    /// The same by this socket.
+    pub fn by(socket: UdpSocket, server: SocketAddr, name: &str, password: &str) -> Self {
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let (name, password) = (name.to_owned(), Secret::from(password.to_owned()));
         Self { socket, server, number: name.clone(), name, password, headers: String::new(), turn: Cell::new(0) }
     }
 
-    /// The same by this socket, going on from this CSeq.
+    /// The same by another socket, going on from this CSeq.
     pub fn on(mut self, socket: UdpSocket, turn: u32) -> Self {
         self.turn.set(turn);
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
