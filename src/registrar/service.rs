@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::authentication::{Authenticator, Doubt, forbidden};
+use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
 use super::binding::Binding;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
@@ -198,11 +198,12 @@ impl Registrar {
         &self.auto_registration
     }
 
-    /// Answers a REGISTER that shows no credentials, keeping nothing of it; none if it takes more to answer it.
+    /// Answers a REGISTER that shows no credentials, or old ones, keeping nothing of it; none if it takes more to answer it.
     pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
         request.headers.to().ok()?.uri.user()?;
-        let challenge = self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
-        self.note_doubt(request, flow, &Doubt::Unasked);
+        let (challenge, doubt) =
+            self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
+        self.note_doubt(request, flow, &doubt);
         count_answer(&challenge);
         Some(challenge)
     }
