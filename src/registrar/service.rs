@@ -183,7 +183,8 @@ impl Registrar {
     fn standing(&self, account: &Account, flow: Flow, now: Instant) -> Standing {
         let bindings = self.location.of_phone(account.phone, now);
         let at = || bindings.iter().map(|(_, binding)| binding.flow);
-        let is_at_home = account.secret.is_none() && account.source == flow.peer.ip().to_canonical();
+        // Where it fetched its configuration, or was seen first: a new phone is not held up by what others there guess.
+        let is_at_home = account.source == flow.peer.ip().to_canonical();
         if at().any(|known| (known.transport, known.peer) == (flow.transport, flow.peer)) {
             Standing::Here
         } else if is_at_home || at().any(|known| known.peer.ip() == flow.peer.ip()) {

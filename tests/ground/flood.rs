@@ -29,6 +29,13 @@ fn memory(server: &Server) -> u64 {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() << 10
 }
 
+/// Processor time the server's process has taken, in hundredths of a second.
+fn processor_time(server: &Server) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+    let after_name = stat.rsplit_once(") ").unwrap().1;
+    after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
 /// What is sent: a bare REGISTER, or one with credentials nobody was asked for.
 fn register(server: SocketAddr, own: SocketAddr, turn: u32, with_credentials: bool) -> String {
     let credentials = format!(
@@ -44,22 +51,26 @@ fn register(server: SocketAddr, own: SocketAddr, turn: u32, with_credentials: bo
     )
 }
 
-/// Sends so many a second for so long, from these sockets in turn, and reads no answer.
-fn flood(server: SocketAddr, sockets: &[UdpSocket], with_credentials: bool) -> u32 {
+/// Sends so many a second for so long, from these sockets in turn, and reads no answer. Gives how many that were, and the most
+/// memory the server took meanwhile.
+fn flood(server: &Server, sockets: &[UdpSocket], with_credentials: bool) -> (u32, u64) {
     let (began, lasts) = (Instant::now(), Duration::from_secs(seconds()));
-    let mut sent = 0;
+    let (mut sent, mut most) = (0, 0);
     while began.elapsed() < lasts {
         let due = u32::try_from(began.elapsed().as_millis()).unwrap() * (RATE / 1000);
         while sent < due {
             let socket = &sockets[sent as usize % sockets.len()];
-            let text = register(server, socket.local_addr().unwrap(), sent, with_credentials);
+            let text = register(server.sip, socket.local_addr().unwrap(), sent, with_credentials);
             // A full buffer loses it, as a network would.
-            let _ = socket.send_to(text.as_bytes(), server);
+            let _ = socket.send_to(text.as_bytes(), server.sip);
             sent += 1;
+            if sent.is_multiple_of(RATE / 10) {
+                most = memory(server).max(most);
+            }
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    sent
+    (sent, most)
 }
 
 fn figure(server: &Server, name: &str) -> f64 {
@@ -78,22 +89,28 @@ fn stand(sockets: usize, with_credentials: bool, scope: &str) {
     }
     let sockets: Vec<UdpSocket> =
         (0..sockets).map(|_| UdpSocket::bind((Ipv4Addr::new(127, 0, 0, ATTACKER), 0)).unwrap()).collect();
-    let before = memory(&server);
+    let (before, idle) = (memory(&server), processor_time(&server));
     let is_over = AtomicBool::new(false);
-    let (sent, served) = std::thread::scope(|scope| {
+    let ((sent, most), served) = std::thread::scope(|scope| {
         let beside = if sockets.len() == 1 { &phones[..] } else { &phones[..2] };
         let beside: Vec<_> =
             beside.iter().map(|phone| scope.spawn(|| Served::while_attacked(phone, &is_over))).collect();
-        let sent = flood(server.sip, &sockets, with_credentials);
+        let sent = flood(&server, &sockets, with_credentials);
         is_over.store(true, Ordering::Relaxed);
         (sent, beside.into_iter().map(|phone| phone.join().unwrap()).collect::<Vec<_>>())
     });
-    let grown = memory(&server).saturating_sub(before);
+    let (grown, busy) = (most.saturating_sub(before), processor_time(&server) - idle);
     for (served, whose) in served.iter().zip(["elsewhere", "at the flooder's address", "new at that address"]) {
         assert!(served.count() > 0, "{whose}");
         println!("{whose}: {served}");
     }
-    println!("{sent} REGISTERs in {} s from {} sockets; memory grew by {} KiB", seconds(), sockets.len(), grown >> 10);
+    println!(
+        "{sent} REGISTERs in {} s from {} sockets; the server took {} ms of a processor, its memory grew by {} KiB",
+        seconds(),
+        sockets.len(),
+        busy * 10,
+        grown >> 10
+    );
     assert!(grown < GROWTH, "{grown}");
 
     let refused = format!("sip_flood_refused_total{{scope=\"{scope}\"}}");

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::neighbours::ATTACKER;
-use crate::registrant::{Registrant, header};
+use crate::neighbours::{ATTACKER, managed};
+use crate::registrant::{Registrant, header, status};
 use crate::support::http;
 use crate::support::server::Server;
 use crate::support::wait_for;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Where files are fetched from.
+const HOME: u8 = 1;
 const PASSWORD: &str = "a good long password";
 
 /// The events of these types, the oldest first.
@@ -79,6 +81,24 @@ fn who_is_shut_out_is_told_of_when_it_begins_and_when_it_is_lifted() {
     assert_eq!(header(&guess(), "Retry-After"), None);
     let wrong = server.admin_get("/api/v1/shut-outs?reason=bad-luck");
     assert_eq!(wrong.status, 400, "{wrong:?}");
+}
+
+#[test]
+fn ten_wrong_names_in_a_minute_shut_strangers_out_and_no_phone_that_is_at_home_there() {
+    let server = Server::start("");
+    let guess = |host, turn: u32| {
+        let refusal = Registrant::new(server.sip, host, &format!("p{turn:016x}"), "wrong").register();
+        assert_eq!(status(&refusal), 403, "{refusal}");
+        header(&refusal, "Retry-After").is_some()
+    };
+    let judged = (0..30).take_while(|turn| !guess(HOME, *turn)).count();
+    // The first of them may be a minute old by now on a machine that has much else to do.
+    assert!(judged >= 10, "{judged}");
+    let listed = server.api_get("/shut-outs?reason=wrong-passwords");
+    assert_eq!((&listed[0]["scope"], &listed[0]["address"]), (&json!("address"), &json!("127.0.0.1")), "{listed:#}");
+    // Fetched there a moment ago, and new.
+    assert_eq!(status(&managed(&server, 1, HOME).register()), 200);
+    assert!(!guess(ATTACKER, 100), "elsewhere");
 }
 
 #[test]
