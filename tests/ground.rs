@@ -1,9 +1,9 @@
 //! Standing its ground: floods, guessing, trying names, replays and slow clients, with good phones beside the attacker, from the
 //! same address too; and whom the server then keeps out, as operators see it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout, reason = "what is measured is for people")]
 
 #[path = "transports/authority.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod authority;
 #[path = "ground/flood.rs"]
 mod flood;

@@ -156,7 +156,8 @@ fn answers_to_names_that_are_somebodys_and_nobodys_are_alike_and_their_times_are
     let phone = managed(&server, 1, ELSEWHERE);
     assert_eq!(status(&phone.register()), 200);
     let names = [phone.name.as_str(), "p0123456789abcdef"];
-    let asks: [(&str, fn(&Registrant) -> String); 3] = [
+    type Ask = fn(&Registrant) -> String;
+    let asks: [(&str, Ask); 3] = [
         ("a bare REGISTER", |asker| asker.knock("REGISTER")),
         ("a wrong password", |asker| asker.try_once("REGISTER")),
         ("a wrong password of a call", |asker| asker.try_once("INVITE")),
