@@ -45,8 +45,9 @@ impl Registrant {
         Self { is_patient: true, ..self }
     }
 
-    /// The same by this socket.
-    pub fn on(mut self, socket: UdpSocket) -> Self {
+    /// The same by this socket, going on from this CSeq.
+    pub fn on(mut self, socket: UdpSocket, turn: u32) -> Self {
+        self.turn = AtomicU32::new(turn);
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.connect(self.server).unwrap();
         self.socket = socket;
