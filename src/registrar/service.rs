@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::authentication::{Authenticator, Doubt, forbidden};
+use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::learning::Learning;
@@ -188,7 +188,8 @@ impl Registrar {
     fn standing(&self, account: &Account, flow: Flow, now: Instant) -> Standing {
         let bindings = self.location.of_phone(account.phone, now);
         let at = || bindings.iter().map(|(_, binding)| binding.flow);
-        let is_at_home = account.secret.is_none() && account.source == flow.peer.ip().to_canonical();
+        // Where it fetched its configuration, or was seen first: a new phone is not held up by what others there guess.
+        let is_at_home = account.source == flow.peer.ip().to_canonical();
         if at().any(|known| (known.transport, known.peer) == (flow.transport, flow.peer)) {
             Standing::Here
         } else if is_at_home || at().any(|known| known.peer.ip() == flow.peer.ip()) {
@@ -203,11 +204,12 @@ impl Registrar {
         &self.auto_registration
     }
 
-    /// Answers a REGISTER that shows no credentials, keeping nothing of it; none if it takes more to answer it.
+    /// Answers a REGISTER that shows no credentials, or old ones, keeping nothing of it; none if it takes more to answer it.
     pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
         request.headers.to().ok()?.uri.user()?;
-        let challenge = self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
-        self.note_doubt(request, flow, &Doubt::Unasked);
+        let (challenge, doubt) =
+            self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
+        self.note_doubt(request, flow, &doubt);
         count_answer(&challenge);
         Some(challenge)
     }

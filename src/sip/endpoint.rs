@@ -12,7 +12,9 @@ use tokio::time::Instant;
 
 use super::accepting::{self, Gate};
 use super::connection::{Link, Opened};
-use super::connections::{Connections, Ends};
+use super::connections::{Connections, Ends, TooMany};
+use super::flood::{Flood, FloodScope, FloodSettings, Flooder};
+use super::flood_guard::FloodGuard;
 use super::flow::{Flow, Transport};
 use super::message::{Malformed, Message, Method, Request, Response};
 use super::stateless::{Answerer, Stateless};
@@ -46,6 +48,8 @@ pub struct EndpointConfig {
     pub connections: usize,
     /// Greatest number of connections from one address.
     pub connections_per_address: usize,
+    /// How many messages are taken.
+    pub flood: FloodSettings,
 }
 
 impl EndpointConfig {
@@ -134,9 +138,16 @@ impl Drop for Responder {
 
 enum Command {
     Respond(TransactionId, Response),
-    Send { request: Request, flow: Flow, replies: mpsc::Sender<Reply>, id: oneshot::Sender<TransactionId> },
+    Send {
+        request: Request,
+        flow: Flow,
+        replies: mpsc::Sender<Reply>,
+        id: oneshot::Sender<TransactionId>,
+    },
     Acknowledge(Request, Flow),
     Cancel(TransactionId),
+    /// Connections of this address over which nobody has registered or called are closed.
+    Vacate(IpAddr),
 }
 
 /// What came of a request of ours.
@@ -193,6 +204,7 @@ pub struct Endpoint {
     bound: Arc<Vec<(Transport, SocketAddr)>>,
     advertised: Option<IpAddr>,
     stateless: Stateless,
+    guard: FloodGuard,
 }
 
 impl Endpoint {
@@ -206,13 +218,14 @@ impl Endpoint {
         let mut sockets = Vec::new();
         let mut tasks = tokio::task::JoinSet::new();
         let stateless = Stateless::default();
+        let guard = FloodGuard::new(&config.flood);
         for &address in &config.udp {
             let listen = |source| SipError::Listen { transport: Transport::Udp, address, source };
             let socket = udp::bind(address).map_err(listen)?;
             let local = socket.local_addr().map_err(listen)?;
             bound.push((Transport::Udp, local));
             let addresses = OwnAddresses::new(local, config.advertised);
-            tasks.spawn(udp::read(socket.clone(), addresses, stateless.clone(), events.clone()));
+            tasks.spawn(udp::read(socket.clone(), addresses, stateless.clone(), guard.clone(), events.clone()));
             sockets.push((local, socket));
         }
         for (transport, address) in config.streams() {
@@ -231,10 +244,11 @@ impl Endpoint {
             replies: HashMap::new(),
             cancellations: HashMap::new(),
             advertised: config.advertised,
+            guard: guard.clone(),
             gate: Gate { identity: config.identity, origins: config.origins.into() },
         };
         tokio::spawn(driver.run(command_queue, event_queue, tasks));
-        Ok(Self { commands, bound: Arc::new(bound), advertised, stateless })
+        Ok(Self { commands, bound: Arc::new(bound), advertised, stateless, guard })
     }
 
     /// The addresses listened on, in the order asked for: UDP first.
@@ -260,6 +274,26 @@ impl Endpoint {
     /// Acknowledges a 2xx.
     pub async fn acknowledge(&self, request: Request, flow: Flow) -> Result<(), SipError> {
         self.commands.send(Command::Acknowledge(request, flow)).await.map_err(|_| SipError::Stopped)
+    }
+
+    /// Who sends more than they may at this moment, in no order.
+    pub fn floods(&self) -> Vec<Flood> {
+        self.guard.list()
+    }
+
+    /// Takes from somebody as if nothing had come from them before; of an address with too many connections, those are closed
+    /// over which nobody has registered or called. False if they don't send too much.
+    pub async fn lift_flood(&self, whom: &Flooder) -> bool {
+        let is_lifted = self.guard.lift(whom);
+        if is_lifted && whom.scope == FloodScope::Connections {
+            let _ = self.commands.send(Command::Vacate(whom.address)).await;
+        }
+        is_lifted
+    }
+
+    /// How many messages and connections beyond a limit were refused since this was asked last.
+    pub fn take_refused(&self) -> HashMap<FloodScope, u64> {
+        self.guard.take_refused()
     }
 
     /// A flow as this endpoint has it: a phone may have registered over another's.
@@ -292,6 +326,7 @@ struct Driver {
     replies: HashMap<TransactionId, (Flow, mpsc::Sender<Reply>)>,
     cancellations: HashMap<TransactionId, oneshot::Sender<()>>,
     advertised: Option<IpAddr>,
+    guard: FloodGuard,
     gate: Gate,
 }
 
@@ -333,7 +368,10 @@ impl Driver {
                 if is_welcome(&response)
                     && let Some(flow) = self.layer.flow_of(id)
                 {
-                    self.connections.keep(flow);
+                    match flow.transport {
+                        Transport::Udp => self.guard.welcome(flow.peer),
+                        _ => self.connections.keep(flow),
+                    }
                 }
                 self.layer.respond(now, id, response);
             }
@@ -346,6 +384,7 @@ impl Driver {
             Command::Cancel(id) => {
                 self.layer.cancel_request(now, id);
             }
+            Command::Vacate(address) => self.connections.vacate(address),
         }
     }
 
@@ -380,9 +419,19 @@ impl Driver {
         if let Some(ip) = self.advertised {
             flow.local.set_ip(ip);
         }
-        let Some(ends) = self.connections.admit(flow) else {
-            metrics::counter!("sip_connections_refused_total").increment(1);
-            return;
+        let ends = match self.guard.admits_connection(flow.peer) {
+            true => self.connections.admit(flow),
+            false => Err(TooMany::AtOnce),
+        };
+        let ends = match ends {
+            Ok(ends) => ends,
+            Err(too_many) => {
+                metrics::counter!("sip_connections_refused_total").increment(1);
+                if too_many == TooMany::FromThere {
+                    self.guard.note_full(flow.peer.ip());
+                }
+                return;
+            }
         };
         let link = self.link(flow, ends, Opened::ByPeer(Instant::now()));
         tokio::spawn(accepting::serve(stream, link, self.gate.clone()));
@@ -390,7 +439,8 @@ impl Driver {
 
     fn link(&self, flow: Flow, ends: Ends, opened: Opened) -> Link {
         let Ends { outgoing, is_lasting } = ends;
-        Link { flow, outgoing, is_lasting, events: self.events.clone(), opened }
+        let pace = self.guard.pace(flow.peer);
+        Link { flow, outgoing, is_lasting, events: self.events.clone(), opened, pace }
     }
 
     /// Requests of ours that were not answered at all are not waited for any longer.

@@ -14,6 +14,8 @@ pub mod transaction;
 mod accepting;
 mod connection;
 mod connections;
+mod flood;
+mod flood_guard;
 mod opening;
 mod stateless;
 mod stun;
@@ -23,6 +25,7 @@ mod udp;
 mod websocket;
 
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
+pub use flood::{Flood, FloodScope, FloodSettings, Flooder};
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
 pub use stateless::Answerer;
