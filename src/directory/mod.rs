@@ -40,7 +40,7 @@ pub use audit::{
 pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
 pub use event::{Event, EventRows, Happening, PoolFill, ServiceGeneration, Severity};
-pub use event_store::tell;
+pub use event_store::{tell, tell_all};
 pub use feed::{EventFilter, EventPage, Feed};
 pub use idempotency::{Repetition, StoredAnswer};
 pub use jobs::{

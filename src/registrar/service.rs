@@ -11,7 +11,7 @@ use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::learning::Learning;
-use super::line_status::{LineStatusSettings, LineWatch, Reason, moved_from};
+use super::line_status::{LineStatusSettings, LineWatch, Reason, is_refresh as refreshes, moved_from};
 use super::listing::Listing;
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
@@ -266,7 +266,7 @@ impl Registrar {
         let phone = account.phone;
         let seen = (account.state == PhoneState::Quarantine).then_some(phone);
         let (mut was_registered, mut has_flow) = (false, false);
-        let (mut moved, mut refused) = (None, None);
+        let (mut moved, mut refused, mut is_refresh) = (None, None, false);
         let outcome = self
             .location
             .update(aor, now, seen, |existing| {
@@ -274,6 +274,7 @@ impl Registrar {
                 match decide(request, existing, phone, flow, limits, now) {
                     Decision::Change { bindings, put, removed } => {
                         moved = moved_from(existing, &put);
+                        is_refresh = removed.is_empty() && refreshes(existing, &put);
                         has_flow = put.iter().any(|binding| binding.reg_id != 0);
                         Ok(Update { bindings, put, removed })
                     }
@@ -305,7 +306,11 @@ impl Registrar {
             }
         };
         let ends = bindings.iter().filter(|binding| binding.phone == phone).map(|binding| binding.expires).max();
-        self.note_registered(request, flow, account, aor, ends.map(|ends| ends.saturating_duration_since(now)), moved);
+        // What goes on as it was is looked up where somebody asks for it.
+        if !is_refresh {
+            let left = ends.map(|ends| ends.saturating_duration_since(now));
+            self.note_registered(request, flow, account, aor, left, moved);
+        }
         let is_registered = ends.is_some();
         match (was_registered, is_registered) {
             (false, true) => self.tell(RegistrarEvent::Registered { phone, aor: aor.to_owned() }).await,
