@@ -25,6 +25,7 @@ mod targets;
 mod tcp;
 mod tls;
 mod tls_client;
+mod tls_refusal;
 mod troubles;
 mod udp;
 mod websocket;
@@ -37,6 +38,7 @@ pub use sending::Target;
 pub use stateless::Answerer;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};
 pub use tls_client::TlsTrust;
+pub use tls_refusal::CertificateRefusal;
 pub use udp::address_towards;
 
 /// What can go wrong between this server and the wire.
