@@ -162,21 +162,17 @@ impl Registrar {
         self.gruus.holder(uri, self.location(), now)
     }
 
-    /// Gives a request of ours whose URI is one of a phone that is here the phone's contact and its path, and says over which flow
-    /// it goes; any other request stays as it is and goes over `flow`.
-    pub fn retarget(&self, request: &mut Request, flow: Flow, now: Instant) -> Flow {
-        let Some(GruuHolder::Here { bindings, .. }) = request.uri.sip().and_then(|uri| self.gruu_holder(uri, now))
-        else {
-            return flow;
-        };
-        let Some((binding, contact)) = bindings.first().and_then(|it| Some((it, it.contact.parse().ok()?))) else {
-            return flow;
-        };
-        request.uri = contact;
+    /// Gives a request of ours whose URI is one of a phone that is here the phone's contact and path, and says over which flow it
+    /// goes. Nothing happens to any other request.
+    pub fn retarget(&self, request: &mut Request, now: Instant) -> Option<Flow> {
+        let holder = self.gruu_holder(request.uri.sip()?, now)?;
+        let GruuHolder::Here { bindings, .. } = holder else { return None };
+        let binding = bindings.first()?;
+        request.uri = binding.contact.parse().ok()?;
         if !request.headers.contains("Route") && !binding.path.is_empty() {
             request.headers.set("Route", &binding.path);
         }
-        binding.flow
+        Some(binding.flow)
     }
 }
 

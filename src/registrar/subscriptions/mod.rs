@@ -163,7 +163,12 @@ impl Subscriptions {
 
     async fn send(&self, notification: Notification) -> bool {
         let Notification { mut request, flow, .. } = notification;
-        let flow = self.0.registrar.retarget(&mut request, flow, Instant::now());
+        let mut flow = flow;
+        if let Some(to) = self.0.registrar.retarget(&mut request, Instant::now()) {
+            // What a GRUU leads to may have registered with another node.
+            let Ok(own) = self.0.endpoint.own_flow(to) else { return false };
+            flow = own;
+        }
         let Ok(mut exchange) = self.0.endpoint.request_along(request, flow).await else { return false };
         matches!(exchange.answer().await, Ok(answer) if answer.status < 300)
     }
