@@ -166,7 +166,9 @@ const FIGURES: &[Figure] = &[
     level("sip_subscriptions", "Subscriptions of phones to their registrations and messages."),
     level("sip_connections", "SIP connections that are open: TCP, TLS and WebSocket."),
     count("sip_tls_failures_total", "TLS handshakes that failed, certificates refused among them."),
-    count("sip_connections_refused_total", "SIP connections refused because too many were open."),
+    count("sip_connections_refused_total", "SIP connections refused, or not opened, because too many were open."),
+    count("sip_connects_failed_total", "SIP connections to a peer that could not be opened."),
+    count("sip_failovers_total", "Requests of ours that went to the next target because one failed (RFC 3263)."),
     count("sip_wrong_password_total", "Wrong SIP names or passwords."),
     count_by(
         "sip_shut_total",

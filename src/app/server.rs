@@ -313,6 +313,8 @@ fn endpoint_config(config: &Config, identity: Option<Tls>) -> EndpointConfig {
         connections: config.limits.connections,
         connections_per_address: config.limits.connections_per_address,
         flood: config.flood.clone(),
+        dns: config.dns.servers.clone(),
+        trust: config.tls.trust(),
     }
 }
 

@@ -13,12 +13,17 @@ use tokio::time::Instant;
 use super::accepting::{self, Gate};
 use super::connection::{Link, Opened};
 use super::connections::{Connections, Ends, TooMany};
+use super::exchange::{Exchange, Name};
 use super::flood::{Flood, FloodScope, FloodSettings, Flooder};
 use super::flood_guard::FloodGuard;
 use super::flow::{Flow, Transport};
-use super::message::{Malformed, Message, Method, Request, Response};
+use super::message::{Host, Malformed, Message, Method, Request, Response};
+use super::resolver::Resolver;
+use super::sending::{Target, TroubleBook};
 use super::stateless::{Answerer, Stateless};
 use super::tls::{PeerCertificate, Tls};
+use super::tls_client::{TlsClient, TlsTrust};
+use super::tls_refusal::CertificateRefusal;
 use super::transaction::{Layer, Output, Timers, TransactionId};
 use super::udp::OwnAddresses;
 use super::{SipError, tcp, udp};
@@ -50,6 +55,10 @@ pub struct EndpointConfig {
     pub connections_per_address: usize,
     /// How many messages are taken.
     pub flood: FloodSettings,
+    /// The DNS servers that are asked where a name leads; none for those the system is set up with.
+    pub dns: Vec<SocketAddr>,
+    /// Which servers' certificates are good, and the one we show them.
+    pub trust: TlsTrust,
 }
 
 impl EndpointConfig {
@@ -72,6 +81,8 @@ pub(super) enum Event {
     Accepted(TcpStream, Transport),
     /// The peer of this connection has shown a certificate of its own.
     Proven(Flow, PeerCertificate),
+    /// There is no TLS with a peer, for this certificate.
+    Refused(Flow, CertificateRefusal),
     /// Nothing more is read from this connection; what is queued for it is still written.
     Ended(Flow),
     Closed(Flow),
@@ -95,6 +106,8 @@ pub enum IncomingKind {
     Request(Request, Responder),
     /// An ACK of a 2xx.
     Acknowledged(Request),
+    /// There is no TLS with a peer, for this certificate: no request will come.
+    CertificateRefused(CertificateRefusal),
 }
 
 /// The duty to answer one request. Dropped without a final answer, the request is answered 500.
@@ -136,16 +149,19 @@ impl Drop for Responder {
     }
 }
 
-enum Command {
+pub(super) enum Command {
     Respond(TransactionId, Response),
     Send {
         request: Request,
         flow: Flow,
+        domain: Option<Host>,
         replies: mpsc::Sender<Reply>,
-        id: oneshot::Sender<TransactionId>,
+        name: Name,
     },
-    Acknowledge(Request, Flow),
-    Cancel(TransactionId),
+    Acknowledge(Request, Target),
+    Cancel(Name),
+    /// It is not waited for any longer, unless something was heard.
+    GiveUp(Name),
     /// Connections of this address over which nobody has registered or called are closed.
     Vacate(IpAddr),
 }
@@ -161,46 +177,12 @@ pub enum Reply {
     NotSent,
 }
 
-/// A request of ours and the answers to it.
-#[derive(Debug)]
-pub struct Exchange {
-    id: TransactionId,
-    peer: SocketAddr,
-    replies: mpsc::Receiver<Reply>,
-    commands: mpsc::Sender<Command>,
-}
-
-impl Exchange {
-    /// The next response; after the final one of an INVITE, further 2xx may follow.
-    pub async fn next(&mut self) -> Result<Response, SipError> {
-        match self.replies.recv().await {
-            Some(Reply::Response(response)) => Ok(response),
-            Some(Reply::TimedOut) => Err(SipError::Timeout(self.peer)),
-            Some(Reply::NotSent) => Err(SipError::Transport(self.peer)),
-            None => Err(SipError::Stopped),
-        }
-    }
-
-    /// The final response.
-    pub async fn answer(&mut self) -> Result<Response, SipError> {
-        loop {
-            let response = self.next().await?;
-            if response.status >= 200 {
-                return Ok(response);
-            }
-        }
-    }
-
-    /// Cancels it, if it is an INVITE that was answered provisionally.
-    pub async fn cancel(&self) {
-        let _ = self.commands.send(Command::Cancel(self.id)).await;
-    }
-}
-
 /// The handle of a running endpoint.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    commands: mpsc::Sender<Command>,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) resolver: Resolver,
+    pub(super) troubles: TroubleBook,
     bound: Arc<Vec<(Transport, SocketAddr)>>,
     advertised: Option<IpAddr>,
     stateless: Stateless,
@@ -246,9 +228,11 @@ impl Endpoint {
             advertised: config.advertised,
             guard: guard.clone(),
             gate: Gate { identity: config.identity, origins: config.origins.into() },
+            client: TlsClient::new(config.trust),
         };
         tokio::spawn(driver.run(command_queue, event_queue, tasks));
-        Ok(Self { commands, bound: Arc::new(bound), advertised, stateless, guard })
+        let (resolver, troubles) = (Resolver::open(&config.dns), TroubleBook::default());
+        Ok(Self { commands, resolver, troubles, bound: Arc::new(bound), advertised, stateless, guard })
     }
 
     /// The addresses listened on, in the order asked for: UDP first.
@@ -261,19 +245,19 @@ impl Endpoint {
         self.stateless.set(answerer);
     }
 
-    /// Sends a request over `flow`. The caller sets every header but Via.
+    /// Sends a request over `flow`, and nowhere else. The caller sets every header but Via. To where a URI leads:
+    /// [`Endpoint::request_to`].
     pub async fn send(&self, request: Request, flow: Flow) -> Result<Exchange, SipError> {
-        let (replies, receiver) = mpsc::channel(16);
-        let (id, given) = oneshot::channel();
-        let command = Command::Send { request, flow, replies, id };
-        self.commands.send(command).await.map_err(|_| SipError::Stopped)?;
-        let id = given.await.map_err(|_| SipError::Stopped)?;
-        Ok(Exchange { id, peer: flow.peer, replies: receiver, commands: self.commands.clone() })
+        Exchange::begin(&self.commands, request, flow.into(), None).await
     }
 
-    /// Acknowledges a 2xx.
+    /// Acknowledges a 2xx over `flow`.
     pub async fn acknowledge(&self, request: Request, flow: Flow) -> Result<(), SipError> {
-        self.commands.send(Command::Acknowledge(request, flow)).await.map_err(|_| SipError::Stopped)
+        self.acknowledge_at(request, flow.into()).await
+    }
+
+    pub(super) async fn acknowledge_at(&self, request: Request, target: Target) -> Result<(), SipError> {
+        self.commands.send(Command::Acknowledge(request, target)).await.map_err(|_| SipError::Stopped)
     }
 
     /// Who sends more than they may at this moment, in no order.
@@ -328,6 +312,7 @@ struct Driver {
     advertised: Option<IpAddr>,
     guard: FloodGuard,
     gate: Gate,
+    client: TlsClient,
 }
 
 impl Driver {
@@ -375,14 +360,29 @@ impl Driver {
                 }
                 self.layer.respond(now, id, response);
             }
-            Command::Send { request, flow, replies, id } => {
+            Command::Send { request, flow, domain, replies, name } => {
+                if !self.lead(flow, domain.as_ref()) {
+                    let _ = replies.try_send(Reply::NotSent);
+                    return;
+                }
                 let transaction = self.layer.send_request(now, request, flow, &new_branch());
                 self.replies.insert(transaction, (flow, replies));
-                let _ = id.send(transaction);
+                let _ = name.set(transaction);
             }
-            Command::Acknowledge(request, flow) => self.layer.send_acknowledgement(request, flow, &new_branch()),
-            Command::Cancel(id) => {
-                self.layer.cancel_request(now, id);
+            Command::Acknowledge(request, Target { flow, domain }) => {
+                if self.lead(flow, domain.as_ref()) {
+                    self.layer.send_acknowledgement(request, flow, &new_branch());
+                }
+            }
+            Command::Cancel(name) => {
+                if let Some(id) = name.get() {
+                    self.layer.cancel_request(now, *id);
+                }
+            }
+            Command::GiveUp(name) => {
+                if let Some(id) = name.get() {
+                    self.layer.transport_failed(*id);
+                }
             }
             Command::Vacate(address) => self.connections.vacate(address),
         }
@@ -408,6 +408,11 @@ impl Driver {
             Event::Ping(flow) => self.transmit(flow, Bytes::from_static(b"\r\n")),
             Event::Accepted(stream, transport) => self.accepted(stream, transport),
             Event::Proven(flow, certificate) => self.connections.note_certificate(flow, certificate),
+            Event::Refused(flow, refusal) => {
+                let kind = IncomingKind::CertificateRefused(refusal);
+                // Where much waits already, it is only told in the log.
+                let _ = self.incoming.try_send(Incoming { flow, kind });
+            }
             Event::Ended(flow) => self.connections.forget(flow),
             Event::Closed(flow) => self.connections.closed(flow),
             Event::Failed(flow) => self.failed(flow),
@@ -530,12 +535,37 @@ impl Driver {
                 if self.connections.send(flow, &octets) {
                     return;
                 }
-                let ends = self.connections.open(flow);
-                self.connections.send(flow, &octets);
-                self.connections.keep(flow);
-                tokio::spawn(accepting::reach(self.link(flow, ends, Opened::ByUs(Instant::now()))));
+                if self.lead(flow, None) {
+                    self.connections.send(flow, &octets);
+                } else {
+                    self.failed(flow);
+                }
             }
         }
+    }
+
+    /// Sees to it that there is a connection where `flow` leads, opened to a server of this domain if it is not there yet. False
+    /// where there can be none, or the one there is leads to somebody who is not of that domain (RFC 5922 section 4).
+    fn lead(&mut self, flow: Flow, domain: Option<&Host>) -> bool {
+        if flow.transport == Transport::Udp {
+            return true;
+        }
+        if self.connections.leads(flow) {
+            let is_right = domain.is_none_or(|domain| self.connections.is_of(flow, domain));
+            if !is_right {
+                tracing::info!(%flow, ?domain, "the connection that is there has no certificate for this domain");
+            }
+            return is_right;
+        }
+        let Some(ends) = self.connections.open(flow, domain.cloned()) else {
+            metrics::counter!("sip_connections_refused_total").increment(1);
+            tracing::warn!(%flow, "no connection is opened: too many of our own are open");
+            return false;
+        };
+        self.connections.keep(flow);
+        let link = self.link(flow, ends, Opened::ByUs(Instant::now()));
+        tokio::spawn(accepting::reach(link, domain.cloned(), self.client.clone()));
+        true
     }
 }
 

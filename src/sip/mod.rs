@@ -14,22 +14,36 @@ pub mod transaction;
 mod accepting;
 mod connection;
 mod connections;
+mod exchange;
 mod flood;
 mod flood_guard;
+mod next_hop;
 mod opening;
+mod resolver;
+mod sending;
 mod stateless;
 mod stun;
+mod targets;
 mod tcp;
 mod tls;
+mod tls_client;
+mod tls_pinned;
+mod tls_refusal;
+mod troubles;
 mod udp;
 mod websocket;
 
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
+pub use exchange::Exchange;
 pub use flood::{Flood, FloodScope, FloodSettings, Flooder};
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
+pub use sending::Target;
 pub use stateless::Answerer;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};
+pub use tls_client::TlsTrust;
+pub use tls_pinned::{Pinned, connect_pinned};
+pub use tls_refusal::CertificateRefusal;
 pub use udp::address_towards;
 
 /// What can go wrong between this server and the wire.

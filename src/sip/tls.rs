@@ -1,4 +1,5 @@
-//! TLS 1.2 and 1.3 (RFC 8446, RFC 5922): our certificate, whose certificates we ask for, handshakes. The only file that knows rustls.
+//! TLS 1.2 and 1.3 (RFC 8446, RFC 5922): our certificate, whose certificates we ask for, handshakes. With
+//! the other `tls_*.rs` the only file that knows rustls.
 //!
 //! Certificates are read anew while the server runs: handshakes from then on use the new ones, connections that are up
 //! go on. What can't be used changes nothing.
@@ -19,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::message::Host;
+use super::tls_refusal::{self, CertificateRefusal, Witness};
 
 /// Whether peers are asked for a certificate of theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
@@ -51,14 +53,19 @@ impl TlsFiles {
         [&self.certificate, &self.key].into_iter().chain(&self.client_authorities).map(PathBuf::as_path)
     }
 
-    /// When each was changed last, and how long it is.
     fn stamp(&self) -> Stamp {
-        let of = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.modified().ok(), meta.len()));
-        self.all().map(of).collect()
+        stamp(self.all())
     }
 }
 
-type Stamp = Vec<Option<(Option<SystemTime>, u64)>>;
+/// When each of some files was changed last, and how long it is.
+pub(super) type Stamp = Vec<Option<(Option<SystemTime>, u64)>>;
+
+/// Of these files.
+pub(super) fn stamp<'a>(files: impl Iterator<Item = &'a Path>) -> Stamp {
+    let of = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.modified().ok(), meta.len()));
+    files.map(of).collect()
+}
 
 /// Why certificates can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -136,9 +143,13 @@ impl Tls {
     }
 
     /// The server's side of the handshake.
-    pub(super) async fn accept(&self, stream: TcpStream, deadline: Instant) -> std::io::Result<Secured> {
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+        deadline: Instant,
+    ) -> Result<Secured, (std::io::Error, Option<CertificateRefusal>)> {
         let config = self.current().config.clone();
-        timeout_at(deadline, TlsAcceptor::from(config).accept(stream)).await?
+        tls_refusal::watch(async { timeout_at(deadline, TlsAcceptor::from(config).accept(stream)).await? }).await
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -154,6 +165,10 @@ pub(super) type Secured = TlsStream<TcpStream>;
 pub(super) struct PeerCertificate(CertificateDer<'static>);
 
 impl PeerCertificate {
+    pub(super) fn new(certificate: CertificateDer<'static>) -> Self {
+        Self(certificate)
+    }
+
     /// The one of this connection. There is one only if it was asked for and is good.
     pub(super) fn of(stream: &Secured) -> Option<Self> {
         stream.get_ref().1.peer_certificates()?.first().cloned().map(CertificateDer::into_owned).map(Self)
@@ -189,7 +204,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
             let verifier =
                 if asked == ClientCertificates::Optional { verifier.allow_unauthenticated() } else { verifier };
-            builder.with_client_cert_verifier(verifier.build().map_err(|error| fault(error.to_string()))?)
+            let verifier = verifier.build().map_err(|error| fault(error.to_string()))?;
+            builder.with_client_cert_verifier(Arc::new(Witness(verifier)))
         }
     };
     let key =
@@ -197,7 +213,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
     builder.with_single_cert(certificates(&files.certificate)?, key).map(Arc::new).map_err(identity)
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+/// The certificates of a file.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {
         Ok(found) if found.is_empty() => Err(TlsFault::Empty(file.to_owned())),

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use self::package::Asked;
 use self::subscription::{Notification, Subscription, Surroundings};
 use super::authentication::forbidden;
-use super::{Registrar, Verdict};
+use super::{GruuHolder, Registrar, Verdict};
 use crate::directory::Account;
 use crate::sip::dialog::{Dialog, DialogId};
-use crate::sip::message::{Request, Response, SipUri};
+use crate::sip::message::{Request, Response};
 use crate::sip::{Endpoint, Flow, Responder, new_tag};
 
 /// Subscriptions there may be, and those of one phone.
@@ -81,17 +81,22 @@ impl Subscriptions {
         if let Some(subscribed) = DialogId::of_request(request) {
             return self.refresh(request, flow, &account, &asked, subscribed, now);
         }
-        let asked_for = request.uri.user().or_else(|| request.headers.to().ok()?.uri.user());
+        // Who asks a phone's GRUU asks about the number it is registered by.
+        let by_gruu =
+            request.uri.sip().and_then(|uri| registrar.gruu_holder(uri, now)).and_then(|holder| match holder {
+                GruuHolder::Here { aor, .. } | GruuHolder::Away { aor } => Some(aor),
+                GruuHolder::Unknown => None,
+            });
+        let asked_for = by_gruu.or_else(|| request.uri.user()).or_else(|| request.headers.to().ok()?.uri.user());
         let Some(aor) = asked_for.as_deref().and_then(|user| account.address_of(user)) else {
             return Err(forbidden(request));
         };
         let host = request.headers.to().ok().and_then(|to| to.uri.sip().map(|uri| uri.host.clone()));
         let host = host.unwrap_or_else(|| flow.local.ip().into());
-        let resource = SipUri::new(Some(aor), host, None).to_string();
         let dialog = Dialog::answering(request, &new_tag())
             .map_err(|_| request.respond(400).with_reason("From, To or Contact cannot be read"))?;
         let id = dialog.id().clone();
-        let subscription = Subscription::new(account.phone, aor.to_owned(), resource, dialog, flow, &asked, now);
+        let subscription = Subscription::new(account.phone, aor.to_owned(), host, dialog, flow, &asked, now);
         let answer = accepted(request, &subscription, &asked).with_to_tag(&id.local_tag);
         let mut table = self.table();
         let of_phone = table.values().filter(|other| other.phone == account.phone).count();
@@ -156,9 +161,14 @@ impl Subscriptions {
     }
 
     async fn send(&self, notification: Notification) -> bool {
-        let Ok(mut exchange) = self.0.endpoint.send(notification.request, notification.flow).await else {
-            return false;
-        };
+        let Notification { mut request, flow, .. } = notification;
+        let mut flow = flow;
+        if let Some(to) = self.0.registrar.retarget(&mut request, Instant::now()) {
+            // What a GRUU leads to may have registered with another node.
+            let Ok(own) = self.0.endpoint.own_flow(to) else { return false };
+            flow = own;
+        }
+        let Ok(mut exchange) = self.0.endpoint.request_along(request, flow).await else { return false };
         matches!(exchange.answer().await, Ok(answer) if answer.status < 300)
     }
 
