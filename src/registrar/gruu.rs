@@ -227,6 +227,7 @@ mod tests {
             call_id: "c1".to_owned(),
             cseq: 1,
             expires: Instant::now() + Duration::from_secs(60),
+            refreshed: None,
             flow: Flow {
                 transport: Transport::Udp,
                 local: "127.0.0.1:5060".parse().unwrap(),
