@@ -17,6 +17,7 @@ use super::leg::{self, Leg, Surroundings};
 use super::media_addresses::MediaAddresses;
 use super::phase::Phase;
 use super::policy::{Caller, Destination, Permission, permit};
+use super::proxy::{self, Lines, Proxy, Requester};
 use super::ring_back::{self, RingBackCall};
 use super::service::Service;
 use super::settings::CtiSettings;
@@ -54,6 +55,7 @@ struct Inner {
     dialogs: Dialogs,
     records: CallRecords,
     callers: Callers,
+    proxy: Proxy,
     directory: Directory,
     calls: Arc<AtomicUsize>,
     ring_backs: Arc<AtomicUsize>,
@@ -84,6 +86,7 @@ impl Switchboard {
                 settings,
                 service: RwLock::new(service),
                 older: Mutex::default(),
+                proxy: Proxy::new(endpoint.clone(), registrar.clone(), directory.clone()),
                 endpoint,
                 engine,
                 addresses,
@@ -174,9 +177,27 @@ impl Switchboard {
         true
     }
 
-    /// An ACK: to its call.
-    pub fn acknowledge(&self, ack: Request) {
-        self.inner.dialogs.acknowledge(ack);
+    /// An ACK: to its call, or on to where it is for.
+    pub async fn acknowledge(&self, ack: Request) {
+        if self.inner.proxy.is_within(&ack) {
+            self.inner.proxy.acknowledge(&ack).await;
+        } else {
+            self.inner.dialogs.acknowledge(ack);
+        }
+    }
+
+    /// True for a request that only passes: one for somebody's line, or within a call between lines. What it needs to be understood
+    /// is not this server's business.
+    pub fn is_passing(&self, request: &Request) -> bool {
+        match is_in_dialog(request) {
+            true => self.inner.proxy.is_within(request),
+            false => request.method == Method::Invite && self.inner.lines_asked_for(request).is_some(),
+        }
+    }
+
+    /// A request within a call between lines.
+    pub async fn pass(&self, request: Request, responder: Responder) {
+        self.inner.proxy.pass(request, responder).await;
     }
 
     /// A request inside a dialog: to its call, or 481.
@@ -198,7 +219,12 @@ impl Switchboard {
     pub async fn invite(&self, request: Request, flow: Flow, mut responder: Responder) {
         let service = self.inner.service();
         match self.inner.admit(&request, flow, &service) {
-            Ok((phone, number)) => self.serve(request, flow, responder, phone, number, service).await,
+            Ok(Admitted::ToRoutePoint(phone, number)) => {
+                self.serve(request, flow, responder, phone, number, service).await;
+            }
+            Ok(Admitted::ToLines(requester, lines)) => {
+                self.inner.proxy.call(request, flow, responder, requester, lines).await;
+            }
             Err(refusal) => {
                 tracing::info!(peer = %flow.peer, status = refusal.status, reason = %refusal.reason, "a call was not let in");
                 responder.respond(refusal.with_to_tag(&new_tag())).await;
@@ -262,6 +288,12 @@ impl Switchboard {
     }
 }
 
+/// Who was let in, and to what.
+enum Admitted {
+    ToRoutePoint(PhoneId, DirectoryNumber),
+    ToLines(Requester, Lines),
+}
+
 /// A place among the calls at once; given back when dropped.
 struct Place(Arc<AtomicUsize>);
 
@@ -305,8 +337,21 @@ impl Inner {
         }
     }
 
+    /// The lines a request asks for, if it asks for somebody's.
+    fn lines_asked_for(&self, request: &Request) -> Option<Lines> {
+        let number = request.uri.user()?.parse::<DirectoryNumber>().ok()?;
+        if self.service().route.numbers.contains(&number) {
+            return None;
+        }
+        self.proxy.lines_of(&number)
+    }
+
     /// Who calls what, and whether they may.
-    fn admit(&self, request: &Request, flow: Flow, service: &Service) -> Result<(PhoneId, DirectoryNumber), Response> {
+    fn admit(&self, request: &Request, flow: Flow, service: &Service) -> Result<Admitted, Response> {
+        let lines = self.lines_asked_for(request);
+        if lines.is_some() {
+            proxy::check(request)?;
+        }
         if *self.phase.borrow() != Phase::Open {
             return Err(request.respond(503).with_header("Retry-After", "30").with_reason("The service is closing"));
         }
@@ -322,15 +367,20 @@ impl Inner {
         let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
         let destination = match &number {
             Some(number) if service.route.numbers.contains(number) => Destination::RoutePoint,
+            _ if lines.is_some() => Destination::Line,
             _ => Destination::Elsewhere,
         };
         let caller = Caller::of(account.state).ok_or_else(|| request.respond(403))?;
-        match (permit(caller, destination), number) {
+        let permission = permit(caller, destination);
+        if let (Permission::Allowed, Some(lines)) = (permission, lines) {
+            return Ok(Admitted::ToLines(Requester::Phone(account), lines));
+        }
+        match (permission, number) {
             (Permission::Allowed, Some(_)) if !service.is_active => Err(request
                 .respond(480)
                 .with_reason("Self-provisioning is not active")
                 .with_header("Retry-After", "60")),
-            (Permission::Allowed, Some(number)) => Ok((account.phone, number)),
+            (Permission::Allowed, Some(number)) => Ok(Admitted::ToRoutePoint(account.phone, number)),
             (Permission::Forbidden, _) => {
                 Err(request.respond(403).with_reason("This phone can only call the set-up number until it is assigned"))
             }

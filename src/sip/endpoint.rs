@@ -111,6 +111,11 @@ impl Responder {
         let _ = self.commands.send(Command::Respond(self.id, response)).await;
     }
 
+    /// Leaves the request unanswered: whoever sent it has stopped waiting (RFC 4320 section 4.2).
+    pub fn abandon(mut self) {
+        self.fallback = None;
+    }
+
     /// Waits until the request is cancelled; for ever if it can't be.
     pub async fn cancelled(&mut self) {
         if let Some(cancelled) = &mut self.cancelled {
@@ -136,7 +141,7 @@ enum Command {
     Respond(TransactionId, Response),
     Send { request: Request, flow: Flow, replies: mpsc::Sender<Reply>, id: oneshot::Sender<TransactionId> },
     Acknowledge(Request, Flow),
-    Cancel(TransactionId),
+    Cancel(TransactionId, Option<&'static str>),
 }
 
 /// What came of a request of ours.
@@ -182,7 +187,12 @@ impl Exchange {
 
     /// Cancels it, if it is an INVITE that was answered provisionally.
     pub async fn cancel(&self) {
-        let _ = self.commands.send(Command::Cancel(self.id)).await;
+        let _ = self.commands.send(Command::Cancel(self.id, None)).await;
+    }
+
+    /// The same, with a Reason header (RFC 3326) that says why.
+    pub async fn cancel_because(&self, reason: &'static str) {
+        let _ = self.commands.send(Command::Cancel(self.id, Some(reason))).await;
     }
 }
 
@@ -335,8 +345,8 @@ impl Driver {
                 let _ = id.send(transaction);
             }
             Command::Acknowledge(request, flow) => self.layer.send_acknowledgement(request, flow, &new_branch()),
-            Command::Cancel(id) => {
-                self.layer.cancel_request(now, id);
+            Command::Cancel(id, reason) => {
+                self.layer.cancel_request(now, id, reason);
             }
         }
     }
