@@ -52,8 +52,9 @@ impl Phone {
     pub fn is_given_to(&mut self, server: &Server, user: &str) {
         let phones = server.api_get("/phones");
         let mut phones = phones.as_array().unwrap().iter();
-        let own = phones.find(|phone| phone["registrations"][0]["number"] == self.name.as_str()).unwrap();
-        let answer = server.api_post("/enrolments", &json!({ "phone": own["id"], "user": user }));
+        let own = phones.find(|phone| phone["registrations"][0]["number"] == self.name.as_str());
+        let own = &own.unwrap_or_else(|| panic!("{phones:#?}"))["id"];
+        let answer = server.api_post("/enrolments", &json!({ "phone": own, "user": user }));
         assert_eq!(answer.status, 201, "{answer:?}");
         // It is asked whether it is there.
         let asked = self.next("OPTIONS ");
@@ -62,7 +63,7 @@ impl Phone {
 
     /// The answer to a REGISTER with these headers besides, challenge and all.
     pub fn registers(&mut self, headers: &str) -> String {
-        let (own, to) = (format!("reg-{}", self.name), format!("<sip:{}@tsunagu>", self.name));
+        let (own, to) = (format!("reg-{}", self.link.local), format!("<sip:{}@tsunagu>", self.name));
         let challenged = self.asks("REGISTER", "sip:tsunagu", &to, &own, headers);
         if status(&challenged) != 401 {
             return challenged;
@@ -151,7 +152,9 @@ impl Phone {
     pub fn hears(&mut self, call: &mut Dialog) -> String {
         loop {
             let answer = self.next("SIP/2.0 ");
-            if header(&answer, "Call-ID") != Some(&call.call_id) || status(&answer) < 200 {
+            let is_its = header(&answer, "Call-ID") == Some(&call.call_id)
+                && header(&answer, "CSeq").is_some_and(|cseq| cseq.ends_with("INVITE"));
+            if !is_its || status(&answer) < 200 {
                 continue;
             }
             if status(&answer) >= 300 {
