@@ -1,6 +1,7 @@
-//! Calls between lines, over real sockets: phones written out by hand, baresip and SIPp call each other through the server.
+//! Calls between lines, over real sockets: phones written out by hand, and two of baresip, call each other through one server, or
+//! through two at two sites.
 //!
-//! They need `sipp` (sip-tester), `baresip` (baresip-core) and `sox`.
+//! They need `baresip` (baresip-core) and `sox`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "transports/authority.rs"]
@@ -17,6 +18,8 @@ mod link;
 mod phone;
 #[path = "calls/refusals.rs"]
 mod refusals;
+#[path = "calls/sites.rs"]
+mod sites;
 #[path = "calls/softphones.rs"]
 mod softphones;
 mod support;

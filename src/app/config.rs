@@ -14,7 +14,7 @@ use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
 use crate::mail::MailSettings;
 use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
-use crate::sip::{ClientCertificates, TlsFiles};
+use crate::sip::{ClientCertificates, TlsFiles, TlsTrust};
 
 /// Every key with its default, and what it means.
 pub const ANNOTATED: &str = include_str!("config.toml");
@@ -29,6 +29,8 @@ pub struct Config {
     pub database: DatabaseSettings,
     /// The certificate shown to phones.
     pub tls: TlsSettings,
+    /// Where host names are looked up.
+    pub dns: DnsSettings,
     /// The log.
     pub log: LogSettings,
     /// What bounds it.
@@ -109,6 +111,8 @@ pub struct TlsSettings {
     pub client_certificates: ClientCertificates,
     /// The authorities whose certificates are good for phones (PEM).
     pub client_authorities: PathBuf,
+    /// The authorities whose certificates are good for servers this one connects to (PEM); empty for those the system trusts.
+    pub server_authorities: PathBuf,
 }
 
 impl TlsSettings {
@@ -122,6 +126,21 @@ impl TlsSettings {
             client_authorities: named(&self.client_authorities),
         })
     }
+
+    /// Whose certificates are good for servers we connect to, and what we show them: the certificate phones see.
+    pub fn trust(&self) -> TlsTrust {
+        let identity = self.files().map(|files| (files.certificate, files.key));
+        let is_named = !self.server_authorities.as_os_str().is_empty();
+        TlsTrust { authorities: is_named.then(|| self.server_authorities.clone()), identity }
+    }
+}
+
+/// Where host names are looked up.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DnsSettings {
+    /// The servers to ask; empty for those of the system.
+    pub servers: Vec<SocketAddr>,
 }
 
 /// What bounds the server.

@@ -19,9 +19,8 @@ use crate::ivr::{Line, PlayTag, Sentence};
 use crate::media::negotiation::make_offer;
 use crate::media::{Codec, CodecOrder, LocalMedia, MediaEvent};
 use crate::registrar::Binding;
-use crate::sip::SipError;
-use crate::sip::endpoint::Exchange;
 use crate::sip::message::{Method, Request, Response};
+use crate::sip::{Exchange, SipError};
 use crate::vocab::{DirectoryNumber, Language};
 
 /// The longest a phone is spoken to.
@@ -70,7 +69,7 @@ pub(super) async fn ring_back(
     let offer = make_offer(&local).map_err(unusable)?;
     local.previous = Some(offer.clone());
     let invite = invite(ring_back, offer)?;
-    let exchange = endpoint.send(invite.clone(), flow).await?;
+    let exchange = endpoint.request_along(invite.clone(), flow).await?;
     let mut ringing = Ringing { exchange, phase: phase.clone(), is_heard: false, is_called_off: false };
     let Some(answer) = ringing.answer(patience).await? else { return Ok(CallEnding::NotAnswered(408)) };
     if answer.status >= 300 {

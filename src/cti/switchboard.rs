@@ -21,12 +21,13 @@ use super::proxy::{self, Lines, Proxy, Requester};
 use super::ring_back::{self, RingBackCall};
 use super::service::Service;
 use super::settings::CtiSettings;
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::{Account, Directory, DirectoryError};
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Registrar, SUSPENDED, Verdict};
 use crate::sip::message::{Contacts, Method, NameAddr, Request, RequestUri, Response};
 use crate::sip::{Endpoint, Flow, Responder, SipError, new_tag};
+use crate::sites::Sites;
 use crate::vocab::{DirectoryNumber, PhoneId};
 
 /// How long calls may take to say goodbye when the service closes.
@@ -73,6 +74,8 @@ pub struct Foundations {
     pub registrar: Registrar,
     /// Who may claim what.
     pub enrolments: Enrolments,
+    /// This site and its peer.
+    pub sites: Sites,
     /// Where it is said from.
     pub addresses: MediaAddresses,
 }
@@ -80,13 +83,13 @@ pub struct Foundations {
 impl Switchboard {
     /// With media of its own and the first generation of the service.
     pub fn new(settings: CtiSettings, service: Arc<Service>, engine: MediaEngine, foundations: Foundations) -> Self {
-        let Foundations { directory, endpoint, registrar, enrolments, addresses } = foundations;
+        let Foundations { directory, endpoint, registrar, enrolments, sites, addresses } = foundations;
         Self {
             inner: Arc::new(Inner {
                 settings,
                 service: RwLock::new(service),
                 older: Mutex::default(),
-                proxy: Proxy::new(endpoint.clone(), registrar.clone(), directory.clone()),
+                proxy: Proxy::new(endpoint.clone(), registrar.clone(), directory.clone(), sites),
                 endpoint,
                 engine,
                 addresses,
@@ -355,6 +358,38 @@ impl Inner {
         if *self.phase.borrow() != Phase::Open {
             return Err(request.respond(503).with_header("Retry-After", "30").with_reason("The service is closing"));
         }
+        if let Some(lines) = lines {
+            if self.proxy.is_from_peer(request, flow) {
+                return Ok(Admitted::ToLines(Requester::Peer, lines));
+            }
+            let account = self.known_caller(request, flow)?;
+            return match Caller::of(account.state).map(|caller| permit(caller, Destination::Line)) {
+                Some(Permission::Allowed) => Ok(Admitted::ToLines(Requester::Phone(account), lines)),
+                Some(Permission::Forbidden) => Err(only_to_set_up(request)),
+                Some(Permission::NotFound) => Err(request.respond(404)),
+                None => Err(request.respond(403)),
+            };
+        }
+        let account = self.known_caller(request, flow)?;
+        let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
+        let destination = match &number {
+            Some(number) if service.route.numbers.contains(number) => Destination::RoutePoint,
+            _ => Destination::Elsewhere,
+        };
+        let caller = Caller::of(account.state).ok_or_else(|| request.respond(403))?;
+        match (permit(caller, destination), number) {
+            (Permission::Allowed, Some(_)) if !service.is_active => Err(request
+                .respond(480)
+                .with_reason("Self-provisioning is not active")
+                .with_header("Retry-After", "60")),
+            (Permission::Allowed, Some(number)) => Ok(Admitted::ToRoutePoint(account.phone, number)),
+            (Permission::Forbidden, _) => Err(only_to_set_up(request)),
+            (Permission::NotFound | Permission::Allowed, _) => Err(request.respond(404)),
+        }
+    }
+
+    /// The account of whoever sent a request, if it may do anything.
+    fn known_caller(&self, request: &Request, flow: Flow) -> Result<Arc<Account>, Response> {
         let account = match self.caller(request, flow) {
             Verdict::Answer(answer, _) => return Err(answer),
             Verdict::Known(account) => account,
@@ -364,28 +399,7 @@ impl Inner {
             self.registrar.note_suspended(request, flow, &account);
             return Err(request.respond(403).with_reason(SUSPENDED));
         }
-        let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
-        let destination = match &number {
-            Some(number) if service.route.numbers.contains(number) => Destination::RoutePoint,
-            _ if lines.is_some() => Destination::Line,
-            _ => Destination::Elsewhere,
-        };
-        let caller = Caller::of(account.state).ok_or_else(|| request.respond(403))?;
-        let permission = permit(caller, destination);
-        if let (Permission::Allowed, Some(lines)) = (permission, lines) {
-            return Ok(Admitted::ToLines(Requester::Phone(account), lines));
-        }
-        match (permission, number) {
-            (Permission::Allowed, Some(_)) if !service.is_active => Err(request
-                .respond(480)
-                .with_reason("Self-provisioning is not active")
-                .with_header("Retry-After", "60")),
-            (Permission::Allowed, Some(number)) => Ok(Admitted::ToRoutePoint(account.phone, number)),
-            (Permission::Forbidden, _) => {
-                Err(request.respond(403).with_reason("This phone can only call the set-up number until it is assigned"))
-            }
-            (Permission::NotFound | Permission::Allowed, _) => Err(request.respond(404)),
-        }
+        Ok(account)
     }
 
     /// A phone without a password of ours is known by the place it registered from; everybody else by digest.
@@ -413,6 +427,10 @@ impl Inner {
         let warning = format!("399 tsunagu \"{reason}\"");
         Err(request.respond(486).with_reason(&reason).with_header("Warning", &warning).with_header("Retry-After", "30"))
     }
+}
+
+fn only_to_set_up(request: &Request) -> Response {
+    request.respond(403).with_reason("This phone can only call the set-up number until it is assigned")
 }
 
 /// Whether our Contact has to be a `sips:` URI (RFC 3261 section 12.1.1).

@@ -57,7 +57,7 @@ impl Wire {
             Output::Send(request) => self.send(request).await,
             Output::Acknowledge(ack) => {
                 // Should it be lost, the 2xx comes again.
-                let _ = self.endpoint.acknowledge(ack, self.flow).await;
+                let _ = self.endpoint.acknowledge_along(ack, self.flow).await;
             }
             other => return Some(other),
         }
@@ -79,7 +79,7 @@ impl Wire {
     async fn send(&self, request: Request) {
         let method = request.method.clone();
         let answers = self.answers.clone();
-        let mut exchange = match self.endpoint.send(request, self.flow).await {
+        let mut exchange = match self.endpoint.request_along(request, self.flow).await {
             Ok(exchange) => exchange,
             Err(error) => return tracing::error!(%error, %method, "a request could not be sent"),
         };

@@ -113,7 +113,7 @@ fn request(method: Method, target: Target<'_>) -> Result<Request, EnrolmentError
 
 async fn send(endpoint: &Endpoint, request: Request, target: Target<'_>) -> Result<Response, SipError> {
     let flow = target.binding.flow;
-    let mut exchange = endpoint.send(request, flow).await?;
+    let mut exchange = endpoint.request_along(request, flow).await?;
     match tokio::time::timeout(PATIENCE, exchange.answer()).await {
         Ok(answer) => answer,
         Err(_) => Err(SipError::Timeout(flow.peer)),

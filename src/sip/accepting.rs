@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-use super::connection::{self, Link};
+use super::connection::{self, Link, PATIENCE};
 use super::endpoint::Event;
 use super::flow::Transport;
+use super::message::Host;
 use super::tls::{PeerCertificate, Secured, Tls};
+use super::tls_client::{Opened, TlsClient};
 use super::{tcp, websocket};
 
 /// What those who connect pass through.
@@ -40,19 +43,40 @@ pub(super) async fn serve(stream: TcpStream, link: Link, gate: Gate) {
     }
 }
 
-/// Connects where there is no connection yet. Only TCP is opened from here: a phone that speaks TLS or WebSocket opens its
-/// connection itself, and nobody listens at its end.
-pub(super) async fn reach(link: Link) {
-    match link.flow.transport {
-        Transport::Tcp => match tcp::connect(&link).await {
-            Ok(stream) => {
-                tcp::tune(&stream);
-                tcp::serve(stream, link).await;
+/// Connects where there is no connection yet: by TCP, or within TLS to a server of `domain`. Where no domain is known nothing
+/// is opened within TLS, and never a WebSocket: a phone that speaks those opens its connection itself, and nobody listens at its end.
+pub(super) async fn reach(link: Link, domain: Option<Host>, client: TlsClient) {
+    let flow = link.flow;
+    let connected = match (flow.transport, domain) {
+        (Transport::Tcp, _) => tcp::connect(&link).await.map(Connected::Plain),
+        (Transport::Tls, Some(domain)) => secured(&link, &domain, &client).await.map(Connected::Secured),
+        _ => Err(std::io::Error::other("its own connection has gone, and nobody listens at its end")),
+    };
+    match connected {
+        Ok(Connected::Plain(stream)) => tcp::serve(stream, link).await,
+        Ok(Connected::Secured(stream)) => {
+            if let Some(certificate) = PeerCertificate::of_server(&stream) {
+                let _ = link.events.send(Event::Proven(flow, certificate)).await;
             }
-            Err(_) => link.fail().await,
-        },
-        Transport::Udp | Transport::Tls | Transport::Ws | Transport::Wss => link.fail().await,
+            let (reading, writing) = tokio::io::split(*stream);
+            connection::serve(reading, writing, link).await;
+        }
+        Err(error) => {
+            metrics::counter!("sip_connects_failed_total").increment(1);
+            tracing::info!(%flow, %error, "no connection to a peer");
+            link.fail().await;
+        }
     }
+}
+
+enum Connected {
+    Plain(TcpStream),
+    Secured(Box<Opened>),
+}
+
+async fn secured(link: &Link, domain: &Host, client: &TlsClient) -> std::io::Result<Box<Opened>> {
+    let stream = tcp::connect(link).await?;
+    client.connect(stream, domain, Instant::now() + PATIENCE).await.map(Box::new)
 }
 
 async fn secure(stream: TcpStream, link: Link, identity: Option<Tls>) -> Option<(Secured, Link)> {

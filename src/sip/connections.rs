@@ -18,6 +18,9 @@ use crate::vocab::site;
 /// The most names a peer may give one connection.
 const ALIASES: usize = 4;
 
+/// Connections that we open, at most.
+const OURS: usize = 1000;
+
 /// Where a connection leads.
 type Way = (Transport, SocketAddr);
 
@@ -36,6 +39,10 @@ struct Connection {
     is_lasting: Arc<AtomicBool>,
     certificate: Option<PeerCertificate>,
     aliases: Vec<Way>,
+    /// We have opened it.
+    is_ours: bool,
+    /// The domain whose server it was opened to.
+    domain: Option<Host>,
 }
 
 /// The connections of one endpoint.
@@ -45,30 +52,45 @@ pub(super) struct Connections {
     by_alias: HashMap<Way, Way>,
     most: usize,
     most_per_place: usize,
+    ours: usize,
 }
 
 impl Connections {
     /// At most `most` that peers opened, and `most_per_place` of one address (or IPv6 network of 64 bits).
     pub(super) fn new(most: usize, most_per_place: usize) -> Self {
         let (open, by_place, by_alias) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { open, by_place, by_alias, most, most_per_place }
+        Self { open, by_place, by_alias, most, most_per_place, ours: 0 }
     }
 
     /// A peer has connected; nothing if there are too many already.
     pub(super) fn admit(&mut self, flow: Flow) -> Option<Ends> {
         let from_there = self.by_place.get(&site(flow.peer.ip())).copied().unwrap_or(0);
         let has_room = from_there < self.most_per_place && self.open.len() < self.most;
-        has_room.then(|| self.open(flow))
+        has_room.then(|| self.insert(flow, false, None))
     }
 
-    /// A connection is being opened.
-    pub(super) fn open(&mut self, flow: Flow) -> Ends {
+    /// We are opening a connection, to a server of `domain` if that is known; nothing if we have opened too many already.
+    pub(super) fn open(&mut self, flow: Flow, domain: Option<Host>) -> Option<Ends> {
+        (self.ours < OURS).then(|| self.insert(flow, true, domain))
+    }
+
+    fn insert(&mut self, flow: Flow, is_ours: bool, domain: Option<Host>) -> Ends {
         let (outgoing, receiver) = mpsc::channel(QUEUE);
         let is_lasting = Arc::new(AtomicBool::new(false));
-        let connection =
-            Connection { outgoing, is_lasting: is_lasting.clone(), certificate: None, aliases: Vec::new() };
+        let connection = Connection {
+            outgoing,
+            is_lasting: is_lasting.clone(),
+            certificate: None,
+            aliases: Vec::new(),
+            is_ours,
+            domain,
+        };
+        self.ours += usize::from(is_ours);
         match self.open.insert(way(flow), connection) {
-            Some(former) => self.unname(&former),
+            Some(former) => {
+                self.ours = self.ours.saturating_sub(usize::from(former.is_ours));
+                self.unname(&former);
+            }
             None => *self.by_place.entry(site(flow.peer.ip())).or_insert(0) += 1,
         }
         Ends { outgoing: receiver, is_lasting }
@@ -77,12 +99,29 @@ impl Connections {
     /// Queues octets for the connection that leads where `flow` does, or that its peer has given for that; false if there is
     /// none. What finds the queue full is lost: the peer does not take what it is sent.
     pub(super) fn send(&self, flow: Flow, octets: &Bytes) -> bool {
+        let Some(connection) = self.leading(flow) else { return false };
+        let _ = connection.outgoing.try_send(octets.clone());
+        true
+    }
+
+    fn leading(&self, flow: Flow) -> Option<&Connection> {
         let direct = self.open.get(&way(flow));
         let by_alias = || self.open.get(self.by_alias.get(&way(flow))?);
         let is_alive = |connection: &&Connection| !connection.outgoing.is_closed();
-        let Some(connection) = direct.filter(is_alive).or_else(|| by_alias().filter(is_alive)) else { return false };
-        let _ = connection.outgoing.try_send(octets.clone());
-        true
+        direct.filter(is_alive).or_else(|| by_alias().filter(is_alive))
+    }
+
+    /// True if what is sent over `flow` finds a connection.
+    pub(super) fn leads(&self, flow: Flow) -> bool {
+        self.leading(flow).is_some()
+    }
+
+    /// True if the connection where `flow` leads is one to `domain`: opened as such, or by a peer with a certificate for it.
+    pub(super) fn is_of(&self, flow: Flow, domain: &Host) -> bool {
+        self.leading(flow).is_some_and(|connection| {
+            let shown = connection.certificate.as_ref();
+            connection.domain.as_ref() == Some(domain) || shown.is_some_and(|certificate| certificate.names(domain))
+        })
     }
 
     /// True while there is a connection where `flow` leads.
@@ -141,6 +180,7 @@ impl Connections {
     /// Nothing more is sent over it.
     pub(super) fn forget(&mut self, flow: Flow) {
         let Some(connection) = self.open.remove(&way(flow)) else { return };
+        self.ours = self.ours.saturating_sub(usize::from(connection.is_ours));
         self.unname(&connection);
         let site = site(flow.peer.ip());
         if let Some(count) = self.by_place.get_mut(&site) {

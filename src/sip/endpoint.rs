@@ -13,10 +13,14 @@ use tokio::time::Instant;
 use super::accepting::{self, Gate};
 use super::connection::{Link, Opened};
 use super::connections::{Connections, Ends};
+use super::exchange::{Exchange, Name};
 use super::flow::{Flow, Transport};
-use super::message::{Malformed, Message, Method, Request, Response};
+use super::message::{Host, Malformed, Message, Method, Request, Response};
+use super::resolver::Resolver;
+use super::sending::{Target, TroubleBook};
 use super::stateless::{Answerer, Stateless};
 use super::tls::{PeerCertificate, Tls};
+use super::tls_client::{TlsClient, TlsTrust};
 use super::transaction::{Layer, Output, Timers, TransactionId};
 use super::udp::OwnAddresses;
 use super::{SipError, tcp, udp};
@@ -46,6 +50,10 @@ pub struct EndpointConfig {
     pub connections: usize,
     /// Greatest number of connections from one address.
     pub connections_per_address: usize,
+    /// The DNS servers that are asked where a name leads; none for those the system is set up with.
+    pub dns: Vec<SocketAddr>,
+    /// Which servers' certificates are good, and the one we show them.
+    pub trust: TlsTrust,
 }
 
 impl EndpointConfig {
@@ -137,11 +145,19 @@ impl Drop for Responder {
     }
 }
 
-enum Command {
+pub(super) enum Command {
     Respond(TransactionId, Response),
-    Send { request: Request, flow: Flow, replies: mpsc::Sender<Reply>, id: oneshot::Sender<TransactionId> },
-    Acknowledge(Request, Flow),
-    Cancel(TransactionId, Option<&'static str>),
+    Send {
+        request: Request,
+        flow: Flow,
+        domain: Option<Host>,
+        replies: mpsc::Sender<Reply>,
+        name: Name,
+    },
+    Acknowledge(Request, Target),
+    Cancel(Name, Option<&'static str>),
+    /// It is not waited for any longer, unless something was heard.
+    GiveUp(Name),
 }
 
 /// What came of a request of ours.
@@ -155,51 +171,12 @@ pub enum Reply {
     NotSent,
 }
 
-/// A request of ours and the answers to it.
-#[derive(Debug)]
-pub struct Exchange {
-    id: TransactionId,
-    peer: SocketAddr,
-    replies: mpsc::Receiver<Reply>,
-    commands: mpsc::Sender<Command>,
-}
-
-impl Exchange {
-    /// The next response; after the final one of an INVITE, further 2xx may follow.
-    pub async fn next(&mut self) -> Result<Response, SipError> {
-        match self.replies.recv().await {
-            Some(Reply::Response(response)) => Ok(response),
-            Some(Reply::TimedOut) => Err(SipError::Timeout(self.peer)),
-            Some(Reply::NotSent) => Err(SipError::Transport(self.peer)),
-            None => Err(SipError::Stopped),
-        }
-    }
-
-    /// The final response.
-    pub async fn answer(&mut self) -> Result<Response, SipError> {
-        loop {
-            let response = self.next().await?;
-            if response.status >= 200 {
-                return Ok(response);
-            }
-        }
-    }
-
-    /// Cancels it, if it is an INVITE that was answered provisionally.
-    pub async fn cancel(&self) {
-        let _ = self.commands.send(Command::Cancel(self.id, None)).await;
-    }
-
-    /// The same, with a Reason header (RFC 3326) that says why.
-    pub async fn cancel_because(&self, reason: &'static str) {
-        let _ = self.commands.send(Command::Cancel(self.id, Some(reason))).await;
-    }
-}
-
 /// The handle of a running endpoint.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    commands: mpsc::Sender<Command>,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) resolver: Resolver,
+    pub(super) troubles: TroubleBook,
     bound: Arc<Vec<(Transport, SocketAddr)>>,
     advertised: Option<IpAddr>,
     stateless: Stateless,
@@ -242,9 +219,11 @@ impl Endpoint {
             cancellations: HashMap::new(),
             advertised: config.advertised,
             gate: Gate { identity: config.identity, origins: config.origins.into() },
+            client: TlsClient::new(config.trust),
         };
         tokio::spawn(driver.run(command_queue, event_queue, tasks));
-        Ok(Self { commands, bound: Arc::new(bound), advertised, stateless })
+        let (resolver, troubles) = (Resolver::open(&config.dns), TroubleBook::default());
+        Ok(Self { commands, resolver, troubles, bound: Arc::new(bound), advertised, stateless })
     }
 
     /// The addresses listened on, in the order asked for: UDP first.
@@ -257,19 +236,19 @@ impl Endpoint {
         self.stateless.set(answerer);
     }
 
-    /// Sends a request over `flow`. The caller sets every header but Via.
+    /// Sends a request over `flow`, and nowhere else. The caller sets every header but Via. To where a URI leads:
+    /// [`Endpoint::request_to`].
     pub async fn send(&self, request: Request, flow: Flow) -> Result<Exchange, SipError> {
-        let (replies, receiver) = mpsc::channel(16);
-        let (id, given) = oneshot::channel();
-        let command = Command::Send { request, flow, replies, id };
-        self.commands.send(command).await.map_err(|_| SipError::Stopped)?;
-        let id = given.await.map_err(|_| SipError::Stopped)?;
-        Ok(Exchange { id, peer: flow.peer, replies: receiver, commands: self.commands.clone() })
+        Exchange::begin(&self.commands, request, flow.into(), None).await
     }
 
-    /// Acknowledges a 2xx.
+    /// Acknowledges a 2xx over `flow`.
     pub async fn acknowledge(&self, request: Request, flow: Flow) -> Result<(), SipError> {
-        self.commands.send(Command::Acknowledge(request, flow)).await.map_err(|_| SipError::Stopped)
+        self.acknowledge_at(request, flow.into()).await
+    }
+
+    pub(super) async fn acknowledge_at(&self, request: Request, target: Target) -> Result<(), SipError> {
+        self.commands.send(Command::Acknowledge(request, target)).await.map_err(|_| SipError::Stopped)
     }
 
     /// The flow on which this endpoint reaches `peer` by `transport`.
@@ -295,6 +274,7 @@ struct Driver {
     cancellations: HashMap<TransactionId, oneshot::Sender<()>>,
     advertised: Option<IpAddr>,
     gate: Gate,
+    client: TlsClient,
 }
 
 impl Driver {
@@ -339,14 +319,29 @@ impl Driver {
                 }
                 self.layer.respond(now, id, response);
             }
-            Command::Send { request, flow, replies, id } => {
+            Command::Send { request, flow, domain, replies, name } => {
+                if !self.lead(flow, domain.as_ref()) {
+                    let _ = replies.try_send(Reply::NotSent);
+                    return;
+                }
                 let transaction = self.layer.send_request(now, request, flow, &new_branch());
                 self.replies.insert(transaction, (flow, replies));
-                let _ = id.send(transaction);
+                let _ = name.set(transaction);
             }
-            Command::Acknowledge(request, flow) => self.layer.send_acknowledgement(request, flow, &new_branch()),
-            Command::Cancel(id, reason) => {
-                self.layer.cancel_request(now, id, reason);
+            Command::Acknowledge(request, Target { flow, domain }) => {
+                if self.lead(flow, domain.as_ref()) {
+                    self.layer.send_acknowledgement(request, flow, &new_branch());
+                }
+            }
+            Command::Cancel(name, reason) => {
+                if let Some(id) = name.get() {
+                    self.layer.cancel_request(now, *id, reason);
+                }
+            }
+            Command::GiveUp(name) => {
+                if let Some(id) = name.get() {
+                    self.layer.transport_failed(*id);
+                }
             }
         }
     }
@@ -482,12 +477,37 @@ impl Driver {
                 if self.connections.send(flow, &octets) {
                     return;
                 }
-                let ends = self.connections.open(flow);
-                self.connections.send(flow, &octets);
-                self.connections.keep(flow);
-                tokio::spawn(accepting::reach(self.link(flow, ends, Opened::ByUs(Instant::now()))));
+                if self.lead(flow, None) {
+                    self.connections.send(flow, &octets);
+                } else {
+                    self.failed(flow);
+                }
             }
         }
+    }
+
+    /// Sees to it that there is a connection where `flow` leads, opened to a server of this domain if it is not there yet. False
+    /// where there can be none, or the one there is leads to somebody who is not of that domain (RFC 5922 section 4).
+    fn lead(&mut self, flow: Flow, domain: Option<&Host>) -> bool {
+        if flow.transport == Transport::Udp {
+            return true;
+        }
+        if self.connections.leads(flow) {
+            let is_right = domain.is_none_or(|domain| self.connections.is_of(flow, domain));
+            if !is_right {
+                tracing::info!(%flow, ?domain, "the connection that is there has no certificate for this domain");
+            }
+            return is_right;
+        }
+        let Some(ends) = self.connections.open(flow, domain.cloned()) else {
+            metrics::counter!("sip_connections_refused_total").increment(1);
+            tracing::warn!(%flow, "no connection is opened: too many of our own are open");
+            return false;
+        };
+        self.connections.keep(flow);
+        let link = self.link(flow, ends, Opened::ByUs(Instant::now()));
+        tokio::spawn(accepting::reach(link, domain.cloned(), self.client.clone()));
+        true
     }
 }
 

@@ -14,19 +14,29 @@ pub mod transaction;
 mod accepting;
 mod connection;
 mod connections;
+mod exchange;
+mod next_hop;
 mod opening;
+mod resolver;
+mod sending;
 mod stateless;
 mod stun;
+mod targets;
 mod tcp;
 mod tls;
+mod tls_client;
+mod troubles;
 mod udp;
 mod websocket;
 
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
+pub use exchange::Exchange;
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
+pub use sending::Target;
 pub use stateless::Answerer;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};
+pub use tls_client::{TlsClient, TlsTrust};
 pub use udp::address_towards;
 
 /// What can go wrong between this server and the wire.

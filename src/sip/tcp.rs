@@ -48,7 +48,9 @@ pub(super) async fn accept(listener: TcpListener, transport: Transport, events: 
 
 /// Connects to `link.flow.peer`.
 pub(super) async fn connect(link: &Link) -> std::io::Result<TcpStream> {
-    timeout(PATIENCE, TcpStream::connect(link.flow.peer)).await?
+    let stream = timeout(PATIENCE, TcpStream::connect(link.flow.peer)).await??;
+    tune(&stream);
+    Ok(stream)
 }
 
 /// Serves a connection without anything between TCP and SIP.

@@ -1,4 +1,5 @@
-//! TLS 1.2 and 1.3 (RFC 8446, RFC 5922): our certificate, whose certificates we ask for, handshakes. The only file that knows rustls.
+//! TLS 1.2 and 1.3 (RFC 8446, RFC 5922): our certificate, whose certificates we ask for, handshakes. With
+//! `tls_client.rs` the only file that knows rustls.
 //!
 //! Certificates are read anew while the server runs: handshakes from then on use the new ones, connections that are up
 //! go on. What can't be used changes nothing.
@@ -51,14 +52,19 @@ impl TlsFiles {
         [&self.certificate, &self.key].into_iter().chain(&self.client_authorities).map(PathBuf::as_path)
     }
 
-    /// When each was changed last, and how long it is.
     fn stamp(&self) -> Stamp {
-        let of = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.modified().ok(), meta.len()));
-        self.all().map(of).collect()
+        stamp(self.all())
     }
 }
 
-type Stamp = Vec<Option<(Option<SystemTime>, u64)>>;
+/// When each of some files was changed last, and how long it is.
+pub(super) type Stamp = Vec<Option<(Option<SystemTime>, u64)>>;
+
+/// Of these files.
+pub(super) fn stamp<'a>(files: impl Iterator<Item = &'a Path>) -> Stamp {
+    let of = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.modified().ok(), meta.len()));
+    files.map(of).collect()
+}
 
 /// Why certificates can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -154,6 +160,10 @@ pub(super) type Secured = TlsStream<TcpStream>;
 pub(super) struct PeerCertificate(CertificateDer<'static>);
 
 impl PeerCertificate {
+    pub(super) fn new(certificate: CertificateDer<'static>) -> Self {
+        Self(certificate)
+    }
+
     /// The one of this connection. There is one only if it was asked for and is good.
     pub(super) fn of(stream: &Secured) -> Option<Self> {
         stream.get_ref().1.peer_certificates()?.first().cloned().map(CertificateDer::into_owned).map(Self)
@@ -197,7 +207,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
     builder.with_single_cert(certificates(&files.certificate)?, key).map(Arc::new).map_err(identity)
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+/// The certificates of a file.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {
         Ok(found) if found.is_empty() => Err(TlsFault::Empty(file.to_owned())),

@@ -14,10 +14,11 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::standing::{AtPeer, PeerFault};
-use crate::sip::connect_tls;
+use crate::sip::TlsClient;
+use crate::sip::message::Host;
 use crate::vocab::{DirectoryNumber, Secret};
 
 /// How long the peer may take to answer.
@@ -29,7 +30,7 @@ const LARGEST: usize = 1 << 20;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Place {
     is_secure: bool,
-    host: String,
+    host: Host,
     port: u16,
     /// What comes before the paths of the API; without a `/` at its end.
     path: String,
@@ -49,7 +50,7 @@ impl FromStr for Place {
         if uri.query().is_some() || uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
             return Err(());
         }
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or(())?.to_owned();
+        let host = uri.host().ok_or(())?.parse().map_err(|_| ())?;
         let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
         let path = uri.path().trim_end_matches('/').to_owned();
         Ok(Self { is_secure, host, port, path })
@@ -69,9 +70,14 @@ struct Line {
 }
 
 /// How a number stands at this place.
-pub(super) async fn ask(place: &Place, token: &Secret, number: &DirectoryNumber) -> Result<AtPeer, PeerFault> {
+pub(super) async fn ask(
+    client: &TlsClient,
+    place: &Place,
+    token: &Secret,
+    number: &DirectoryNumber,
+) -> Result<AtPeer, PeerFault> {
     let number: String = number.as_str().bytes().map(|octet| format!("%{octet:02X}")).collect();
-    let body = get(place, token, &format!("/api/v1/lines?limit=100&number={number}")).await?;
+    let body = get(client, place, token, &format!("/api/v1/lines?limit=100&number={number}")).await?;
     let lines: Lines = serde_json::from_slice(&body).map_err(|_| PeerFault::Unreadable)?;
     let is_registered = lines.items.iter().any(|line| line.is_registered);
     Ok(match lines.items.is_empty() {
@@ -82,20 +88,28 @@ pub(super) async fn ask(place: &Place, token: &Secret, number: &DirectoryNumber)
 }
 
 /// Whether the place answers to the token.
-pub(super) async fn knock(place: &Place, token: &Secret) -> Result<(), PeerFault> {
-    get(place, token, "/api/v1/lines?limit=1").await.map(drop)
+pub(super) async fn knock(client: &TlsClient, place: &Place, token: &Secret) -> Result<(), PeerFault> {
+    get(client, place, token, "/api/v1/lines?limit=1").await.map(drop)
 }
 
-async fn get(place: &Place, token: &Secret, path: &str) -> Result<Bytes, PeerFault> {
+async fn get(client: &TlsClient, place: &Place, token: &Secret, path: &str) -> Result<Bytes, PeerFault> {
+    let deadline = Instant::now() + PATIENCE;
     let asked = async {
-        let host = place.host.trim_matches(['[', ']']);
-        let stream = TcpStream::connect((host, place.port)).await.map_err(unreachable)?;
+        let stream = match &place.host {
+            Host::Name(name) => TcpStream::connect((name.as_str(), place.port)).await,
+            Host::V4(ip) => TcpStream::connect((*ip, place.port)).await,
+            Host::V6(ip) => TcpStream::connect((*ip, place.port)).await,
+        };
+        let stream = stream.map_err(unreachable)?;
         match place.is_secure {
-            true => exchange(connect_tls(host, stream).await.map_err(unreachable)?, place, token, path).await,
+            true => {
+                let secured = client.connect(stream, &place.host, deadline).await.map_err(unreachable)?;
+                exchange(secured, place, token, path).await
+            }
             false => exchange(stream, place, token, path).await,
         }
     };
-    match timeout(PATIENCE, asked).await {
+    match timeout_at(deadline, asked).await {
         Ok(answer) => answer,
         Err(_) => Err(PeerFault::Unreachable(format!("not within {} seconds", PATIENCE.as_secs()))),
     }
@@ -145,10 +159,15 @@ mod tests {
 
     #[test]
     fn a_place_is_a_url_without_secrets() {
-        let read = |text: &str| text.parse::<Place>().ok().map(|place| (place.is_secure, place.host, place.port, place.path));
-        assert_eq!(read("http://192.0.2.1:8080"), Some((false, "192.0.2.1".to_owned(), 8080, String::new())));
-        assert_eq!(read("https://osaka.example.com/tsunagu/"), Some((true, "osaka.example.com".to_owned(), 443, "/tsunagu".to_owned())));
-        assert_eq!(read("http://[2001:db8::1]:80"), Some((false, "[2001:db8::1]".to_owned(), 80, String::new())));
+        let shown = |place: Place| format!("{} {} {} {}", place.is_secure, place.host, place.port, place.path);
+        let read = |text: &str| text.parse::<Place>().ok().map(shown);
+        for (text, wanted) in [
+            ("http://192.0.2.1:8080", "false 192.0.2.1 8080 "),
+            ("https://osaka.example.com/tsunagu/", "true osaka.example.com 443 /tsunagu"),
+            ("http://[2001:db8::1]:80/", "false [2001:db8::1] 80 "),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(wanted));
+        }
         for text in ["", "192.0.2.1:8080", "ftp://a", "http://", "http://a:b@c", "http://a?b", "http://a b"] {
             assert_eq!(read(text), None, "{text}");
         }

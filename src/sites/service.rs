@@ -10,8 +10,8 @@ use super::asking::{self, Place};
 use super::settings::{SitesKind, SitesShown};
 use super::standing::{AtPeer, PeerFault, Reach, Unknown};
 use crate::directory::{Directory, DirectoryError, DrForward};
-use crate::sip::Transport;
 use crate::sip::message::Host;
+use crate::sip::{TlsClient, Transport};
 use crate::vocab::{DirectoryNumber, Secret, UnixMillis};
 
 /// The time between two looks whether the peer answers.
@@ -21,6 +21,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Sites {
     directory: Directory,
+    client: TlsClient,
     in_force: Arc<RwLock<Arc<Site>>>,
     reach: Reach,
 }
@@ -52,12 +53,12 @@ pub struct Peer {
 }
 
 impl Sites {
-    /// As the settings say.
+    /// As the settings say. `client` knows whom to trust where the peer's API is asked within TLS.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn open(directory: Directory) -> Result<Self, DirectoryError> {
-        let sites = Self { directory, in_force: Arc::default(), reach: Reach::default() };
+    pub async fn open(directory: Directory, client: TlsClient) -> Result<Self, DirectoryError> {
+        let sites = Self { directory, client, in_force: Arc::default(), reach: Reach::default() };
         sites.reload().await?;
         Ok(sites)
     }
@@ -109,7 +110,7 @@ impl Sites {
         let Some((place, token)) = &peer.api else {
             return Some(AtPeer::Unknown(Unknown { fault: PeerFault::NotSet, since: None }));
         };
-        Some(match asking::ask(place, token, number).await {
+        Some(match asking::ask(&self.client, place, token, number).await {
             Ok(answer) => {
                 self.reach.answered();
                 answer
@@ -128,7 +129,7 @@ impl Sites {
         loop {
             let site = self.site();
             if let Some((place, token)) = site.peer.as_ref().and_then(|peer| peer.api.as_ref()) {
-                match asking::knock(place, token).await {
+                match asking::knock(&self.client, place, token).await {
                     Ok(()) => self.reach.answered(),
                     Err(fault) => drop(self.reach.failed(fault, UnixMillis::now())),
                 }

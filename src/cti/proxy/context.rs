@@ -284,6 +284,7 @@ impl Context {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cti::proxy::targets::Way;
     use crate::sip::{Flow, Transport};
 
     fn request(method: Method) -> Request {
@@ -299,7 +300,7 @@ mod tests {
             local: "192.0.2.9:5060".parse().unwrap(),
             peer: ([192, 0, 2, 2], port).into(),
         };
-        Target { uri: "sip:1002@192.0.2.2".parse().unwrap(), routes: Vec::new(), flow, phone: None }
+        Target { uri: "sip:1002@192.0.2.2".parse().unwrap(), routes: Vec::new(), way: Way::Flow(flow), phone: None }
     }
 
     fn forked(groups: &[&[u16]]) -> (Context, Vec<Output>) {
@@ -310,7 +311,8 @@ mod tests {
     /// What was done, in short: `>port` sent, `status` passed on, `!branch` cancelled, `!branch~` for another answered.
     fn shown(outputs: Vec<Output>) -> String {
         let one = |output| match output {
-            Output::Send(BranchId(id), target) => format!(">{id}:{}", target.flow.peer.port()),
+            Output::Send(BranchId(id), Target { way: Way::Flow(flow), .. }) => format!(">{id}:{}", flow.peer.port()),
+            Output::Send(..) => unreachable!("a branch that is no phone's"),
             Output::Respond(response) => {
                 assert_eq!(response.headers.get("Via"), Some("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa"));
                 response.status.to_string()

@@ -4,7 +4,7 @@ use super::side::Side;
 use super::targets::{Target, is_loose};
 use crate::directory::Sealer;
 use crate::sip::digest::Credentials;
-use crate::sip::message::{Headers, NameAddr, Request, RequestUri, Response};
+use crate::sip::message::{Headers, NameAddr, Request, RequestUri, Response, SipUri};
 use crate::sip::{Flow, new_tag};
 
 /// Hops a request may take that doesn't say.
@@ -28,17 +28,17 @@ pub(in crate::cti) fn check(request: &Request) -> Result<(), Response> {
     Err(request.respond(420).with_header("Unsupported", &asked.join(", ")).with_to_tag(&new_tag()))
 }
 
-/// The request that goes to `target` and begins a call: this server stays between the two, known to each by the way it is reached.
-pub(super) fn begun(request: &Request, from: (Side, Flow), target: &Target, sealer: &Sealer) -> Request {
+/// The request that goes to `target` over `flow` and begins a call: this server stays between the two, known to each by the way it
+/// is reached.
+pub(super) fn begun(request: &Request, from: (Side, Flow), target: &Target, flow: Flow, sealer: &Sealer) -> Request {
     let mut onward = request.clone();
     onward.headers.remove("Route");
     for route in &target.routes {
         onward.headers.push("Route", route);
     }
-    let (side, flow) = from;
-    let there = (Side::of(target.phone, target.flow), target.flow);
+    let there = (Side::of(target.phone, flow), flow);
     let is_secure = request.uri.sip().is_some_and(|uri| uri.secure);
-    for (side, flow) in [(side, flow), there] {
+    for (side, flow) in [from, there] {
         let mut uri = flow.own_uri(side.user(sealer, request).as_deref(), is_secure);
         uri.params.set("lr", None);
         onward.headers.prepend("Record-Route", &NameAddr::new(uri).to_string());
@@ -48,18 +48,23 @@ pub(super) fn begun(request: &Request, from: (Side, Flow), target: &Target, seal
 }
 
 /// A request inside a call, without the routes that brought it here, and the side it goes to; none if no route of this server's
-/// for its call brought it.
-pub(super) fn within(request: &Request, sealer: &Sealer) -> Option<(Request, Side)> {
+/// for its call brought it. `is_own` says whether a route that was written with this key leads here: a peer may have the same key.
+pub(super) fn within(
+    request: &Request,
+    sealer: &Sealer,
+    is_own: impl Fn(&Side, &SipUri) -> bool,
+) -> Option<(Request, Side)> {
+    let side_at = |uri: &RequestUri| Side::read(uri, sealer, request).filter(|it| uri.sip().is_some_and(|at| is_own(it, at)));
     let mut onward = request.clone();
     let mut routes: Vec<String> = request.headers.list("Route").into_iter().map(str::to_owned).collect();
-    if Side::read(&request.uri, sealer, request).is_some() {
+    if side_at(&request.uri).is_some() {
         // A strict router put the target last (section 16.4).
         routes.insert(0, NameAddr::new(request.uri.clone()).to_string());
         onward.uri = routes.pop()?.parse::<NameAddr>().ok()?.uri;
     }
     let side_of = |route: &String| {
         let address: NameAddr = route.parse().ok()?;
-        Side::read(&address.uri, sealer, request)
+        side_at(&address.uri)
     };
     // The first is that of whoever sent it, the last that of whoever it is for.
     let sides: Vec<Side> = routes.iter().map_while(side_of).collect();
@@ -118,12 +123,17 @@ pub(super) fn wants_privacy(headers: &Headers) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cti::proxy::targets::Way;
     use crate::sip::Transport;
     use crate::sip::message::Method;
 
     fn flow(port: u16) -> Flow {
         let transport = if port == 2 { Transport::Tcp } else { Transport::Udp };
         Flow { transport, local: ([192, 0, 2, 9], 5060).into(), peer: ([192, 0, 2, 1], port).into() }
+    }
+
+    fn here(_: &Side, uri: &SipUri) -> bool {
+        (uri.host.ip(), uri.port) == (Some([192, 0, 2, 9].into()), Some(5060))
     }
 
     fn invite() -> Request {
@@ -142,11 +152,12 @@ mod tests {
 
     fn target(routes: &[&str]) -> Target {
         let routes = routes.iter().map(|route| (*route).to_owned()).collect();
-        Target { uri: "sip:b@192.0.2.1:2;transport=tcp".parse().unwrap(), routes, flow: flow(2), phone: None }
+        let uri = "sip:b@192.0.2.1:2;transport=tcp".parse().unwrap();
+        Target { uri, routes, way: Way::Flow(flow(2)), phone: None }
     }
 
     fn begin(sealer: &Sealer, routes: &[&str]) -> Request {
-        begun(&invite(), (Side::of(None, flow(1)), flow(1)), &target(routes), sealer)
+        begun(&invite(), (Side::of(None, flow(1)), flow(1)), &target(routes), flow(2), sealer)
     }
 
     #[test]
@@ -170,22 +181,24 @@ mod tests {
         // The callee has the recorded routes as they come, and before them the caller's proxies.
         let mut routes = recorded.clone();
         routes.push("<sip:far;lr>".to_owned());
-        let (onward, side) = within(&request(callee, caller, &routes), &sealer).unwrap();
+        let (onward, side) = within(&request(callee, caller, &routes), &sealer, here).unwrap();
         assert_eq!((side, onward.headers.list("Route")), (Side::of(None, flow(1)), vec!["<sip:far;lr>"]));
         assert_eq!((onward.uri.to_string().as_str(), onward.headers.get("Max-Forwards")), ("sip:them@192.0.2.7", Some("4")));
         routes.truncate(2);
         routes.reverse();
-        let (onward, side) = within(&request(caller, callee, &routes), &sealer).unwrap();
+        let (onward, side) = within(&request(caller, callee, &routes), &sealer, here).unwrap();
         assert_eq!((side, onward.headers.list("Route").len()), (Side::of(None, flow(2)), 0));
         // A strict router has put our route into the Request-URI and the target at the end.
         let mut strict = request(caller, callee, &[routes[1].clone(), "<sip:them@192.0.2.7>".to_owned()]);
         strict.uri = routes[0].parse::<NameAddr>().unwrap().uri;
-        let (onward, side) = within(&strict, &sealer).unwrap();
+        let (onward, side) = within(&strict, &sealer, here).unwrap();
         assert_eq!((side, onward.uri.to_string().as_str()), (Side::of(None, flow(2)), "sip:them@192.0.2.7"));
+        // A peer that has the same key has written its own.
+        assert!(within(&request(caller, callee, &routes), &sealer, |_, _| false).is_none());
         // A route of another call, or of nobody's, brings nothing anywhere.
-        assert!(within(&request("<sip:a@b>;tag=3", callee, &routes), &sealer).is_none());
-        assert!(within(&request(caller, callee, &["<sip:tsunagu;lr>".to_owned()]), &sealer).is_none());
-        assert!(within(&request(caller, callee, &[]), &sealer).is_none());
+        assert!(within(&request("<sip:a@b>;tag=3", callee, &routes), &sealer, here).is_none());
+        assert!(within(&request(caller, callee, &["<sip:tsunagu;lr>".to_owned()]), &sealer, here).is_none());
+        assert!(within(&request(caller, callee, &[]), &sealer, here).is_none());
     }
 
     #[test]

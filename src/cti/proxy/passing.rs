@@ -1,24 +1,27 @@
-//! Carries requests through: from whoever sent them to where they are to go, and the answers back.
+//! Carries requests through: from whoever sent them to where they are to go, at this site or its peer, and the answers back.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::context::{BranchId, Context, Failure, Output};
 use super::forwarding::{self, assert_identity, without_credentials};
 use super::side::Side;
-use super::targets::{Target, groups};
-use crate::directory::{Account, Directory, PhoneState};
+use super::targets::{Target, Way, groups};
+use crate::directory::{Account, Directory, DrForward, PhoneState};
 use crate::registrar::{Binding, Registrar};
 use crate::sip::message::{Host, Method, NameAddr, Request, Response, SipUri};
-use crate::sip::{Endpoint, Flow, Responder, SipError, new_tag};
+use crate::sip::{Endpoint, Exchange, Flow, Responder, SipError, new_tag};
+use crate::sites::Sites;
 use crate::vocab::{DirectoryNumber, PhoneId};
 
 /// Requests on their way at once.
 const MOST: usize = 10_000;
+/// How long the peer site may say nothing at all: a server answers an INVITE at once, if only with 100.
+const SILENCE: Duration = Duration::from_secs(4);
 /// News of branches that may wait.
 const NEWS: usize = 64;
 
@@ -28,14 +31,20 @@ pub(in crate::cti) struct Proxy {
     endpoint: Endpoint,
     registrar: Registrar,
     directory: Directory,
+    sites: Sites,
     passing: Arc<AtomicUsize>,
 }
+
+/// Makes the request that goes to a target over a flow.
+type Onward = Arc<dyn Fn(&Target, Flow) -> Request + Send + Sync>;
 
 /// Who begins a call.
 #[derive(Debug)]
 pub(in crate::cti) enum Requester {
     /// A phone of this server's, which has shown that it is.
     Phone(Arc<Account>),
+    /// The peer site: what it says of who calls is believed, and nothing of its goes back to it.
+    Peer,
 }
 
 /// The phones a number rings.
@@ -65,8 +74,8 @@ impl Drop for Place {
 
 impl Proxy {
     /// With nothing on its way yet.
-    pub(in crate::cti) fn new(endpoint: Endpoint, registrar: Registrar, directory: Directory) -> Self {
-        Self { endpoint, registrar, directory, passing: Arc::default() }
+    pub(in crate::cti) fn new(endpoint: Endpoint, registrar: Registrar, directory: Directory, sites: Sites) -> Self {
+        Self { endpoint, registrar, directory, sites, passing: Arc::default() }
     }
 
     /// The lines of the number an INVITE is for, if it is somebody's.
@@ -113,37 +122,81 @@ impl Proxy {
         requester: Requester,
         lines: Lines,
     ) {
-        let Requester::Phone(account) = &requester;
-        let identity = match identity(&request, account, flow) {
-            Ok(identity) => identity,
-            Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
+        let phone = match &requester {
+            Requester::Phone(account) => match identity(&request, account, flow) {
+                Ok(identity) => {
+                    assert_identity(&mut request.headers, &identity);
+                    Some(account.phone)
+                }
+                Err(refusal) => return responder.respond(refusal.with_to_tag(&new_tag())).await,
+            },
+            Requester::Peer => None,
         };
-        assert_identity(&mut request.headers, &identity);
         without_credentials(&mut request, self.registrar.realm());
-        let phone = account.phone;
         let all = self.bindings(&lines, Instant::now());
-        let others: Vec<Binding> = all.iter().filter(|binding| binding.phone != phone).cloned().collect();
-        let refusal = match (all.is_empty(), others.is_empty()) {
-            (true, _) => Some(request.respond(480).with_reason("Nobody is registered on this number")),
-            (false, true) => Some(request.respond(486).with_reason("This is the only phone of this number")),
-            (false, false) => None,
+        let others: Vec<Binding> = all.iter().filter(|binding| Some(binding.phone) != phone).cloned().collect();
+        let peer = match requester {
+            Requester::Phone(_) => self.peer_of(&lines.number).await,
+            Requester::Peer => None,
         };
-        if let Some(refusal) = refusal {
-            tracing::info!(number = %lines.number, status = refusal.status, "a call between lines was refused");
-            return responder.respond(refusal.with_to_tag(&new_tag())).await;
+        let nobody = request.respond(480).with_reason("Nobody is registered on this number");
+        let course = match (all.is_empty(), others.is_empty(), peer) {
+            (true, _, Some(peer)) => Course { groups: vec![[peer].into()], last_resort: None, best: Some(nobody) },
+            (true, _, None) => Course { groups: Vec::new(), last_resort: None, best: Some(nobody) },
+            (false, true, _) => {
+                let busy = request.respond(486).with_reason("This is the only phone of this number");
+                Course { groups: Vec::new(), last_resort: None, best: Some(busy) }
+            }
+            (false, false, last_resort) => Course { groups: groups(&others), last_resort, best: None },
+        };
+        metrics::counter!("calls_between_lines_total").increment(1);
+        let phones = others.len();
+        tracing::info!(number = %lines.number, ?phone, phones, "a call between lines");
+        let from = (Side::of(phone, flow), flow);
+        let (asked, sealer) = (request.clone(), self.directory.sealer().clone());
+        let onward = move |target: &Target, flow: Flow| forwarding::begun(&asked, from, target, flow, &sealer);
+        self.carry(request, responder, course, Arc::new(onward)).await;
+    }
+
+    /// Where a call to a number goes that is not live here; none if it stays here.
+    async fn peer_of(&self, number: &DirectoryNumber) -> Option<Target> {
+        match self.sites.dr_forward(number).await {
+            DrForward::Off => return None,
+            // Nobody logs in on lines here: whoever is registered counts as logged in.
+            DrForward::NoAgent | DrForward::Oos => {}
         }
-        let groups = groups(&others);
-        tracing::info!(number = %lines.number, %phone, phones = groups.len(), "a call between lines");
-        let from = (Side::of(Some(phone), flow), flow);
-        let sealer = self.directory.sealer().clone();
-        let asked = request.clone();
-        let onward = move |target: &Target| forwarding::begun(&asked, from, target, &sealer);
-        self.carry(request, responder, Course { groups, last_resort: None, best: None }, onward).await;
+        let site = self.sites.site();
+        let peer = site.peer.as_ref()?;
+        let mut uri = SipUri::new(Some(number.as_str()), peer.host.clone(), Some(peer.port));
+        uri.params.set("transport", Some(peer.transport.as_uri_param().to_owned()));
+        Some(Target { uri: uri.into(), routes: Vec::new(), way: Way::Search, phone: None })
+    }
+
+    /// True for a call that comes from the peer site, and not from a phone that registered from the same address.
+    pub(in crate::cti) fn is_from_peer(&self, request: &Request, flow: Flow) -> bool {
+        if !self.sites.is_peer(flow.peer.ip()) {
+            return false;
+        }
+        let from = request.headers.from().ok().and_then(|from| from.uri.user()).unwrap_or_default();
+        let bindings = self.registrar.location().of_aor(&from, Instant::now());
+        let is_there = |binding: &Binding| (binding.flow.transport, binding.flow.peer) == (flow.transport, flow.peer);
+        !bindings.iter().any(is_there)
     }
 
     /// True for a request that belongs to a call that passed here.
     pub(in crate::cti) fn is_within(&self, request: &Request) -> bool {
-        forwarding::within(request, self.directory.sealer()).is_some()
+        self.within(request).is_some()
+    }
+
+    fn within(&self, request: &Request) -> Option<(Request, Side)> {
+        let is_own = |side: &Side, uri: &SipUri| {
+            let shown = self.endpoint.flow_to(side.transport, side.peer).map(|flow| flow.local.ip()).ok();
+            self.endpoint.bound().iter().any(|(transport, local)| {
+                let is_address = uri.host.ip() == Some(local.ip()) || uri.host.ip() == shown;
+                *transport == side.transport && uri.port == Some(local.port()) && is_address
+            })
+        };
+        forwarding::within(request, self.directory.sealer(), is_own)
     }
 
     /// Passes a request within a call on, and its answer back.
@@ -155,7 +208,7 @@ impl Proxy {
             return responder.respond(request.respond(481).with_to_tag(&new_tag())).await;
         };
         let course = Course { groups: vec![[target].into()], last_resort: None, best: None };
-        self.carry(request, responder, course, move |_| onward.clone()).await;
+        self.carry(request, responder, course, Arc::new(move |_, _| onward.clone())).await;
     }
 
     /// Passes the ACK of a 2xx on. It has no answer, and is sent again with the 2xx it is for.
@@ -163,17 +216,22 @@ impl Proxy {
         if forwarding::check(ack).is_ok()
             && let Some((onward, target)) = self.onward(ack)
         {
-            let _ = self.endpoint.acknowledge(onward, target.flow).await;
+            let _ = match target.way {
+                Way::Along(flow) => self.endpoint.acknowledge_along(onward, flow).await,
+                Way::Flow(flow) => self.endpoint.acknowledge(onward, flow).await,
+                Way::Search => Ok(()),
+            };
         }
     }
 
     /// A request within a call as it goes on, and where.
     fn onward(&self, request: &Request) -> Option<(Request, Target)> {
-        let (mut onward, side) = forwarding::within(request, self.directory.sealer())?;
+        let (mut onward, side) = self.within(request)?;
         without_credentials(&mut onward, self.registrar.realm());
         onward.headers.remove("P-Asserted-Identity");
         let flow = self.flow_of(&side, &onward)?;
-        let target = Target { uri: onward.uri.clone(), routes: Vec::new(), flow, phone: side.phone };
+        let way = if side.phone.is_none() { Way::Along(flow) } else { Way::Flow(flow) };
+        let target = Target { uri: onward.uri.clone(), routes: Vec::new(), way, phone: side.phone };
         Some((onward, target))
     }
 
@@ -196,13 +254,7 @@ impl Proxy {
     }
 
     /// Runs a request's response context until nothing more can come of it.
-    async fn carry(
-        &self,
-        request: Request,
-        mut responder: Responder,
-        course: Course,
-        onward: impl Fn(&Target) -> Request + Send,
-    ) {
+    async fn carry(&self, request: Request, mut responder: Responder, course: Course, onward: Onward) {
         let one_more = |passing| (passing < MOST).then_some(passing + 1);
         if self.passing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
             let refusal = request.respond(503).with_header("Retry-After", "10").with_to_tag(&new_tag());
@@ -220,7 +272,7 @@ impl Proxy {
             for output in outputs {
                 match output {
                     Output::Send(id, target) => {
-                        let cancel = self.send(onward(&target), target.flow, id, news.clone()).await;
+                        let cancel = self.send(target, onward.clone(), id, news.clone());
                         branches.insert(id.0, Some(cancel));
                     }
                     Output::Respond(response) if response.status == 408 && !is_invite => is_unanswered = true,
@@ -258,22 +310,29 @@ impl Proxy {
     }
 
     /// Sends a request as a branch and has what is heard of it told; what comes back cancels it.
-    async fn send(
+    fn send(
         &self,
-        request: Request,
-        flow: Flow,
+        target: Target,
+        onward: Onward,
         id: BranchId,
         news: mpsc::Sender<Heard>,
     ) -> oneshot::Sender<Option<&'static str>> {
         let (cancel, mut cancelled) = oneshot::channel();
         let endpoint = self.endpoint.clone();
         tokio::spawn(async move {
-            let ended = match endpoint.send(request, flow).await {
+            let is_search = target.way == Way::Search;
+            // Until then something must be heard, if it need be.
+            let mut heard_by = is_search.then(|| tokio::time::Instant::now() + SILENCE);
+            let mut is_given_up = false;
+            let ended = match begin(&endpoint, target, onward).await {
                 Ok(mut exchange) => loop {
                     tokio::select! {
                         answer = exchange.next() => match answer {
+                            Ok(response) if is_given_up && response.status < 200 => exchange.cancel().await,
                             Ok(response) => {
+                                heard_by = None;
                                 let is_last = response.status >= 300;
+                                let response = if is_search { of_peer(response) } else { response };
                                 if news.send(Heard::Answer(id, response)).await.is_err() || is_last {
                                     break None;
                                 }
@@ -281,6 +340,11 @@ impl Proxy {
                             Err(SipError::Stopped) => break None,
                             Err(error) => break Some(error),
                         },
+                        () = sleep_until(heard_by), if heard_by.is_some() => {
+                            heard_by = None;
+                            is_given_up = true;
+                            let _ = news.send(Heard::Failed(id, Failure::TimedOut)).await;
+                        }
                         Ok(why) = &mut cancelled, if !cancelled.is_terminated() => match why {
                             Some(why) => exchange.cancel_because(why).await,
                             None => exchange.cancel().await,
@@ -290,7 +354,7 @@ impl Proxy {
                 Err(error) => Some(error),
             };
             if let Some(error) = ended {
-                tracing::info!(%error, %flow, "a request could not be passed on");
+                tracing::info!(%error, "a request could not be passed on");
                 let failure = if let SipError::Timeout(_) = error { Failure::TimedOut } else { Failure::NotSent };
                 let _ = news.send(Heard::Failed(id, failure)).await;
             }
@@ -298,6 +362,34 @@ impl Proxy {
         });
         cancel
     }
+}
+
+async fn begin(endpoint: &Endpoint, target: Target, onward: Onward) -> Result<Exchange, SipError> {
+    if target.way == Way::Search {
+        metrics::counter!("calls_to_peer_total").increment(1);
+    }
+    match target.way {
+        Way::Flow(flow) => endpoint.send(onward(&target, flow), flow).await,
+        Way::Along(flow) => endpoint.request_along(onward(&target, flow), flow).await,
+        Way::Search => {
+            let Some(uri) = target.uri.sip().cloned() else {
+                return Err(SipError::Unresolvable(target.uri.to_string()));
+            };
+            endpoint.request_to(&uri, move |flow| onward(&target, flow)).await
+        }
+    }
+}
+
+/// An answer of the peer site. That it doesn't know this site is nothing the caller can do anything about.
+fn of_peer(mut response: Response) -> Response {
+    if matches!(response.status, 401 | 403 | 407) {
+        tracing::warn!(status = response.status, "the peer site does not take calls from here: is this site in its peer_networks?");
+        response.status = 480;
+        response.reason = "The other site does not take calls from here".to_owned();
+        response.headers.remove("WWW-Authenticate");
+        response.headers.remove("Proxy-Authenticate");
+    }
+    response
 }
 
 /// Where a request goes: at once, and when nothing is heard from there; and what is answered unless something better comes.

@@ -18,9 +18,20 @@ pub(in crate::cti) struct Target {
     /// The proxies it passes on its way (RFC 3327).
     pub routes: Vec<String>,
     /// What it is sent over.
-    pub flow: Flow,
+    pub way: Way,
     /// Whose it is; none for a peer.
     pub phone: Option<PhoneId>,
+}
+
+/// How a place is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::cti) enum Way {
+    /// Over this flow and no other: that of a phone.
+    Flow(Flow),
+    /// Along its routes, or over this flow where those lead nowhere: that of the peer site, within a call.
+    Along(Flow),
+    /// To where its URI leads (RFC 3263): the peer site.
+    Search,
 }
 
 impl Target {
@@ -32,7 +43,7 @@ impl Target {
             routes.push("Route", &binding.path);
         }
         let routes = routes.list("Route").into_iter().map(str::to_owned).collect();
-        Some(Self { uri, routes, flow: binding.flow, phone: Some(binding.phone) })
+        Some(Self { uri, routes, way: Way::Flow(binding.flow), phone: Some(binding.phone) })
     }
 }
 
@@ -92,7 +103,11 @@ mod tests {
             binding(5, "<urn:uuid:1>", 0),
         ];
         let groups = groups(&bindings);
-        let ports = |group: &VecDeque<Target>| group.iter().map(|it| it.flow.peer.port()).collect::<Vec<_>>();
+        let port = |target: &Target| match target.way {
+            Way::Flow(flow) => flow.peer.port(),
+            Way::Along(_) | Way::Search => 0,
+        };
+        let ports = |group: &VecDeque<Target>| group.iter().map(port).collect::<Vec<_>>();
         assert_eq!(groups.iter().map(ports).collect::<Vec<_>>(), [vec![1, 3], vec![2], vec![4], vec![5]]);
         assert_eq!(groups[0][0].routes, ["<sip:edge;lr>", "<sip:core;lr>"]);
     }

@@ -156,7 +156,7 @@ impl Subscriptions {
     }
 
     async fn send(&self, notification: Notification) -> bool {
-        let Ok(mut exchange) = self.0.endpoint.send(notification.request, notification.flow).await else {
+        let Ok(mut exchange) = self.0.endpoint.request_along(notification.request, notification.flow).await else {
             return false;
         };
         matches!(exchange.answer().await, Ok(answer) if answer.status < 300)
