@@ -16,6 +16,8 @@ mod events;
 mod house;
 #[path = "http/imports.rs"]
 mod imports;
+#[path = "postgres/kamailio.rs"]
+mod kamailio;
 #[path = "http/records.rs"]
 mod kinds;
 #[path = "http/line_status.rs"]

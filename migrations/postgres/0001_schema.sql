@@ -162,24 +162,42 @@ CREATE TABLE leases (
     cooling_until  bigint
 );
 
-CREATE TABLE location (
-    aor         text COLLATE "C" NOT NULL,
-    contact     text COLLATE "C" NOT NULL,
-    -- Which of the phone's flows it is (RFC 5626): one contact may be registered over several. Empty without Outbound.
-    flow        text COLLATE "C" NOT NULL DEFAULT '',
-    phone       text COLLATE "C" NOT NULL,
-    call_id     text COLLATE "C" NOT NULL,
-    cseq        bigint NOT NULL,
-    expires_at  bigint NOT NULL,
-    transport   text COLLATE "C" NOT NULL,
-    local       text COLLATE "C" NOT NULL,
-    received    text COLLATE "C" NOT NULL,
-    user_agent  text COLLATE "C" NOT NULL DEFAULT '',
-    path        text COLLATE "C" NOT NULL DEFAULT '',
-    instance    text COLLATE "C" NOT NULL DEFAULT '',
-    reg_id      bigint NOT NULL DEFAULT 0,
-    PRIMARY KEY (aor, contact, flow)
+-- Where phones are registered: the table of Kamailio's usrloc (its schema 9, use_domain 0, instants without zone in UTC), so
+-- that its proxies route on what is registered here and the other way round. Programs look for its schema in "version".
+-- What changes with every refresh is in no index: such a row is rewritten in its place.
+CREATE TABLE version (
+    table_name     varchar(32) PRIMARY KEY,
+    table_version  integer NOT NULL DEFAULT 0
 );
+CREATE TABLE location (
+    id             serial PRIMARY KEY,
+    -- Ours: "tsunagu-", the phone's identifier in hexadecimal, "-" and a mark of the binding.
+    ruid           varchar(64) COLLATE "C" NOT NULL DEFAULT '' CONSTRAINT location_ruid_idx UNIQUE,
+    username       varchar(64) COLLATE "C" NOT NULL DEFAULT '',
+    domain         varchar(64) DEFAULT NULL,
+    contact        varchar(512) COLLATE "C" NOT NULL DEFAULT '',
+    received       varchar(128) DEFAULT NULL,
+    -- Longer than Kamailio makes it: as long as a Path may be that is taken.
+    path           varchar(2048) DEFAULT NULL,
+    expires        timestamp NOT NULL DEFAULT '2030-05-28 21:32:15',
+    q              real NOT NULL DEFAULT 1.0,
+    callid         varchar(255) NOT NULL DEFAULT 'Default-Call-ID',
+    cseq           integer NOT NULL DEFAULT 1,
+    last_modified  timestamp NOT NULL DEFAULT '2000-01-01 00:00:01',
+    flags          integer NOT NULL DEFAULT 0,
+    cflags         integer NOT NULL DEFAULT 0,
+    user_agent     varchar(255) NOT NULL DEFAULT '',
+    socket         varchar(64) DEFAULT NULL,
+    methods        integer DEFAULT NULL,
+    instance       varchar(255) DEFAULT NULL,
+    reg_id         integer NOT NULL DEFAULT 0,
+    server_id      integer NOT NULL DEFAULT 0,
+    connection_id  integer NOT NULL DEFAULT 0,
+    keepalive      integer NOT NULL DEFAULT 0,
+    partition      integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 60);
+CREATE INDEX location_account_contact_idx ON location (username, contact);
+INSERT INTO version (table_name, table_version) VALUES ('location', 9);
 
 CREATE TABLE enrolments (
     id          text COLLATE "C" PRIMARY KEY,
@@ -608,6 +626,43 @@ END
 $$;
 CREATE TRIGGER users_told AFTER UPDATE ON users FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
     EXECUTE FUNCTION tell_accounts_of_user();
+
+-- Who is registered where, also by other programs than nodes, which tell nobody themselves. A refresh tells nothing: who knows
+-- of an end looks again when it comes.
+CREATE FUNCTION tell_of_location(names text) RETURNS void LANGUAGE sql AS $$
+    SELECT tell_nodes(
+        CASE WHEN current_setting('application_name') LIKE 'tsunagu-%' THEN 'location' ELSE 'location-elsewhere' END, names)
+$$;
+CREATE FUNCTION tell_locations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- A piece of news has room for 8,000 octets.
+    PERFORM tell_of_location(string_agg(username, E'\n')) FROM (
+        SELECT username, row_number() OVER (ORDER BY username) / 25 AS part FROM (SELECT DISTINCT username FROM written) AS names
+    ) AS parts GROUP BY part;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION tell_changed_locations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tell_of_location(string_agg(username, E'\n')) FROM (
+        SELECT username, row_number() OVER (ORDER BY username) / 25 AS part FROM (
+            SELECT DISTINCT written.username FROM written JOIN before USING (id)
+            WHERE (written.ruid, written.username, written.contact, written.reg_id)
+                <> (before.ruid, before.username, before.contact, before.reg_id)
+                OR written.expires < before.expires
+                OR (written.received, written.path, written.socket, written.instance)
+                    IS DISTINCT FROM (before.received, before.path, before.socket, before.instance)
+        ) AS names
+    ) AS parts GROUP BY part;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER location_added_told AFTER INSERT ON location REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_locations();
+CREATE TRIGGER location_removed_told AFTER DELETE ON location REFERENCING OLD TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_locations();
+CREATE TRIGGER location_changed_told AFTER UPDATE ON location REFERENCING OLD TABLE AS before NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_changed_locations();
 
 -- Which enrolment each phone is in.
 CREATE FUNCTION tell_enrolment() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -150,3 +150,30 @@ CREATE VIEW line_records AS
         LEFT JOIN line_groups ON line_groups.id = directory_numbers.line_group
         LEFT JOIN portal_accounts ON portal_accounts.id = line_groups.account
         LEFT JOIN line_status ON line_status.phone = lines.phone AND line_status.position = lines.position;
+
+-- How lines stand is kept in memory where it was last seen: other nodes let go of it when the state or the latest error is
+-- another. Times and counts tell nobody.
+CREATE FUNCTION tell_lines() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tell_nodes('line', string_agg(phone, E'\n')) FROM (
+        SELECT phone, row_number() OVER (ORDER BY phone) / 200 AS part FROM (SELECT DISTINCT phone FROM written) AS phones
+    ) AS parts GROUP BY part;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION tell_changed_lines() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tell_nodes('line', string_agg(phone, E'\n')) FROM (
+        SELECT phone, row_number() OVER (ORDER BY phone) / 200 AS part FROM (
+            SELECT DISTINCT written.phone FROM written JOIN before USING (phone, position)
+            WHERE (written.state, written.code, written.cause, written.since, written.error, written.error_count)
+                IS DISTINCT FROM (before.state, before.code, before.cause, before.since, before.error, before.error_count)
+        ) AS phones
+    ) AS parts GROUP BY part;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER line_status_added_told AFTER INSERT ON line_status REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_lines();
+CREATE TRIGGER line_status_changed_told AFTER UPDATE ON line_status REFERENCING OLD TABLE AS before NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_changed_lines();

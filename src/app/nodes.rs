@@ -70,6 +70,15 @@ impl Neighbour {
                     Ok(phone) => Ok(self.enrolments.remember_open_of(phone).await?),
                     Err(_) => Ok(()),
                 },
+                "location" | "location-elsewhere" => {
+                    self.registrar.note_written(subject, kind == "location-elsewhere");
+                    Ok(())
+                }
+                "line" => {
+                    let phones = subject.lines().filter_map(|phone| phone.parse().ok()).collect();
+                    self.registrar.lines().note_elsewhere(Some(phones)).await;
+                    Ok(())
+                }
                 "auto-registration" => Ok(self.registrar.auto_registration().reload().await?),
                 "sites" => Ok(self.sites.reload().await?),
                 "service" => self.learn_service().await,
@@ -91,6 +100,8 @@ impl Neighbour {
         for phone in self.directory.refresh_accounts().await? {
             self.registrar.forget(phone).await?;
         }
+        self.registrar.note_anything_written();
+        self.registrar.lines().note_elsewhere(None).await;
         self.enrolments.remember_open().await?;
         self.registrar.auto_registration().reload().await?;
         self.sites.reload().await?;

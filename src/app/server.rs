@@ -250,6 +250,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, neighbour.follow(news_of_nodes)));
     tasks.spawn(until(&stop, upkeep::bury(jobs)));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
+    tasks.spawn(until(&stop, registrar.clone().learn()));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::forget(directory.clone(), config.limits.events_kept, metrics)));

@@ -54,8 +54,10 @@ pub(super) async fn ring_back(
     dialogs: &Dialogs,
     ring_back: RingBackCall<'_>,
 ) -> Result<CallEnding, SipError> {
-    let RingBackCall { binding, extension, language, patience, .. } = ring_back;
+    let RingBackCall { extension, language, patience, .. } = ring_back;
     let Surroundings { endpoint, engine, voice, phase, session_seconds, .. } = surroundings;
+    let binding = &ring_back.binding.over(&endpoint)?;
+    let ring_back = RingBackCall { binding, ..ring_back };
     let flow = binding.flow;
     let port = engine.open(addresses.bound(&flow)).map_err(unusable)?;
     let mut local = LocalMedia {

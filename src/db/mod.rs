@@ -14,6 +14,7 @@ mod writing;
 
 use std::path::Path;
 
+use sqlx::postgres::PgPool;
 use sqlx::{Any, Row};
 use tokio::sync::{broadcast, watch};
 
@@ -119,6 +120,11 @@ impl Db {
     /// If the database doesn't answer, or others write for too long.
     pub async fn write(&self) -> Result<Writing, DbError> {
         Writing::begin(&self.writer, self.nodes.is_some(), self.commits.clone()).await
+    }
+
+    /// Connections with PostgreSQL's own types, to what others write too; none where the database is a file.
+    pub fn shared(&self) -> Option<&PgPool> {
+        self.nodes.as_ref().map(|nodes| nodes.shared())
     }
 
     /// Changes whenever something was committed, on whichever node.

@@ -76,6 +76,10 @@ impl Nodes {
         &self.node
     }
 
+    pub(super) fn shared(&self) -> &PgPool {
+        &self.native
+    }
+
     pub(super) fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }

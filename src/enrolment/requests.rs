@@ -46,6 +46,11 @@ pub(super) enum Password {
 
 /// Asks the phone for its capabilities; gives the final status.
 pub(super) async fn options(endpoint: &Endpoint, target: Target<'_>) -> Result<Result<u16, SipError>, EnrolmentError> {
+    let binding = match target.binding.over(endpoint) {
+        Ok(binding) => binding,
+        Err(unreachable) => return Ok(Err(unreachable)),
+    };
+    let target = Target { binding: &binding, ..target };
     let request = request(Method::Options, target)?;
     Ok(send(endpoint, request, target).await.map(|response| response.status))
 }
@@ -59,6 +64,11 @@ pub(super) async fn notify(
     account: Option<&Account>,
     first: Password,
 ) -> Result<Notified, EnrolmentError> {
+    let binding = match target.binding.over(endpoint) {
+        Ok(binding) => binding,
+        Err(unreachable) => return Ok(Notified { at: UnixMillis::now(), answer: Err(unreachable) }),
+    };
+    let target = Target { binding: &binding, ..target };
     let mut request = request(Method::Notify, target)?;
     request.headers.set("Event", resync.event);
     request.headers.set("Subscription-State", "terminated;reason=noresource");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::sip::message::{Fault, Method, Request};
-use crate::sip::{Flow, opening_request};
+use crate::sip::{Endpoint, Flow, SipError, opening_request};
 use crate::vocab::PhoneId;
 
 /// Where one phone is reached for one address-of-record.
@@ -39,6 +39,14 @@ impl Binding {
             0 => self.contact.clone(),
             reg_id => format!("{};{};{reg_id}", self.phone, self.instance),
         }
+    }
+
+    /// The same, as this server reaches it: it may have been made at another.
+    ///
+    /// # Errors
+    /// If nothing here speaks its transport.
+    pub fn over(&self, endpoint: &Endpoint) -> Result<Self, SipError> {
+        Ok(Self { flow: endpoint.own_flow(self.flow)?, ..self.clone() })
     }
 
     /// A request to the phone, from a user of this server (or the server itself) to another, to be sent over the binding's flow:

@@ -1,4 +1,4 @@
-//! The SQL of bindings.
+//! The SQL of bindings in SQLite. Nobody else reads them.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -8,6 +8,7 @@ use sqlx::Row;
 use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Batch, Fate};
+use super::keeper::{Found, Whose};
 use crate::db::{Db, DbConnection, DbRow, Statement};
 use crate::directory::DirectoryError;
 use crate::sip::{Flow, Transport};
@@ -16,8 +17,8 @@ use crate::vocab::{PhoneId, UnixMillis};
 /// Most rows of one statement. Statements are prepared once for each number of rows: a power of two.
 const ROWS: usize = 64;
 
-/// Every binding that has not lapsed, with its address-of-record.
-pub(super) async fn read(db: &Db, now: Instant) -> Result<Vec<(String, Binding)>, RegistrarError> {
+/// Every binding that has not lapsed and is somebody's.
+pub(super) async fn read(db: &Db, whose: &Whose, now: Instant) -> Result<Vec<Found>, RegistrarError> {
     let wall = UnixMillis::now();
     let rows = sqlx::query(
         "SELECT aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, \
@@ -26,7 +27,14 @@ pub(super) async fn read(db: &Db, now: Instant) -> Result<Vec<(String, Binding)>
     .bind(wall.get())
     .fetch_all(db.reader())
     .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, binding(row, now, wall)?))).collect()
+    let mut all = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let found = Found { aor: row.try_get(0)?, binding: binding(row, now, wall)? };
+        if whose(Some(found.binding.phone), &found.aor).is_some() {
+            all.push(found);
+        }
+    }
+    Ok(all)
 }
 
 fn binding(row: &DbRow, now: Instant, wall: UnixMillis) -> Result<Binding, RegistrarError> {

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::RegistrarError;
 use super::binding::Binding;
-use super::{RegistrarError, bindings};
-use crate::db::Db;
+use super::keeper::Keeper;
 use crate::vocab::PhoneId;
 
 /// Changes waiting to be taken.
@@ -39,6 +39,15 @@ pub(super) struct Change {
     pub seen: Option<PhoneId>,
     /// Told when the change is kept.
     pub done: oneshot::Sender<()>,
+}
+
+impl Change {
+    /// One of an address-of-record that changes nothing yet, and what is told when it is kept.
+    pub(super) fn of(aor: &str) -> (Self, oneshot::Receiver<()>) {
+        let (done, kept) = oneshot::channel();
+        let (aor, put, removed, lapsed) = (aor.to_owned(), Vec::new(), Vec::new(), Vec::new());
+        (Self { aor, put, removed, lapsed, seen: None, done }, kept)
+    }
 }
 
 /// What is to be written of a binding.
@@ -99,18 +108,44 @@ impl Batch {
     }
 }
 
-/// Begins to write. Ends when the sender and its clones are gone.
-pub(super) fn open(db: Db) -> mpsc::Sender<Change> {
-    let (changes, queue) = mpsc::channel(QUEUE);
-    tokio::spawn(Writer { db, waiting: Batch::default(), away_since: None }.run(queue));
-    changes
+/// Where changes are handed in.
+#[derive(Clone, Debug)]
+pub(super) struct Journal {
+    changes: mpsc::Sender<Change>,
+    has_all: watch::Receiver<bool>,
+}
+
+impl Journal {
+    /// Begins to write. Ends when this and its clones are gone.
+    pub(super) fn open(keeper: Keeper) -> Self {
+        let (changes, queue) = mpsc::channel(QUEUE);
+        let (written, has_all) = watch::channel(true);
+        tokio::spawn(Writer { keeper, waiting: Batch::default(), away_since: None, written }.run(queue));
+        Self { changes, has_all }
+    }
+
+    /// Where they go.
+    pub(super) fn changes(&self) -> &mpsc::Sender<Change> {
+        &self.changes
+    }
+
+    /// Waits until all that was handed in so far is in the database, however long that is away.
+    pub(super) async fn settle(&self) -> Result<(), RegistrarError> {
+        let (nothing, done) = Change::of("");
+        self.changes.send(nothing).await.map_err(|_| RegistrarError::Stopped)?;
+        done.await.map_err(|_| RegistrarError::Stopped)?;
+        self.has_all.clone().wait_for(|has_all| *has_all).await.map_err(|_| RegistrarError::Stopped)?;
+        Ok(())
+    }
 }
 
 struct Writer {
-    db: Db,
+    keeper: Keeper,
     waiting: Batch,
     /// Since when the database takes nothing.
     away_since: Option<Instant>,
+    /// Told whether the database has all that was acknowledged.
+    written: watch::Sender<bool>,
 }
 
 impl Writer {
@@ -157,7 +192,7 @@ impl Writer {
 
     /// Writing the same twice does no harm: what came too late may have been written after all.
     async fn try_writing(&self, batch: &Batch, patience: Duration) -> Result<(), RegistrarError> {
-        timeout(patience, bindings::write(&self.db, batch)).await.unwrap_or(Err(RegistrarError::Late))
+        timeout(patience, self.keeper.write(batch)).await.unwrap_or(Err(RegistrarError::Late))
     }
 
     fn remember(&mut self, group: &mut Vec<Change>) {
@@ -177,6 +212,7 @@ impl Writer {
             self.show();
         }
         if let Some(since) = self.away_since.take() {
+            self.written.send_replace(true);
             tracing::warn!(
                 seconds = since.elapsed().as_secs(),
                 "the database takes registrations again; none is missing"
@@ -189,6 +225,7 @@ impl Writer {
         if self.away_since.is_none() {
             tracing::error!(%error, "the database takes no registrations: they are answered from memory and written later");
             self.away_since = Some(Instant::now());
+            self.written.send_replace(false);
         }
         self.waiting.put_back(unwritten);
         self.show();

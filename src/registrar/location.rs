@@ -5,23 +5,26 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot};
-
+use super::RegistrarError;
 use super::binding::Binding;
-use super::journal::{self, Change};
-use super::{RegistrarError, bindings};
+use super::journal::{Change, Journal};
+use super::keeper::{Found, Keeper, Whose};
 use crate::db::Db;
 use crate::vocab::PhoneId;
 
 /// Every binding there is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Location {
     table: Arc<Mutex<Table>>,
-    changes: mpsc::Sender<Change>,
+    journal: Journal,
+    keeper: Keeper,
+    whose: Arc<Whose>,
 }
 
 /// Kinds of phones whose names are shared by their bindings.
 const USER_AGENTS: usize = 4096;
+/// Addresses-of-record that are compared with what is kept while nobody else may look at any.
+const AT_ONCE: usize = 1000;
 
 #[derive(Debug, Default)]
 struct Table {
@@ -29,9 +32,19 @@ struct Table {
     by_phone: HashMap<PhoneId, Vec<Arc<str>>>,
     expiries: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     user_agents: HashSet<Arc<str>>,
+    /// What was changed here since a reading of what others wrote began: of these, what is read is old.
+    changed: Option<HashSet<Arc<str>>>,
 }
 
 impl Table {
+    /// Something was decided here.
+    fn change(&mut self, aor: &str, bindings: Vec<Binding>) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(aor.into());
+        }
+        self.set(aor, bindings);
+    }
+
     fn set(&mut self, aor: &str, bindings: Vec<Binding>) {
         let (aor, before) = self.by_aor.remove_entry(aor).unwrap_or_else(|| (aor.into(), Vec::new()));
         for binding in before {
@@ -68,6 +81,50 @@ impl Table {
         }
     }
 
+    /// Takes the addresses-of-record that have bindings whose time is over.
+    fn ended(&mut self, now: Instant) -> Vec<Arc<str>> {
+        let mut ended = Vec::new();
+        while let Some(Reverse((at, _))) = self.expiries.peek() {
+            if *at > now {
+                break;
+            }
+            let Some(Reverse((_, aor))) = self.expiries.pop() else { break };
+            // Most deadlines are those of bindings that were refreshed since.
+            let is_over = |all: &Vec<Binding>| all.iter().any(|binding| binding.expires <= now);
+            if self.by_aor.get(&aor).is_some_and(is_over) {
+                ended.push(aor);
+            }
+        }
+        ended.dedup();
+        ended
+    }
+
+    /// What is kept of an address-of-record is this.
+    fn learn(&mut self, aor: &str, mut found: Vec<Binding>, now: Instant, learned: &mut Learned) {
+        let known = self.by_aor.get(aor).cloned().unwrap_or_default();
+        for binding in &mut found {
+            let is_same = |known: &&Binding| {
+                known.contact == binding.contact
+                    && (&known.call_id, known.cseq, known.flow) == (&binding.call_id, binding.cseq, binding.flow)
+            };
+            // The same registration: its time was reckoned by a clock that never jumps.
+            if let Some(known) = known.iter().find(is_same) {
+                binding.expires = known.expires;
+            }
+        }
+        for gone in &known {
+            if !found.iter().any(|binding| binding.phone == gone.phone) {
+                learned.went.push(Went { aor: aor.to_owned(), phone: gone.phone, is_lapsed: gone.expires <= now });
+            }
+        }
+        for binding in &found {
+            if !known.iter().any(|known| known.phone == binding.phone && known.expires > now) {
+                learned.came.push(Found { aor: aor.to_owned(), binding: binding.clone() });
+            }
+        }
+        self.set(aor, found);
+    }
+
     fn live(&self, aor: &str, now: Instant) -> Vec<Binding> {
         let bindings = self.by_aor.get(aor).map(Vec::as_slice).unwrap_or_default();
         bindings.iter().filter(|binding| binding.expires > now).cloned().collect()
@@ -75,19 +132,14 @@ impl Table {
 }
 
 impl Location {
-    /// Reads what was kept before, as far as `is_whose` says that the phone may be there.
-    pub(super) async fn open(
-        db: Db,
-        now: Instant,
-        is_whose: impl Fn(&Binding, &str) -> bool,
-    ) -> Result<Self, RegistrarError> {
+    /// Reads what was kept before, as far as `whose` says that a phone may be there.
+    pub(super) async fn open(db: &Db, now: Instant, whose: Arc<Whose>) -> Result<Self, RegistrarError> {
+        let keeper = Keeper::of(db).await?;
         let mut table = Table::default();
-        for (aor, binding) in bindings::read(&db, now).await? {
-            if is_whose(&binding, &aor) {
-                table.add(&aor.into(), binding);
-            }
+        for Found { aor, binding } in keeper.read(None, &*whose, now).await? {
+            table.add(&aor.into(), binding);
         }
-        Ok(Self { table: Arc::new(Mutex::new(table)), changes: journal::open(db) })
+        Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose })
     }
 
     /// The live bindings of an address-of-record (the user part).
@@ -133,25 +185,25 @@ impl Location {
             if to.as_deref() == Some(&*from) {
                 continue;
             }
-            let mut permits = self.changes.reserve_many(2).await.map_err(|_| RegistrarError::Stopped)?;
+            let mut permits = self.journal.changes().reserve_many(2).await.map_err(|_| RegistrarError::Stopped)?;
             let committed = {
                 let mut table = self.table();
                 let (moved, left): (Vec<_>, Vec<_>) =
                     table.live(&from, now).into_iter().partition(|binding| binding.phone == phone);
-                table.set(&from, left);
+                table.change(&from, left);
                 let removed = moved.iter().map(Binding::ruid).collect();
                 let mut changes = vec![(from.to_string(), Vec::new(), removed)];
                 if let Some(to) = to {
                     let mut there = table.live(&to, now);
                     there.retain(|binding| moved.iter().all(|moved| moved.ruid() != binding.ruid()));
                     there.extend(moved.iter().cloned());
-                    table.set(&to, there);
+                    table.change(&to, there);
                     changes.push((to, moved, Vec::new()));
                 }
                 let mut committed = Vec::with_capacity(changes.len());
                 for ((aor, put, removed), permit) in changes.into_iter().zip(permits.by_ref()) {
-                    let (done, outcome) = oneshot::channel();
-                    permit.send(Change { aor, put, removed, lapsed: Vec::new(), seen: None, done });
+                    let (change, outcome) = Change::of(&aor);
+                    permit.send(Change { put, removed, ..change });
                     committed.push(outcome);
                 }
                 committed
@@ -183,55 +235,124 @@ impl Location {
         decide: impl FnOnce(&[Binding]) -> Result<Update, T>,
     ) -> Result<Result<Vec<Binding>, T>, RegistrarError> {
         let (after, kept) = {
-            let permit = self.changes.reserve().await.map_err(|_| RegistrarError::Stopped)?;
+            let permit = self.journal.changes().reserve().await.map_err(|_| RegistrarError::Stopped)?;
             let mut table = self.table();
             let update = match decide(&table.live(aor, now)) {
                 Ok(update) => update,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            table.set(aor, update.bindings.clone());
-            let (done, kept) = oneshot::channel();
-            let (put, removed) = (update.put, update.removed);
-            permit.send(Change { aor: aor.to_owned(), put, removed, lapsed: Vec::new(), seen, done });
+            table.change(aor, update.bindings.clone());
+            let (change, kept) = Change::of(aor);
+            permit.send(Change { put: update.put, removed: update.removed, seen, ..change });
             (update.bindings, kept)
         };
         kept.await.map_err(|_| RegistrarError::Stopped)?;
         Ok(Ok(after))
     }
 
-    /// Takes away what has lapsed; returns phone and address-of-record of each binding that went.
+    /// True if others write down bindings too: what ends as far as is known here may have been refreshed there.
+    pub(super) fn is_shared(&self) -> bool {
+        self.keeper.is_shared()
+    }
+
+    /// The addresses-of-record of which something ended since this was last asked, as far as is known here.
+    pub(super) fn ended(&self, now: Instant) -> Vec<Arc<str>> {
+        self.table().ended(now)
+    }
+
+    /// Takes away what has lapsed; returns phone and address-of-record of each binding that went. Where others write too, read
+    /// what has [`Self::ended`] instead.
     pub(super) async fn expire(&self, now: Instant) -> Vec<(PhoneId, String)> {
         let mut lapsed = Vec::new();
         let mut changes = Vec::new();
         {
             let mut table = self.table();
-            while let Some(Reverse((at, _))) = table.expiries.peek() {
-                if *at > now {
-                    break;
-                }
-                let Some(Reverse((_, aor))) = table.expiries.pop() else { break };
-                let all = table.by_aor.get(&aor).map(Vec::as_slice).unwrap_or_default();
-                // Most deadlines are those of bindings that were refreshed since.
-                if all.iter().all(|binding| binding.expires > now) {
-                    continue;
-                }
-                let (alive, gone): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|binding| binding.expires > now);
+            for aor in table.ended(now) {
+                let all = table.by_aor.get(&aor).cloned().unwrap_or_default();
+                let (alive, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|binding| binding.expires > now);
                 lapsed.extend(gone.iter().map(|binding| (binding.phone, aor.to_string())));
-                table.set(&aor, alive);
-                changes.push((aor.to_string(), gone));
+                table.change(&aor, alive);
+                changes.push(Change { lapsed: gone, ..Change::of(&aor).0 });
             }
         }
-        for (aor, lapsed) in changes {
-            let (done, _) = oneshot::channel();
-            let change = Change { aor, put: Vec::new(), removed: Vec::new(), lapsed, seen: None, done };
-            let _ = self.changes.send(change).await;
+        for change in changes {
+            let _ = self.journal.changes().send(change).await;
         }
         lapsed
+    }
+
+    /// Reads again what is kept of these addresses-of-record, or of all: others may have changed it.
+    pub(super) async fn learn(&self, aors: Option<Vec<String>>) -> Result<Learned, RegistrarError> {
+        self.table().changed = Some(HashSet::new());
+        let read = self.read_settled(aors.as_deref()).await;
+        let mut found: HashMap<String, Vec<Binding>> = HashMap::new();
+        match read {
+            Ok(all) => all.into_iter().for_each(|Found { aor, binding }| found.entry(aor).or_default().push(binding)),
+            Err(error) => {
+                self.table().changed = None;
+                return Err(error);
+            }
+        }
+        let aors = aors.unwrap_or_else(|| {
+            let known: HashSet<String> = self.table().by_aor.keys().map(|aor| aor.to_string()).collect();
+            known.into_iter().chain(found.keys().cloned()).collect::<HashSet<_>>().into_iter().collect()
+        });
+        let mut learned = Learned::default();
+        for some in aors.chunks(AT_ONCE) {
+            let mut table = self.table();
+            let now = Instant::now();
+            for aor in some {
+                if table.changed.as_ref().is_some_and(|changed| changed.contains(aor.as_str())) {
+                    learned.again.push(aor.clone());
+                } else {
+                    table.learn(aor, found.remove(aor).unwrap_or_default(), now, &mut learned);
+                }
+            }
+        }
+        self.table().changed = None;
+        Ok(learned)
+    }
+
+    /// What is kept, with all that was decided here before.
+    async fn read_settled(&self, aors: Option<&[String]>) -> Result<Vec<Found>, RegistrarError> {
+        self.journal.settle().await?;
+        self.keeper.read(aors, &*self.whose, Instant::now()).await
+    }
+
+    /// Forgets what others may have refreshed, once it lapsed a while ago.
+    pub(super) async fn forget_lapsed(&self) -> Result<(), RegistrarError> {
+        self.keeper.forget_lapsed().await
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Location").field("keeper", &self.keeper).finish_non_exhaustive()
+    }
+}
+
+/// What others have changed.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// Phones that are registered now and were not.
+    pub came: Vec<Found>,
+    /// Phones that were registered and are no longer.
+    pub went: Vec<Went>,
+    /// Addresses-of-record that were changed here meanwhile: they are to be read again.
+    pub again: Vec<String>,
+}
+
+/// A phone that is no longer registered.
+#[derive(Debug)]
+pub(super) struct Went {
+    pub aor: String,
+    pub phone: PhoneId,
+    /// Its time was over; otherwise somebody took it away.
+    pub is_lapsed: bool,
 }
 
 /// What a registration makes of an address-of-record.
@@ -256,7 +377,7 @@ mod tests {
     }
 
     async fn location(db: &Db) -> Location {
-        Location::open(db.clone(), Instant::now(), |_, _| true).await.unwrap()
+        Location::open(db, Instant::now(), Arc::new(|named, _| named)).await.unwrap()
     }
 
     fn binding(cseq: u32, expires: Instant) -> Binding {

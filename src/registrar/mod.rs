@@ -12,6 +12,8 @@ mod bindings;
 mod events;
 mod guessing;
 mod journal;
+mod keeper;
+mod learning;
 mod line_observations;
 mod line_status;
 mod listing;
@@ -23,6 +25,7 @@ mod service;
 mod service_route;
 mod store;
 mod subscriptions;
+mod usrloc;
 mod wall_clock;
 
 pub use admission::{Admission, AutoRegistrationSettings, Candidate, PoolLevel, Refusal, generated_name};
@@ -58,6 +61,17 @@ pub enum RegistrarError {
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The table that is shared with the rest of the stack has another form than the one that is understood.
+    #[error(
+        "the table \"location\" has schema {found} in the table \"version\", and schema {known} is understood; use a database \
+         whose usrloc tables are those of Kamailio 5.6"
+    )]
+    LocationSchema {
+        /// What it has; 0 if that isn't said.
+        found: i32,
+        /// What it should have.
+        known: i32,
+    },
     /// The database takes too long.
     #[error("the database takes too long")]
     Late,

@@ -48,7 +48,7 @@ pub(super) enum Decision {
 const PROXIES: usize = 8;
 const PATH: usize = 2048;
 /// The longest name of an instance.
-const INSTANCE: usize = 256;
+const INSTANCE: usize = 255;
 
 /// Decides over the whole request: all of it happens, or nothing.
 pub(super) fn decide(

@@ -1,5 +1,6 @@
 //! The registrar as the wire sees it: a REGISTER in, an answer out.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,8 @@ use tracing::Instrument;
 
 use super::authentication::{Authenticator, Doubt, forbidden};
 use super::auto_registration::AutoRegistration;
-use super::binding::Binding;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
+use super::learning::Learning;
 use super::line_status::{LineStatusSettings, LineWatch, Reason, moved_from};
 use super::listing::Listing;
 use super::location::{Location, Update};
@@ -70,6 +71,7 @@ pub struct Registrar {
     pub(super) settings: RegistrarSettings,
     pub(super) directory: Directory,
     location: Location,
+    pub(super) learning: Learning,
     authenticator: Authenticator,
     pub(super) auto_registration: AutoRegistration,
     pub(super) lines: LineWatch,
@@ -86,16 +88,19 @@ impl Registrar {
     ) -> Result<Self, RegistrarError> {
         let now = Instant::now();
         let accounts = directory.accounts().clone();
-        let is_whose = |binding: &Binding, aor: &str| {
-            let account = accounts.of(binding.phone).filter(|account| !account.is_suspended);
-            account.is_some_and(|account| account.address_of(aor) == Some(aor))
+        let known = accounts.clone();
+        let whose = move |named: Option<PhoneId>, aor: &str| {
+            let of_aor = || known.named(aor).or_else(|| known.of(*known.with_line(aor, 1).first()?));
+            let account = named.map_or_else(of_aor, |phone| known.of(phone))?;
+            (!account.is_suspended && account.address_of(aor) == Some(aor)).then_some(account.phone)
         };
-        let location = Location::open(directory.db().clone(), now, is_whose).await?;
+        let location = Location::open(directory.db(), now, Arc::new(whose)).await?;
         let authenticator =
             Authenticator::new(&settings.realm, accounts, settings.wrong_passwords, rand::random(), now);
         let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
         let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
-        Ok(Self { settings, directory, location, authenticator, auto_registration, lines, events })
+        let learning = Learning::default();
+        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, lines, events })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -349,6 +354,13 @@ impl Registrar {
     /// Lets bindings lapse and leases end; to be called every second or so.
     pub async fn tidy(&self) {
         let now = Instant::now();
+        if self.location.is_shared() {
+            let ended = self.location.ended(now);
+            if !ended.is_empty() {
+                self.note_ended(ended);
+            }
+            return;
+        }
         for (phone, aor) in self.location.expire(now).await {
             let is_gone = !self.location.of_aor(&aor, now).iter().any(|binding| binding.phone == phone);
             if is_gone {
@@ -358,7 +370,7 @@ impl Registrar {
         }
     }
 
-    /// Gives back the numbers of phones that went away; to be called every half minute or so.
+    /// Gives back the numbers of phones that went away, and forgets what lapsed; to be called every half minute or so.
     pub async fn collect_leases(&self) -> Result<(), RegistrarError> {
         let now = Instant::now();
         let is_registered = |phone| !self.location.of_phone(phone, now).is_empty();
@@ -366,7 +378,7 @@ impl Registrar {
             self.forget(phone).await?;
             self.tell(RegistrarEvent::LeaseEnded { phone }).await;
         }
-        Ok(())
+        self.location.forget_lapsed().await
     }
 
     /// Whether the wall clock may be believed where nothing can be undone: not within a day after it was set.

@@ -251,6 +251,14 @@ impl Endpoint {
         self.commands.send(Command::Acknowledge(request, target)).await.map_err(|_| SipError::Stopped)
     }
 
+    /// A flow as this endpoint has it: a phone may have registered over another's.
+    pub fn own_flow(&self, flow: Flow) -> Result<Flow, SipError> {
+        match self.bound.contains(&(flow.transport, flow.local)) {
+            true => Ok(flow),
+            false => self.flow_to(flow.transport, flow.peer),
+        }
+    }
+
     /// The flow on which this endpoint reaches `peer` by `transport`.
     pub fn flow_to(&self, transport: Transport, peer: SocketAddr) -> Result<Flow, SipError> {
         let bound = self.bound.iter().find(|(kind, local)| *kind == transport && local.is_ipv4() == peer.is_ipv4());

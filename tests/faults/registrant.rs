@@ -36,6 +36,28 @@ impl Registrant {
         Self { socket, server, number: name.clone(), name, password, headers: String::new(), turn: Cell::new(0) }
     }
 
+    /// The same by this socket.
+    pub fn on(mut self, socket: UdpSocket) -> Self {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.connect(self.server).unwrap();
+        self.socket = socket;
+        self
+    }
+
+    /// Its socket, for somebody else.
+    pub fn into_socket(self) -> UdpSocket {
+        let place = self.place();
+        drop(self.socket);
+        let socket = UdpSocket::bind(place).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
     /// The same with a number for its address-of-record.
     pub fn with_number(mut self, number: &str) -> Self {
         number.clone_into(&mut self.number);

@@ -7,6 +7,7 @@
 
 pub mod follower;
 pub mod http;
+pub mod kamailio;
 pub mod ports;
 pub mod postgres;
 pub mod programs;

@@ -299,6 +299,20 @@ impl Board {
         self.due.retain(|phone| self.phones.contains_key(phone));
     }
 
+    /// Another node wrote of this phone: what is held here is old, but for news that are yet to be written.
+    pub fn let_go(&mut self, phone: PhoneId) {
+        if !self.due.contains(&phone) {
+            self.forget(phone);
+        }
+    }
+
+    /// Other nodes may have written of any phone.
+    pub fn let_all_go(&mut self) {
+        let (due, flapping) = (&self.due, &mut self.flapping);
+        self.phones.retain(|phone, _| due.contains(phone));
+        flapping.retain(|phone| due.contains(phone));
+    }
+
     fn forget_saved(&mut self) {
         let (flapping, challenges) = (&self.flapping, &self.challenges);
         let awaited: HashSet<PhoneId> = challenges.iter().map(|(_, phone)| *phone).collect();

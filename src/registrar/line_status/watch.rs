@@ -50,6 +50,8 @@ enum Told {
     Seen(Box<Observation>),
     /// The phone's record has changed.
     Changed(PhoneId),
+    /// Another node wrote how lines stand: those of these phones, or nobody knows whose.
+    Elsewhere(Option<Vec<PhoneId>>),
     /// How these phones' lines stand; what is held of them is written first.
     Asked(Vec<PhoneId>, oneshot::Sender<HashMap<PhoneId, PhoneLines>>),
     /// What people wait for is to be written; `true`: everything.
@@ -92,6 +94,11 @@ impl LineWatch {
     /// Tells that a phone's lines, or what it may do, have changed.
     pub(in crate::registrar) fn note_change(&self, phone: PhoneId) {
         let _ = self.queue.try_send(Told::Changed(phone));
+    }
+
+    /// Tells that another node wrote how lines stand: those of these phones, or nobody knows whose.
+    pub async fn note_elsewhere(&self, phones: Option<Vec<PhoneId>>) {
+        let _ = self.queue.send(Told::Elsewhere(phones)).await;
     }
 
     /// Waits, not for long, until what was told is in the database: states and errors, so that lists show them.
@@ -210,17 +217,24 @@ impl Desk {
     }
 
     async fn take(&mut self, group: &mut Vec<Told>) -> Result<(), RegistrarError> {
+        for told in &*group {
+            match told {
+                Told::Elsewhere(Some(phones)) => phones.iter().for_each(|phone| self.board.let_go(*phone)),
+                Told::Elsewhere(None) => self.board.let_all_go(),
+                _ => {}
+            }
+        }
         let named = group.iter().flat_map(|told| match told {
             Told::Seen(seen) => phones_of(&seen.named).to_vec(),
             Told::Asked(phones, _) => phones.clone(),
-            Told::Changed(_) | Told::Settle(..) => Vec::new(),
+            Told::Changed(_) | Told::Elsewhere(_) | Told::Settle(..) => Vec::new(),
         });
         let unknown: HashSet<PhoneId> = named.filter(|phone| !self.board.knows(*phone)).collect();
         // A line's number may be another by now, and a phone's lines may have been made anew.
         let outdated = group.iter().filter_map(|told| match told {
             Told::Changed(phone) => Some(*phone),
             Told::Seen(seen) => self.is_news_to(seen),
-            Told::Asked(..) | Told::Settle(..) => None,
+            Told::Elsewhere(_) | Told::Asked(..) | Told::Settle(..) => None,
         });
         let wanted: HashSet<PhoneId> = unknown.into_iter().chain(outdated).collect();
         if let Err(error) = self.load(wanted.into_iter()).await {
@@ -231,6 +245,8 @@ impl Desk {
         for told in group.drain(..) {
             match told {
                 Told::Seen(seen) => self.board.observe(&seen, &mut new_id),
+                // It was let go of before any of the group was looked at.
+                Told::Elsewhere(_) => {}
                 Told::Changed(phone) => {
                     let is_suspended = self.accounts.of(phone).is_some_and(|account| account.is_suspended);
                     self.verify(phone, if is_suspended { Reason::Suspended } else { Reason::Renumbered });

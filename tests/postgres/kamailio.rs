@@ -1,0 +1,181 @@
+//! Kamailio on the same database: it routes to phones that registered with us, and we reach phones that registered with it.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::line_status::Desk;
+use crate::registrant::status;
+use crate::support::kamailio::Kamailio;
+use crate::support::postgres::Postgres;
+use crate::support::programs::{self, Program};
+use crate::support::server::{Server, USERS};
+use crate::support::wait_for;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn beside(server: &Server) -> Kamailio {
+    Kamailio::registrar(server.database(), server.ports.one(), server.folder())
+}
+
+/// A phone at 127.0.0.`host` that registers with Kamailio, which asks for nothing.
+struct Plain {
+    socket: UdpSocket,
+    number: &'static str,
+}
+
+impl Plain {
+    fn new(host: u8, number: &'static str) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, number }
+    }
+
+    fn at(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
+    fn register(&self, at: SocketAddr, cseq: u32, expires: u32) {
+        let (own, number) = (self.at(), self.number);
+        let request = format!(
+            "REGISTER sip:{at} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{cseq}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{number}@{at}>;tag=1\r\nTo: <sip:{number}@{at}>\r\nCall-ID: {own}\r\nCSeq: {cseq} REGISTER\r\n\
+             Contact: <sip:{number}@{own}>\r\nExpires: {expires}\r\nUser-Agent: Desk/1.0\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.socket.send_to(request.as_bytes(), at).unwrap();
+        let mut buffer = [0; 2048];
+        let length = self.socket.recv(&mut buffer).unwrap();
+        let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert_eq!(status(&answer), 200, "{answer}");
+    }
+
+    /// SIPp takes its place and answers one call.
+    fn answers_a_call(self) -> Program {
+        let at = self.at();
+        drop(self.socket);
+        answers_at(at)
+    }
+}
+
+fn answers_at(at: SocketAddr) -> Program {
+    sipp("answers", &["-i", &at.ip().to_string(), "-p", &at.port().to_string()])
+}
+
+fn sipp(scenario: &str, arguments: &[&str]) -> Program {
+    programs::need("sipp", "sip-tester");
+    let mut command = Command::new("sipp");
+    command.arg("-sf").arg(format!("{}/tests/sipp/{scenario}.xml", env!("CARGO_MANIFEST_DIR"))).args(arguments);
+    command.args(["-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error"]).stdin(Stdio::null());
+    Program::start(command.stdout(Stdio::null()).stderr(Stdio::null()))
+}
+
+fn ends_well(what: &str, program: &mut Program) {
+    let ended = wait_for(what, PATIENCE * 3, || program.ended());
+    assert!(ended.success(), "{what}: {ended}");
+}
+
+fn call(kamailio: &Kamailio, number: &str) -> Program {
+    sipp("calls", &["-i", "127.0.0.1", "-s", number, &kamailio.sip.to_string()])
+}
+
+fn is_registered(server: &Server, line: &str, wanted: bool) {
+    wait_for(&format!("the line's being registered to be {wanted}"), PATIENCE, || {
+        let status = server.api_get(&format!("/lines/{line}/status"));
+        ((status["state"] == "registered") == wanted).then_some(())
+    });
+}
+
+#[test]
+fn kamailio_routes_a_call_to_a_phone_that_registered_with_us() {
+    let server = crate::server("calls.ring_back = false");
+    let kamailio = beside(&server);
+    let desk = Desk::of(&server, 0x51, 0);
+    let phone = desk.at(&server, 51);
+    assert_eq!(status(&phone.register()), 200);
+    let place = phone.place();
+    drop(phone);
+    let mut answers = answers_at(place);
+    ends_well("the call by way of Kamailio", &mut call(&kamailio, USERS[0].extension));
+    ends_well("the phone's part in it", &mut answers);
+    // Where nobody is registered, it knows so.
+    let mut to_nobody = call(&kamailio, USERS[1].extension);
+    let ended = wait_for("the call to nobody", PATIENCE * 3, || to_nobody.ended());
+    assert!(!ended.success());
+}
+
+#[test]
+fn we_reach_a_phone_that_registered_with_kamailio_and_know_when_it_has_gone() {
+    let server = crate::server("");
+    let other = server.neighbour("dialogue.languages = [\"en\"]\n");
+    let kamailio = beside(&server);
+    let desk = Desk::of(&server, 0x52, 1);
+    let phone = Plain::new(52, USERS[1].extension);
+    phone.register(kamailio.sip, 1, 600);
+    for node in [&server, &other] {
+        is_registered(node, &desk.line, true);
+    }
+    let status = server.api_get(&format!("/lines/{}/status", desk.line));
+    assert_eq!(status["last_register"]["user_agent"], "Desk/1.0", "{status}");
+    // To be on its line is the end of the enrolment: it is called, and told its number.
+    let at = phone.at();
+    ends_well("the call back", &mut phone.answers_a_call());
+    wait_for("the enrolment to be complete", PATIENCE, || {
+        let enrolments = server.api_get("/enrolments");
+        (enrolments[0]["ending"] == "complete").then_some(())
+    });
+    let socket = UdpSocket::bind(at).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let phone = Plain { socket, number: USERS[1].extension };
+    phone.register(kamailio.sip, 2, 0);
+    for node in [&server, &other] {
+        is_registered(node, &desk.line, false);
+    }
+    let events = server.api_get("/events?type=phone.*&sort=sequence");
+    let told = events.as_array().unwrap().iter().filter_map(|event| event["type"].as_str());
+    let told: Vec<&str> = told.filter(|told| ["phone.registered", "phone.lost"].contains(told)).collect();
+    assert_eq!(told, ["phone.registered", "phone.lost"], "{events}");
+}
+
+#[test]
+fn a_phone_that_goes_from_one_to_the_other_has_one_binding() {
+    let server = crate::server("calls.ring_back = false");
+    let kamailio = beside(&server);
+    let desk = Desk::of(&server, 0x53, 2);
+    let ours = desk.at(&server, 53);
+    assert_eq!(status(&ours.register()), 200);
+    let rows = "SELECT count(*), min(left(ruid, 5)) FROM location";
+    let stored = || Postgres::shared().ask(server.database(), rows);
+    assert_eq!(stored(), "1|tsuna");
+    // The same contact by way of Kamailio is the same binding.
+    let socket = ours.into_socket();
+    let phone = Plain { socket, number: USERS[2].extension };
+    phone.register(kamailio.sip, 900, 600);
+    assert_eq!(stored(), "1|uloc-");
+    phone.register(kamailio.sip, 901, 0);
+    assert_eq!(stored(), "0|");
+    is_registered(&server, &desk.line, false);
+    // And what it wrote first is replaced when the phone comes to us.
+    phone.register(kamailio.sip, 902, 600);
+    assert_eq!(stored(), "1|uloc-");
+    is_registered(&server, &desk.line, true);
+    let ours = desk.at(&server, 54).on(phone.socket);
+    assert_eq!(status(&ours.register()), 200);
+    assert_eq!(stored(), "1|tsuna");
+}
+
+#[test]
+fn a_table_of_another_schema_is_refused_with_what_it_should_be() {
+    let cluster = Postgres::shared();
+    let server = crate::server("");
+    cluster.ask(server.database(), "UPDATE version SET table_version = 8 WHERE table_name = 'location'");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(server.data_dir().join("secret.key"), folder.path().join("secret.key")).unwrap();
+    let started = Command::new(env!("CARGO_BIN_EXE_tsunagu"))
+        .args(["serve", "--data-dir"])
+        .arg(folder.path())
+        .env("TSUNAGU_DATABASE_URL", server.database())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert!(!started.status.success() && said.contains("schema 8") && said.contains("schema 9"), "{said}");
+}

@@ -1,0 +1,115 @@
+//! Kamailio beside the server, on loopback.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::programs::{self, Program};
+use super::wait_for;
+
+/// How long it may take to start, and at most to run, in seconds.
+const START: Duration = Duration::from_secs(20);
+const LONGEST: &str = "300";
+
+/// A running Kamailio.
+#[derive(Debug)]
+pub struct Kamailio {
+    /// Where it takes SIP, by UDP.
+    pub sip: SocketAddr,
+    /// It and, when it ends, its processes: `timeout` passes the signal on.
+    program: Program,
+}
+
+/// What every routing needs: the modules, and what belongs to a dialog.
+const COMMON: &str = r#"
+debug=2
+log_stderror=yes
+children=2
+disable_tcp=yes
+loadmodule "tm.so"
+loadmodule "tmx.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+"#;
+
+const ROUTES: &str = r#"
+request_route {
+    if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
+    if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
+    if (has_totag()) {
+        if (loose_route() || is_method("ACK")) { t_relay(); } else { sl_send_reply("404", "Not Here"); }
+        exit;
+    }
+    route(OUTSIDE);
+}
+"#;
+
+impl Kamailio {
+    /// A registrar that keeps its bindings in `database` and nowhere else (`db_mode` 3), and routes calls by it.
+    pub fn registrar(database: &str, sip: SocketAddr, folder: &Path) -> Self {
+        let routing = r#"
+loadmodule "db_postgres.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("usrloc", "db_url", "DATABASE")
+modparam("usrloc", "db_mode", 3)
+modparam("usrloc", "use_domain", 0)
+route[OUTSIDE] {
+    if (is_method("REGISTER")) { if (!save("location")) { sl_reply_error(); } exit; }
+    record_route();
+    if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
+    t_relay();
+}
+"#;
+        Self::start(&routing.replace("DATABASE", database), sip, folder)
+    }
+
+    fn start(routing: &str, sip: SocketAddr, folder: &Path) -> Self {
+        programs::need("kamailio", "kamailio kamailio-postgres-modules");
+        let file = folder.join("kamailio.cfg");
+        let mut text = String::from("#!KAMAILIO\n");
+        let _ = write!(text, "{COMMON}listen=udp:{sip}\n{routing}{ROUTES}");
+        std::fs::write(&file, text).expect("a configuration");
+        let log = File::create(folder.join("kamailio.log")).expect("a log");
+        let mut command = Command::new("timeout");
+        command.args([LONGEST, "kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-f"]).arg(&file);
+        command.arg("-w").arg(folder).arg("-Y").arg(folder);
+        // The instants in its tables are its own local time.
+        command.env("TZ", "UTC").stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a log")).stderr(log);
+        let program = Program::start(&mut command);
+        let mut kamailio = Self { sip, program };
+        let asking = UdpSocket::bind((sip.ip(), 0)).expect("a socket");
+        asking.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+        wait_for("Kamailio to answer", START, || {
+            let ended = kamailio.program.ended();
+            assert!(ended.is_none(), "{}", std::fs::read_to_string(folder.join("kamailio.log")).unwrap_or_default());
+            let own = asking.local_addr().expect("an address");
+            let options = format!(
+                "OPTIONS sip:nobody@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK1\r\nMax-Forwards: 0\r\n\
+                 From: <sip:test@{own}>;tag=1\r\nTo: <sip:nobody@{sip}>\r\nCall-ID: test\r\nCSeq: 1 OPTIONS\r\n\
+                 Content-Length: 0\r\n\r\n"
+            );
+            asking.send_to(options.as_bytes(), sip).ok()?;
+            asking.recv(&mut [0; 2048]).ok()
+        });
+        kamailio
+    }
+}
+
+impl Drop for Kamailio {
+    fn drop(&mut self) {
+        let pid = self.program.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        if told.is_ok_and(|status| status.success()) {
+            wait_for("Kamailio to end", START, || self.program.ended());
+        }
+    }
+}
