@@ -98,19 +98,10 @@ impl Proxy {
                 aor == lines.number.as_str() || (account.secret.is_none() && aor == account.auth_name)
             };
             let all = self.registrar.location().of_phone(account.phone, now);
-            bindings.extend(all.into_iter().filter(|(aor, _)| is_on_it(aor)).map(|(_, binding)| self.reached(binding)));
+            let own = all.iter().filter(|(aor, _)| is_on_it(aor));
+            bindings.extend(own.filter_map(|(_, binding)| binding.over(&self.endpoint).ok()));
         }
         bindings
-    }
-
-    /// A binding that another node took has no way of this node's yet.
-    fn reached(&self, mut binding: Binding) -> Binding {
-        if binding.flow.local.port() == 0
-            && let Ok(flow) = self.endpoint.flow_to(binding.flow.transport, binding.flow.peer)
-        {
-            binding.flow = flow;
-        }
-        binding
     }
 
     /// Begins a call to these lines; returns when it was answered or refused.
@@ -238,7 +229,8 @@ impl Proxy {
     /// The way to one side: the one it had when the call began, unless its phone has come back by another since.
     fn flow_of(&self, side: &Side, request: &Request) -> Option<Flow> {
         let bindings = side.phone.map(|phone| self.registrar.location().of_phone(phone, Instant::now()));
-        let bindings: Vec<Binding> = bindings.into_iter().flatten().map(|(_, binding)| self.reached(binding)).collect();
+        let bindings = bindings.into_iter().flatten().filter_map(|(_, binding)| binding.over(&self.endpoint).ok());
+        let bindings: Vec<Binding> = bindings.collect();
         let is_same = |binding: &&Binding| (binding.flow.transport, binding.flow.peer) == (side.transport, side.peer);
         let target = request.uri.to_string();
         let found = bindings.iter().find(is_same).or_else(|| {
