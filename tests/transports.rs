@@ -1,11 +1,18 @@
 //! SIP over every transport, as seen from outside: TLS and its certificates, WebSocket, IPv6, keep-alives, connections that
-//! are named or that only stand about; and what a registration over them carries (Path, Outbound) or is followed by.
+//! are named or that only stand about; what a registration over them carries (Path, Outbound, GRUU) or is followed by; and what
+//! the server sends to others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "transports/alias.rs"]
 mod alias;
 #[path = "transports/authority.rs"]
 mod authority;
+#[path = "transports/dns.rs"]
+mod dns;
+#[path = "transports/elsewhere.rs"]
+mod elsewhere;
+#[path = "transports/gruu.rs"]
+mod gruu;
 #[path = "transports/idle.rs"]
 mod idle;
 #[path = "transports/ipv6.rs"]
@@ -16,6 +23,10 @@ mod keep_alive;
 mod link;
 #[path = "transports/outbound.rs"]
 mod outbound;
+#[path = "transports/peer.rs"]
+mod peer;
+#[path = "transports/refused.rs"]
+mod refused;
 #[path = "transports/registrant.rs"]
 mod registrant;
 #[path = "transports/subscriptions.rs"]

@@ -10,3 +10,6 @@ doctor-certificate-expires = The certificate { $file } expires in { $days } days
 doctor-certificate-expires-remedy = Put a new one and its key in the place of the files: the server takes them up by itself.
 doctor-certificate-early = The certificate { $file } is good from { $from } on only.
 doctor-certificate-early-remedy = See whether this machine's clock is right.
+doctor-transports = These ports answer within TLS or as WebSockets, with the certificate of the file: { $ports }
+doctor-transports-other-certificate = These ports show another certificate than tls.certificate has: { $ports }
+doctor-transports-other-certificate-remedy = Make the server read its files anew (`systemctl reload`, or SIGHUP); its log says why it keeps the one before.

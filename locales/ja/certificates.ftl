@@ -10,3 +10,6 @@ doctor-certificate-expires = 証明書 { $file } はあと { $days } 日、{ $un
 doctor-certificate-expires-remedy = 新しい証明書と鍵を同じファイルに置いてください。サーバーが自動で読み込みます。
 doctor-certificate-early = 証明書 { $file } は { $from } からでないと有効になりません。
 doctor-certificate-early-remedy = このマシンの時計が正しいか確かめてください。
+doctor-transports = TLS 又は WebSocket のポートは、設定ファイルの証明書で応答しています: { $ports }
+doctor-transports-other-certificate = 次のポートは tls.certificate と異なる証明書を示しています: { $ports }
+doctor-transports-other-certificate-remedy = サーバーにファイルを読み直させてください（`systemctl reload` 又は SIGHUP）。以前の証明書を使い続ける理由はログにあります。

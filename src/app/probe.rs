@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
@@ -47,21 +47,51 @@ pub async fn http(address: SocketAddr, path: &str) -> std::io::Result<u16> {
 
 /// Whether OPTIONS (RFC 3261 section 11) is answered.
 pub async fn sip(address: SocketAddr, over: Over) -> std::io::Result<()> {
-    let mark = format!("z9hG4bK{:016x}", rand::random::<u64>());
     let asked = async {
         match over {
-            Over::Udp => sip_over_udp(address, &mark).await,
-            Over::Tcp => {
-                let mut stream = TcpStream::connect(address).await?;
-                let local = stream.local_addr()?;
-                stream.write_all(options(address, local, "TCP", &mark).as_bytes()).await?;
-                let mut answer = vec![0; 4096];
-                let read = stream.read(&mut answer).await?;
-                is_answer(answer.get(..read).unwrap_or_default(), &mark)
-            }
+            Over::Udp => sip_over_udp(address, &format!("z9hG4bK{:016x}", rand::random::<u64>())).await,
+            Over::Tcp => sip_on(TcpStream::connect(address).await?, address, "TCP").await,
         }
     };
+    in_time(asked).await
+}
+
+/// Waits as long as an answer may take.
+pub async fn in_time<T>(asked: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
     timeout(PATIENCE, asked).await.map_err(|_| silence())?
+}
+
+/// Whether OPTIONS is answered over a connection that is up.
+pub async fn sip_on(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    address: SocketAddr,
+    transport: &str,
+) -> std::io::Result<()> {
+    let mark = format!("z9hG4bK{:016x}", rand::random::<u64>());
+    // What is answered comes over the connection, whatever the Via says.
+    let from = SocketAddr::new(address.ip(), 9);
+    stream.write_all(options(address, from, transport, &mark).as_bytes()).await?;
+    stream.flush().await?;
+    let mut answer = vec![0; 4096];
+    let read = stream.read(&mut answer).await?;
+    is_answer(answer.get(..read).unwrap_or_default(), &mark)
+}
+
+/// Whether a connection that is up is taken for a WebSocket that carries SIP (RFC 7118 section 4).
+pub async fn web_socket(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: SocketAddr) -> std::io::Result<()> {
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: sip\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await?;
+    match &answer == b"HTTP/1.1 101" {
+        true => Ok(()),
+        false => Err(std::io::Error::other("what answers there takes no WebSocket that carries SIP")),
+    }
 }
 
 async fn sip_over_udp(address: SocketAddr, mark: &str) -> std::io::Result<()> {

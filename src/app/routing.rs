@@ -41,6 +41,10 @@ pub(super) async fn route(
                     }
                 });
             }
+            IncomingKind::CertificateRefused(refusal) => {
+                let registrar = registrar.clone();
+                tokio::spawn(async move { registrar.note_certificate(flow, refusal).await });
+            }
             IncomingKind::Request(request, mut responder) => {
                 if let Err(refusal) = check_request(&request, &understood(&request.method)) {
                     responder.respond(refusal.with_to_tag(&new_tag())).await;

@@ -342,11 +342,11 @@ impl Inner {
 
     /// The lines a request asks for, if it asks for somebody's.
     fn lines_asked_for(&self, request: &Request) -> Option<Lines> {
-        let number = request.uri.user()?.parse::<DirectoryNumber>().ok()?;
-        if self.service().route.numbers.contains(&number) {
+        let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
+        if number.is_some_and(|number| self.service().route.numbers.contains(&number)) {
             return None;
         }
-        self.proxy.lines_of(&number)
+        self.proxy.lines_of(&request.uri)
     }
 
     /// Who calls what, and whether they may.

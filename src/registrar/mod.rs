@@ -10,6 +10,7 @@ mod auto_registration;
 mod binding;
 mod bindings;
 mod events;
+mod gruu;
 mod guessing;
 mod journal;
 mod keeper;
@@ -20,6 +21,7 @@ mod listing;
 mod location;
 mod newcomer;
 mod number_range;
+mod refused_certificates;
 mod registration;
 mod service;
 mod service_route;
@@ -34,6 +36,7 @@ pub use authentication::{Unproven, Verdict};
 pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
 pub use events::{RegistrarEvent, RegistrarNews};
+pub use gruu::GruuHolder;
 pub use guessing::{Guesses, Scope as ShutOutScope, ShutOut, Standing as GuessStanding, WrongPasswordSettings};
 pub use line_status::{
     Asked, Cause, Failure, LastRegister, Line, LineHistory, LineHistoryEntry, LineState, LineStatusSettings, LineWatch,
@@ -49,8 +52,8 @@ pub use subscriptions::Subscriptions;
 use crate::db::DbError;
 use crate::directory::DirectoryError;
 
-/// The extensions a REGISTER may ask for: Path (RFC 3327), Outbound (RFC 5626).
-pub const EXTENSIONS: [&str; 2] = ["path", "outbound"];
+/// The extensions a REGISTER may ask for: Path (RFC 3327), Outbound (RFC 5626), GRUU (RFC 5627).
+pub const EXTENSIONS: [&str; 3] = ["path", "outbound", "gruu"];
 
 /// What can go wrong in the registrar.
 #[derive(Debug, thiserror::Error)]

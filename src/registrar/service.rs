@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use super::authentication::{Authenticator, Doubt, forbidden};
 use super::auto_registration::AutoRegistration;
+use super::gruu::Gruus;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::learning::Learning;
 use super::line_status::{LineStatusSettings, LineWatch, Reason, moved_from};
@@ -74,6 +75,7 @@ pub struct Registrar {
     pub(super) learning: Learning,
     authenticator: Authenticator,
     pub(super) auto_registration: AutoRegistration,
+    pub(super) gruus: Gruus,
     pub(super) lines: LineWatch,
     events: mpsc::Sender<RegistrarNews>,
 }
@@ -99,8 +101,8 @@ impl Registrar {
             Authenticator::new(&settings.realm, accounts, settings.wrong_passwords, rand::random(), now);
         let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
         let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
-        let learning = Learning::default();
-        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, lines, events })
+        let (learning, gruus) = (Learning::default(), Gruus::new(directory.sealer()));
+        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, gruus, lines, events })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -264,6 +266,10 @@ impl Registrar {
         aor: &str,
         account: &Account,
     ) -> Result<Response, RegistrarError> {
+        if self.gruus.is_contact_of_itself(request, aor) {
+            self.note_failure(request, flow, account, Some(aor), Reason::Malformed);
+            return Ok(forbidden(request).with_reason("A GRUU of the number can't be its contact"));
+        }
         let now = Instant::now();
         let limits = self.limits(account);
         let phone = account.phone;
@@ -280,7 +286,7 @@ impl Registrar {
                         has_flow = put.iter().any(|binding| binding.reg_id != 0);
                         Ok(Update { bindings, put, removed })
                     }
-                    Decision::Query => Err(self.listing(account, flow, now).answer(request, existing)),
+                    Decision::Query => Err(self.listing(account, aor, flow, now).answer(request, existing)),
                     Decision::TooBrief => {
                         let shortest = limits.shortest.as_secs().to_string();
                         Err(request.respond(423).with_header("Min-Expires", &shortest))
@@ -294,7 +300,10 @@ impl Registrar {
                         refused = Some(Reason::TooManyContacts);
                         Err(request.respond(403).with_reason("Too many contacts"))
                     }
-                    Decision::FirstHopLacksOutbound => Err(request.respond(439)),
+                    Decision::FirstHopLacksOutbound => {
+                        refused = Some(Reason::FirstHopLacksOutbound);
+                        Err(request.respond(439))
+                    }
                 }
             })
             .await?;
@@ -315,7 +324,7 @@ impl Registrar {
             (true, false) => self.tell(RegistrarEvent::Unregistered { phone, aor: aor.to_owned() }).await,
             (true, true) | (false, false) => {}
         }
-        Ok(self.listing(account, flow, now).answer_to_change(request, &bindings, has_flow))
+        Ok(self.listing(account, aor, flow, now).answer_to_change(request, &bindings, has_flow))
     }
 
     fn limits(&self, account: &Account) -> Limits {
@@ -332,8 +341,9 @@ impl Registrar {
         }
     }
 
-    fn listing<'a>(&'a self, account: &'a Account, flow: Flow, now: Instant) -> Listing<'a> {
-        Listing { account, service_route: &self.settings.service_route, transport: flow.transport, now }
+    fn listing<'a>(&'a self, account: &'a Account, aor: &'a str, flow: Flow, now: Instant) -> Listing<'a> {
+        let (service_route, transport) = (&self.settings.service_route, flow.transport);
+        Listing { account, service_route, transport, now, aor, gruus: &self.gruus, nonces: rand::random }
     }
 
     pub(super) async fn tell(&self, event: RegistrarEvent) {

@@ -7,9 +7,9 @@ use sqlx::Row;
 
 use super::RegistrarError;
 use super::admission::{Candidate, RETIRED};
-use crate::db::DbConnection;
+use crate::db::{Db, DbConnection};
 use crate::directory::DirectoryError;
-use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
+use crate::vocab::{DirectoryNumber, MacAddress, PhoneId, UnixMillis};
 
 /// Numbers that can't be leased: leased or cooling, somebody's extension, or on a line. One that has cooled down stays
 /// among them until it is forgotten: only there is it known whether the clock was set.
@@ -105,6 +105,16 @@ pub(super) async fn revive_lease(
     };
     let unreadable = |_| DirectoryError::Unreadable { what: "temporary number", fault: number.clone() };
     Ok(Some(number.parse().map_err(unreadable)?))
+}
+
+/// The phone that is somebody's and has this hardware address.
+pub(super) async fn enrolled_with_mac(db: &Db, mac: MacAddress) -> Result<Option<PhoneId>, RegistrarError> {
+    let id: Option<String> = sqlx::query_scalar("SELECT id FROM phones WHERE state = 'enrolled' AND mac = $1")
+        .bind(mac.to_string())
+        .fetch_optional(db.reader())
+        .await?;
+    let unreadable = |fault| DirectoryError::Unreadable { what: "phone", fault };
+    Ok(id.map(|id| id.parse().map_err(|_| unreadable(id))).transpose()?)
 }
 
 /// Phones in quarantine that share a hardware address and source and have never registered, and their numbers: a newer

@@ -82,7 +82,7 @@ async fn secured(link: &Link, domain: &Host, client: &TlsClient) -> std::io::Res
 async fn secure(stream: TcpStream, link: Link, identity: Option<Tls>) -> Option<(Secured, Link)> {
     let shaken = match identity {
         Some(identity) => identity.accept(stream, link.opened.deadline()).await,
-        None => Err(std::io::Error::other("there is no certificate")),
+        None => Err((std::io::Error::other("there is no certificate"), None)),
     };
     match shaken {
         Ok(stream) => {
@@ -91,9 +91,12 @@ async fn secure(stream: TcpStream, link: Link, identity: Option<Tls>) -> Option<
             }
             Some((stream, link))
         }
-        Err(error) => {
+        Err((error, refusal)) => {
             metrics::counter!("sip_tls_failures_total").increment(1);
             tracing::info!(peer = %link.flow.peer, %error, "no TLS with a peer");
+            if let Some(refusal) = refusal {
+                let _ = link.events.send(Event::Refused(link.flow, refusal)).await;
+            }
             link.fail().await;
             None
         }

@@ -21,6 +21,7 @@ use super::sending::{Target, TroubleBook};
 use super::stateless::{Answerer, Stateless};
 use super::tls::{PeerCertificate, Tls};
 use super::tls_client::{TlsClient, TlsTrust};
+use super::tls_refusal::CertificateRefusal;
 use super::transaction::{Layer, Output, Timers, TransactionId};
 use super::udp::OwnAddresses;
 use super::{SipError, tcp, udp};
@@ -76,6 +77,8 @@ pub(super) enum Event {
     Accepted(TcpStream, Transport),
     /// The peer of this connection has shown a certificate of its own.
     Proven(Flow, PeerCertificate),
+    /// There is no TLS with a peer, for this certificate.
+    Refused(Flow, CertificateRefusal),
     /// Nothing more is read from this connection; what is queued for it is still written.
     Ended(Flow),
     Closed(Flow),
@@ -99,6 +102,8 @@ pub enum IncomingKind {
     Request(Request, Responder),
     /// An ACK of a 2xx.
     Acknowledged(Request),
+    /// There is no TLS with a peer, for this certificate: no request will come.
+    CertificateRefused(CertificateRefusal),
 }
 
 /// The duty to answer one request. Dropped without a final answer, the request is answered 500.
@@ -374,6 +379,11 @@ impl Driver {
             Event::Ping(flow) => self.transmit(flow, Bytes::from_static(b"\r\n")),
             Event::Accepted(stream, transport) => self.accepted(stream, transport),
             Event::Proven(flow, certificate) => self.connections.note_certificate(flow, certificate),
+            Event::Refused(flow, refusal) => {
+                let kind = IncomingKind::CertificateRefused(refusal);
+                // Where much waits already, it is only told in the log.
+                let _ = self.incoming.try_send(Incoming { flow, kind });
+            }
             Event::Ended(flow) => self.connections.forget(flow),
             Event::Closed(flow) => self.connections.closed(flow),
             Event::Failed(flow) => self.failed(flow),

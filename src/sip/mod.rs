@@ -25,6 +25,8 @@ mod targets;
 mod tcp;
 mod tls;
 mod tls_client;
+mod tls_pinned;
+mod tls_refusal;
 mod troubles;
 mod udp;
 mod websocket;
@@ -37,6 +39,8 @@ pub use sending::Target;
 pub use stateless::Answerer;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};
 pub use tls_client::{TlsClient, TlsTrust};
+pub use tls_pinned::{Pinned, connect_pinned};
+pub use tls_refusal::CertificateRefusal;
 pub use udp::address_towards;
 
 /// What can go wrong between this server and the wire.

@@ -137,7 +137,9 @@ impl Endpoint {
             Err(_) => Vec::new(),
         };
         let is_known = found.iter().any(|target| is_same_way(flow, target.flow));
-        let other = found.into_iter().filter(|to| !is_same_way(flow, to.flow) && may_lead(flow, to.flow));
+        // What leads back here is a phone's GRUU, say: whose it is, its flow knows.
+        let is_other = |to: &Target| !is_same_way(flow, to.flow) && may_lead(flow, to.flow) && !self.is_own(to.flow);
+        let other = found.into_iter().filter(is_other);
         let known = std::iter::once(Target::from(flow));
         if is_known { known.chain(other).collect() } else { other.chain(known).collect() }
     }
@@ -146,6 +148,15 @@ impl Endpoint {
     fn by_stream(&self, target: &Target) -> Option<Target> {
         let is_datagram = target.flow.transport == Transport::Udp;
         is_datagram.then(|| self.flow_to(Transport::Tcp, target.flow.peer).ok()).flatten().map(Target::from)
+    }
+
+    /// True if it leads to this endpoint itself.
+    fn is_own(&self, flow: Flow) -> bool {
+        flow.local.ip() == flow.peer.ip()
+            && self
+                .bound()
+                .iter()
+                .any(|(transport, local)| (*transport, local.port()) == (flow.transport, flow.peer.port()))
     }
 
     /// The transports by which we can open a way to somebody.

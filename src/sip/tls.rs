@@ -1,5 +1,5 @@
 //! TLS 1.2 and 1.3 (RFC 8446, RFC 5922): our certificate, whose certificates we ask for, handshakes. With
-//! `tls_client.rs` the only file that knows rustls.
+//! the other `tls_*.rs` the only file that knows rustls.
 //!
 //! Certificates are read anew while the server runs: handshakes from then on use the new ones, connections that are up
 //! go on. What can't be used changes nothing.
@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::message::Host;
+use super::tls_refusal::{self, CertificateRefusal, Witness};
 
 /// Whether peers are asked for a certificate of theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
@@ -142,9 +143,13 @@ impl Tls {
     }
 
     /// The server's side of the handshake.
-    pub(super) async fn accept(&self, stream: TcpStream, deadline: Instant) -> std::io::Result<Secured> {
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+        deadline: Instant,
+    ) -> Result<Secured, (std::io::Error, Option<CertificateRefusal>)> {
         let config = self.current().config.clone();
-        timeout_at(deadline, TlsAcceptor::from(config).accept(stream)).await?
+        tls_refusal::watch(async { timeout_at(deadline, TlsAcceptor::from(config).accept(stream)).await? }).await
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -199,7 +204,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
             let verifier =
                 if asked == ClientCertificates::Optional { verifier.allow_unauthenticated() } else { verifier };
-            builder.with_client_cert_verifier(verifier.build().map_err(|error| fault(error.to_string()))?)
+            let verifier = verifier.build().map_err(|error| fault(error.to_string()))?;
+            builder.with_client_cert_verifier(Arc::new(Witness(verifier)))
         }
     };
     let key =

@@ -136,3 +136,45 @@ fn what_is_to_be_mended_is_said_with_what_to_do() {
     let gone = run(&mut doctor(&server), "").json();
     assert_eq!(to_mend(&gone), ["unreachable", "ports-silent"], "{gone:#}");
 }
+
+#[test]
+fn the_ports_of_tls_and_web_sockets_are_looked_at_and_so_is_the_certificate_they_show() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new("doctor");
+    authority.issue("server").write(files.path());
+    std::fs::write(files.path().join("authority.pem"), authority.pem()).unwrap();
+    let shown = files.path().display();
+    let ports = crate::support::ports::Ports::take();
+    let (tls, ws, wss) = (ports.one(), ports.one(), ports.one());
+    for asked in ["off", "required"] {
+        let mut server = Server::start(&format!(
+            "listen = {{ sip_tls = [\"{tls}\"], sip_ws = [\"{ws}\"], sip_wss = [\"{wss}\"] }}\n\
+             tls = {{ certificate = \"{shown}/server.pem\", key = \"{shown}/server.key\", \
+             client_certificates = \"{asked}\", client_authorities = \"{shown}/authority.pem\" }}"
+        ));
+        let report = run(doctor(&server).arg("--no-enrolment"), "").json();
+        let found = |report: &Value, check: &str| {
+            let findings = report["findings"].as_array().unwrap().iter();
+            findings.filter(|finding| finding["check"] == check).map(|one| one["text"].to_string()).collect::<String>()
+        };
+        let well = found(&report, "transports");
+        let named = [format!("SIP/TLS {tls}"), format!("SIP/WS {ws}"), format!("SIP/WSS {wss}")];
+        assert!(named.iter().all(|name| well.contains(name)), "{asked}: {report:#}");
+        // The file of another certificate than the one the server has in force.
+        let other = files.path().join("other");
+        std::fs::create_dir_all(&other).unwrap();
+        authority.issue("server").write(&other);
+        let config = server.folder().join("tsunagu.toml");
+        let changed = std::fs::read_to_string(&config).unwrap().replace("/server.", "/other/server.");
+        std::fs::write(&config, changed).unwrap();
+        let report = run(doctor(&server).arg("--no-enrolment"), "").json();
+        let differs = found(&report, "transports-other-certificate");
+        assert!(
+            differs.contains(&named[0]) && differs.contains(&named[2]) && !differs.contains(&named[1]),
+            "{report:#}"
+        );
+        server.kill9();
+        let report = run(doctor(&server).arg("--no-enrolment"), "").json();
+        assert!(named.iter().all(|name| found(&report, "ports-silent").contains(name)), "{report:#}");
+    }
+}

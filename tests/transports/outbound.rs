@@ -110,9 +110,9 @@ fn extensions_nobody_here_has_are_named_and_those_there_are_taken() {
     let refused = phone.register("Require: path, wormhole\r\nProxy-Require: time-travel\r\n");
     assert_eq!((status(&refused), header(&refused, "Unsupported")), (420, Some("wormhole, time-travel")), "{refused}");
     let answer = phone.register("Require: path\r\n");
-    assert_eq!((status(&answer), header(&answer, "Supported")), (200, Some("path, outbound")), "{answer}");
+    assert_eq!((status(&answer), header(&answer, "Supported")), (200, Some("path, outbound, gruu")), "{answer}");
     let answer = phone.ask("OPTIONS", "");
-    assert!(header(&answer, "Supported").unwrap().starts_with("path, outbound, 100rel"), "{answer}");
+    assert!(header(&answer, "Supported").unwrap().starts_with("path, outbound, gruu, 100rel"), "{answer}");
 }
 
 #[test]

@@ -63,10 +63,14 @@ impl Registrant {
 
     /// Subscribes to something of this number, in a dialog of its own.
     pub fn subscribe(&mut self, number: &str, headers: &str) -> String {
+        self.subscribe_at(&format!("sip:{number}@tsunagu"), headers)
+    }
+
+    /// The same of a URI.
+    pub fn subscribe_at(&mut self, uri: &str, headers: &str) -> String {
         let registering = self.call_id.clone();
         self.call_id = format!("{registering}-s{}", self.turn);
-        let uri = format!("sip:{number}@tsunagu");
-        let answer = self.ask_with_password("SUBSCRIBE", &uri, &format!("<{uri}>"), headers);
+        let answer = self.ask_with_password("SUBSCRIBE", uri, &format!("<{uri}>"), headers);
         let subscribed = std::mem::replace(&mut self.call_id, registering);
         self.subscribed = Some((subscribed, header(&answer, "To").unwrap().to_owned()));
         answer

@@ -9,6 +9,7 @@ mod finding;
 mod host;
 mod server;
 mod test_user;
+mod transports;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
@@ -90,6 +91,9 @@ async fn examine(
     certificates::examine(report, config);
     let is_up = server::reachable(report, client).await;
     places.examine(report).await;
+    if let Some(config) = config {
+        transports::examine(report, config).await;
+    }
     if !is_up {
         return;
     }

@@ -12,8 +12,8 @@ use super::forwarding::{self, assert_identity, without_credentials};
 use super::side::Side;
 use super::targets::{Target, Way, groups};
 use crate::directory::{Account, Directory, DrForward, PhoneState};
-use crate::registrar::{Binding, Registrar};
-use crate::sip::message::{Host, Method, NameAddr, Request, Response, SipUri};
+use crate::registrar::{Binding, GruuHolder, Registrar};
+use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
 use crate::sip::{Endpoint, Exchange, Flow, Responder, SipError, new_tag};
 use crate::sites::Sites;
 use crate::vocab::{DirectoryNumber, PhoneId};
@@ -47,11 +47,13 @@ pub(in crate::cti) enum Requester {
     Peer,
 }
 
-/// The phones a number rings.
+/// Whom a call is for.
 #[derive(Debug)]
-pub(in crate::cti) struct Lines {
-    number: DirectoryNumber,
-    phones: Vec<PhoneId>,
+pub(in crate::cti) enum Lines {
+    /// The phones a number rings.
+    OfNumber(DirectoryNumber, Vec<PhoneId>),
+    /// One phone, by a URI that names it and nobody else (RFC 5627): where it is, or what is answered.
+    OfPhone(Result<Vec<Binding>, u16>),
 }
 
 /// What is heard of a branch.
@@ -78,24 +80,42 @@ impl Proxy {
         Self { endpoint, registrar, directory, sites, passing: Arc::default() }
     }
 
-    /// The lines of the number an INVITE is for, if it is somebody's.
-    pub(in crate::cti) fn lines_of(&self, number: &DirectoryNumber) -> Option<Lines> {
+    /// Whom a URI names, if it is a phone's own or that of somebody's line.
+    pub(in crate::cti) fn lines_of(&self, uri: &RequestUri) -> Option<Lines> {
+        let holder = uri.sip().and_then(|uri| self.registrar.gruu_holder(uri, Instant::now()));
+        match holder {
+            Some(GruuHolder::Here { bindings, .. }) => return Some(Lines::OfPhone(Ok(bindings))),
+            Some(GruuHolder::Away { .. }) => return Some(Lines::OfPhone(Err(480))),
+            Some(GruuHolder::Unknown) => return Some(Lines::OfPhone(Err(404))),
+            None => {}
+        }
+        let number = uri.user()?.parse::<DirectoryNumber>().ok()?;
         let accounts = self.directory.accounts();
         let is_in_use = |phone: &PhoneId| accounts.of(*phone).is_some_and(|it| it.state == PhoneState::Enrolled);
-        let phones: Vec<PhoneId> = accounts.ringing_on(number).into_iter().filter(is_in_use).collect();
-        (!phones.is_empty()).then(|| Lines { number: number.clone(), phones })
+        let phones: Vec<PhoneId> = accounts.ringing_on(&number).into_iter().filter(is_in_use).collect();
+        (!phones.is_empty()).then_some(Lines::OfNumber(number, phones))
     }
 
     /// Where the lines are registered, the latest first: under their number, or a phone that takes no configuration under its name.
     fn bindings(&self, lines: &Lines, now: Instant) -> Vec<Binding> {
         let accounts = self.directory.accounts();
         let mut bindings = Vec::new();
-        for account in lines.phones.iter().filter_map(|phone| accounts.of(*phone)) {
+        let (number, phones) = match lines {
+            Lines::OfNumber(number, phones) => (number, phones),
+            Lines::OfPhone(bindings) => {
+                let is_in_use = |binding: &&Binding| {
+                    accounts.of(binding.phone).is_some_and(|it| it.state == PhoneState::Enrolled && !it.is_suspended)
+                };
+                let there = bindings.iter().flatten().filter(is_in_use);
+                return there.filter_map(|binding| binding.over(&self.endpoint).ok()).collect();
+            }
+        };
+        for account in phones.iter().filter_map(|phone| accounts.of(*phone)) {
             if account.is_suspended {
                 continue;
             }
             let is_on_it = |aor: &str| {
-                aor == lines.number.as_str() || (account.secret.is_none() && aor == account.auth_name)
+                aor == number.as_str() || (account.secret.is_none() && aor == account.auth_name)
             };
             let all = self.registrar.location().of_phone(account.phone, now);
             let own = all.iter().filter(|(aor, _)| is_on_it(aor));
@@ -126,11 +146,14 @@ impl Proxy {
         without_credentials(&mut request, self.registrar.realm());
         let all = self.bindings(&lines, Instant::now());
         let others: Vec<Binding> = all.iter().filter(|binding| Some(binding.phone) != phone).cloned().collect();
-        let peer = match requester {
-            Requester::Phone(_) => self.peer_of(&lines.number).await,
-            Requester::Peer => None,
+        let peer = match (&requester, &lines) {
+            (Requester::Phone(_), Lines::OfNumber(number, _)) => self.peer_of(number).await,
+            _ => None,
         };
-        let nobody = request.respond(480).with_reason("Nobody is registered on this number");
+        let nobody = match lines {
+            Lines::OfPhone(Err(status)) => request.respond(status),
+            _ => request.respond(480).with_reason("Nobody is registered on this number"),
+        };
         let course = match (all.is_empty(), others.is_empty(), peer) {
             (true, _, Some(peer)) => Course { groups: vec![[peer].into()], last_resort: None, best: Some(nobody) },
             (true, _, None) => Course { groups: Vec::new(), last_resort: None, best: Some(nobody) },
@@ -142,7 +165,7 @@ impl Proxy {
         };
         metrics::counter!("calls_between_lines_total").increment(1);
         let phones = others.len();
-        tracing::info!(number = %lines.number, ?phone, phones, "a call between lines");
+        tracing::info!(called = %request.uri, ?phone, phones, "a call between lines");
         let from = (Side::of(phone, flow), flow);
         let (asked, sealer) = (request.clone(), self.directory.sealer().clone());
         let onward = move |target: &Target, flow: Flow| forwarding::begun(&asked, from, target, flow, &sealer);
@@ -220,7 +243,11 @@ impl Proxy {
         let (mut onward, side) = self.within(request)?;
         without_credentials(&mut onward, self.registrar.realm());
         onward.headers.remove("P-Asserted-Identity");
-        let flow = self.flow_of(&side, &onward)?;
+        // A phone may have given its GRUU as its contact (RFC 5627 section 4.4).
+        let flow = match self.registrar.retarget(&mut onward, Instant::now()) {
+            Some(flow) => self.endpoint.own_flow(flow).ok()?,
+            None => self.flow_of(&side, &onward)?,
+        };
         let way = if side.phone.is_none() { Way::Along(flow) } else { Way::Flow(flow) };
         let target = Target { uri: onward.uri.clone(), routes: Vec::new(), way, phone: side.phone };
         Some((onward, target))

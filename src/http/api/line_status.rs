@@ -154,7 +154,7 @@ struct ErrorView {
     first: Moment,
     /// How often in a row.
     count: u32,
-    /// `REGISTER` or `INVITE`; none where no request brought it.
+    /// `REGISTER` or `INVITE`, or `TLS` for a handshake; none where no request brought it.
     method: Option<&'static str>,
     /// Where that came from.
     from: Option<SightingView>,

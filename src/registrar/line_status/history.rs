@@ -65,11 +65,13 @@ static HISTORY: Table = Table {
 pub struct StrangerRecord {
     /// Names the record.
     pub id: RecordId,
-    /// The name that was given to authenticate with.
+    /// The name that was given to authenticate with; of a handshake that failed for a certificate, the name in that, or the address
+    /// it came from.
     pub name: String,
     /// The number that was asked for last.
     pub number: Option<String>,
-    /// Why it came to nothing: `unknown-user`, `wrong-network` or `not-admitted`.
+    /// Why it came to nothing: `unknown-user`, `wrong-network`, `not-admitted`, `certificate-refused` (the phone's) or
+    /// `server-certificate-refused` (ours, by the phone).
     pub reason: String,
     /// How often it was tried.
     pub count: u64,

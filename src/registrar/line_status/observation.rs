@@ -63,7 +63,7 @@ pub struct Sighting {
     pub transport: Transport,
     /// What the phone calls itself.
     pub user_agent: Box<str>,
-    /// REGISTER or INVITE.
+    /// REGISTER or INVITE, or a TLS handshake before either.
     pub method: Asked,
 }
 
@@ -74,6 +74,8 @@ pub enum Asked {
     Register,
     /// To call.
     Invite,
+    /// To connect within TLS.
+    Handshake,
 }
 
 /// What became of it.
@@ -104,12 +106,13 @@ impl Asked {
         match self {
             Self::Register => "REGISTER",
             Self::Invite => "INVITE",
+            Self::Handshake => "TLS",
         }
     }
 
     /// Reads what was stored.
     pub fn of(text: &str) -> Option<Self> {
-        [Self::Register, Self::Invite].into_iter().find(|asked| asked.as_str() == text)
+        [Self::Register, Self::Invite, Self::Handshake].into_iter().find(|asked| asked.as_str() == text)
     }
 }
 

@@ -36,11 +36,17 @@ pub enum Reason {
     Renumbered,
     /// A phone nobody knows was not let in.
     NotAdmitted,
+    /// The phone's certificate is not good here, or it showed none where one is required.
+    CertificateRefused,
+    /// The phone does not take this server's certificate.
+    ServerCertificateRefused,
+    /// The phone wants Outbound, and the proxy next to it does not do its part (439, RFC 5626 section 6).
+    FirstHopLacksOutbound,
 }
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::WrongPassword,
         Self::UnknownUser,
         Self::WrongNetwork,
@@ -57,6 +63,9 @@ impl Reason {
         Self::Expired,
         Self::Renumbered,
         Self::NotAdmitted,
+        Self::CertificateRefused,
+        Self::ServerCertificateRefused,
+        Self::FirstHopLacksOutbound,
     ];
 
     /// For the database, the API, words and figures.
@@ -78,6 +87,9 @@ impl Reason {
             Self::Expired => "expired",
             Self::Renumbered => "renumbered",
             Self::NotAdmitted => "not-admitted",
+            Self::CertificateRefused => "certificate-refused",
+            Self::ServerCertificateRefused => "server-certificate-refused",
+            Self::FirstHopLacksOutbound => "first-hop-lacks-outbound",
         }
     }
 
@@ -90,7 +102,12 @@ impl Reason {
     pub(super) fn follows_proof(self) -> bool {
         matches!(
             self,
-            Self::Suspended | Self::WrongNumber | Self::TooManyContacts | Self::Malformed | Self::WrongAlgorithm
+            Self::Suspended
+                | Self::WrongNumber
+                | Self::TooManyContacts
+                | Self::Malformed
+                | Self::WrongAlgorithm
+                | Self::FirstHopLacksOutbound
         )
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use self::package::Asked;
 use self::subscription::{Notification, Subscription, Surroundings};
 use super::authentication::forbidden;
-use super::{Registrar, Verdict};
+use super::{GruuHolder, Registrar, Verdict};
 use crate::directory::Account;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::message::{Request, Response, SipUri};
@@ -81,7 +81,13 @@ impl Subscriptions {
         if let Some(subscribed) = DialogId::of_request(request) {
             return self.refresh(request, flow, &account, &asked, subscribed, now);
         }
-        let asked_for = request.uri.user().or_else(|| request.headers.to().ok()?.uri.user());
+        // Who asks a phone's GRUU asks about the number it is registered by.
+        let by_gruu =
+            request.uri.sip().and_then(|uri| registrar.gruu_holder(uri, now)).and_then(|holder| match holder {
+                GruuHolder::Here { aor, .. } | GruuHolder::Away { aor } => Some(aor),
+                GruuHolder::Unknown => None,
+            });
+        let asked_for = by_gruu.or_else(|| request.uri.user()).or_else(|| request.headers.to().ok()?.uri.user());
         let Some(aor) = asked_for.as_deref().and_then(|user| account.address_of(user)) else {
             return Err(forbidden(request));
         };
@@ -156,9 +162,14 @@ impl Subscriptions {
     }
 
     async fn send(&self, notification: Notification) -> bool {
-        let Ok(mut exchange) = self.0.endpoint.request_along(notification.request, notification.flow).await else {
-            return false;
-        };
+        let Notification { mut request, flow, .. } = notification;
+        let mut flow = flow;
+        if let Some(to) = self.0.registrar.retarget(&mut request, Instant::now()) {
+            // What a GRUU leads to may have registered with another node.
+            let Ok(own) = self.0.endpoint.own_flow(to) else { return false };
+            flow = own;
+        }
+        let Ok(mut exchange) = self.0.endpoint.request_along(request, flow).await else { return false };
         matches!(exchange.answer().await, Ok(answer) if answer.status < 300)
     }
 

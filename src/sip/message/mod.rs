@@ -29,7 +29,7 @@ pub use reason::reason_phrase;
 pub use request::Request;
 pub use response::Response;
 pub use stream::{StreamDecoder, StreamError, StreamItem};
-pub use uri::{Host, RequestUri, SipUri};
+pub use uri::{Host, RequestUri, SipUri, unescape};
 pub use via::Via;
 
 /// A request or a response.

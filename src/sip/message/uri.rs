@@ -146,7 +146,8 @@ fn agrees(params: &Params, others: &Params) -> bool {
     })
 }
 
-fn unescape(text: &str) -> String {
+/// Undoes escapes, once. Bytes that are not UTF-8 are replaced.
+pub fn unescape(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();
     }
