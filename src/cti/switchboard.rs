@@ -192,9 +192,12 @@ impl Switchboard {
     /// True for a request that only passes: one for somebody's line, or within a call between lines. What it needs to be understood
     /// is not this server's business.
     pub fn is_passing(&self, request: &Request) -> bool {
-        match is_in_dialog(request) {
-            true => self.inner.proxy.is_within(request),
-            false => request.method == Method::Invite && self.inner.lines_asked_for(request).is_some(),
+        // Most requests are registrations.
+        match request.method {
+            Method::Register => false,
+            _ if is_in_dialog(request) => self.inner.proxy.is_within(request),
+            Method::Invite => self.inner.lines_asked_for(request).is_some(),
+            _ => false,
         }
     }
 

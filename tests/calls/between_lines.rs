@@ -172,7 +172,8 @@ fn several_flows_of_one_phone_ring_once_and_the_next_is_tried_where_one_leads_no
     second.contact = first.contact.clone();
     for (flow, number) in [(&mut first, 1), (&mut second, 2)] {
         let contact = flow.contact.clone();
-        flow.contact = format!("{contact};+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-000000000001>\";reg-id={number}");
+        flow.contact =
+            format!("{contact};+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-000000000001>\";reg-id={number}");
         assert_eq!(status(&flow.registers("Supported: outbound, path\r\n")), 200);
         flow.contact = contact;
     }

@@ -12,7 +12,8 @@ use crate::support::server::Server;
 
 /// Settings under which the server calls nobody by itself.
 pub const QUIET: &str = "calls.ring_back = false\n";
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
+const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
 
 /// A phone.
 pub struct Phone {
@@ -20,6 +21,8 @@ pub struct Phone {
     pub link: Link,
     /// What it registers and calls as.
     pub name: String,
+    /// The name and password it answers challenges with.
+    pub credentials: (String, String),
     /// What it says it is reached at.
     pub contact: String,
     turn: u32,
@@ -45,7 +48,8 @@ impl Phone {
     pub fn new(link: Link, name: &str) -> Self {
         let transport = link.transport.to_ascii_lowercase().replace("wss", "ws");
         let contact = format!("<sip:{name}@{};transport={transport}>", link.local);
-        Self { link, name: name.to_owned(), contact, turn: 0 }
+        let credentials = (name.to_owned(), "anything".to_owned());
+        Self { link, name: name.to_owned(), credentials, contact, turn: 0 }
     }
 
     /// Becomes the phone of this user, by an administrator's hand.
@@ -75,8 +79,9 @@ impl Phone {
     /// The header that answers a challenge.
     pub fn credentials(&self, challenged: &str, method: &str, uri: &str) -> String {
         let challenge = header(challenged, "WWW-Authenticate").unwrap();
-        let password = Secret::from("anything".to_owned());
-        let value = authorize(&[challenge], method, uri, &self.name, &password, "c0", 1).unwrap();
+        let (name, password) = &self.credentials;
+        let password = Secret::from(password.clone());
+        let value = authorize(&[challenge], method, uri, name, &password, "c0", 1).unwrap();
         format!("Authorization: {value}\r\n")
     }
 
@@ -159,8 +164,7 @@ impl Phone {
             }
             if status(&answer) >= 300 {
                 let (to, branch) = (header(&answer, "To").unwrap().to_owned(), call.branch.clone());
-                let named =
-                    [("From", &*call.local), ("To", &to), ("Call-ID", &*call.call_id), ("CSeq", "1 ACK")];
+                let named = [("From", &*call.local), ("To", &to), ("Call-ID", &*call.call_id), ("CSeq", "1 ACK")];
                 self.sends_as(&branch, "ACK", &call.target, &named, "", "");
             }
             return answer;

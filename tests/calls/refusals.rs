@@ -66,6 +66,42 @@ fn who_is_not_known_calls_nobody() {
 }
 
 #[test]
+fn a_phone_that_has_a_password_calls_when_it_has_shown_it_and_not_before() {
+    let server = Server::start(QUIET);
+    let agent = "AUDC-IPPhone/2.2.8.61 (420HD; 00908F200001)";
+    assert_eq!(server.handset_get("/00908f200001.cfg", agent).status, 200);
+    let phone = server.api_get("/phones")[0]["id"].clone();
+    let bound = server.api_post("/enrolments", &serde_json::json!({ "phone": phone, "user": "sato" }));
+    assert_eq!(bound.status, 201, "{bound:?}");
+    let told = server.api_post("/lines/1001/password", &serde_json::json!({}));
+    assert_eq!(told.status, 200, "{told:?}");
+    let told = told.json();
+    let mut desk = Phone::new(Link::udp(server.sip), "1001");
+    desk.credentials = (told["auth_name"].as_str().unwrap().into(), told["password"].as_str().unwrap().into());
+    assert_eq!(status(&desk.registers("")), 200);
+    let mut two = Phone::of_user(&server, Link::udp(server.sip), "two", "smith");
+    // Registered or not, nothing goes on without the password.
+    assert_eq!(status(&call(&mut desk, "1002", "")), 401);
+    let mut calling = desk.calls_with_password("<sip:1001@tsunagu>", "1002", "");
+    let invite = two.rings();
+    assert_eq!(
+        (header(&invite, "Authorization"), header(&invite, "P-Asserted-Identity")),
+        (None, Some("<sip:1001@tsunagu>"))
+    );
+    two.takes(&invite);
+    desk.is_answered(&mut calling);
+    two.next("ACK ");
+    // And it is called without one.
+    let mut calling = two.calls("1001", "");
+    let invite = desk.rings();
+    desk.takes(&invite);
+    two.is_answered(&mut calling);
+    desk.credentials.1 = "wrong".to_owned();
+    let mut calling = desk.calls_with_password("<sip:1001@tsunagu>", "1002", "");
+    assert_eq!(status(&desk.hears(&mut calling)), 403);
+}
+
+#[test]
 fn nobody_calls_under_the_number_of_somebody_else() {
     let server = Server::start(QUIET);
     let (mut one, mut two) = two_phones(&server);
@@ -103,9 +139,11 @@ fn a_request_that_comes_round_again_is_stopped() {
     let mut calling = one.calls("1002", "");
     let invite = two.next("INVITE ");
     // A phone that sends whatever it gets back to where it came from.
-    let back = invite
-        .replacen("INVITE ", "INVITE sip:1002@tsunagu SIP/2.0\r\nX-Was: ", 1)
-        .replacen("\r\nVia: ", &format!("\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKround;rport\r\nVia: ", two.link.local), 1);
+    let back = invite.replacen("INVITE ", "INVITE sip:1002@tsunagu SIP/2.0\r\nX-Was: ", 1).replacen(
+        "\r\nVia: ",
+        &format!("\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKround;rport\r\nVia: ", two.link.local),
+        1,
+    );
     two.link.send(&back);
     let answer = two.next("SIP/2.0 4");
     assert_eq!(status(&answer), 482, "{answer}");

@@ -211,8 +211,14 @@ fn a_peer_that_is_gone_and_back_is_shown_as_such_and_calls_follow() {
         status
     };
     let status_here = is(&sites.tokyo, ("registered", "registered"));
-    assert_eq!((&status_here["sites"][0]["name"], &status_here["sites"][1]["name"]), (&json!("Tokyo"), &json!("Osaka")));
-    assert_eq!((status_here["dr_forward"].clone(), status_here["sites"][1]["is_this"].clone()), (json!("oos"), json!(false)));
+    assert_eq!(
+        (&status_here["sites"][0]["name"], &status_here["sites"][1]["name"]),
+        (&json!("Tokyo"), &json!("Osaka"))
+    );
+    assert_eq!(
+        (status_here["dr_forward"].clone(), status_here["sites"][1]["is_this"].clone()),
+        (json!("oos"), json!(false))
+    );
     let from = status_here["sites"][1]["registered_from"][0].as_str().unwrap();
     assert!(from.starts_with(&there.link.local.to_string()), "{from}");
     is(&sites.osaka, ("registered", "registered"));

@@ -54,13 +54,14 @@ pub(super) fn within(
     sealer: &Sealer,
     is_own: impl Fn(&Side, &SipUri) -> bool,
 ) -> Option<(Request, Side)> {
-    let side_at = |uri: &RequestUri| Side::read(uri, sealer, request).filter(|it| uri.sip().is_some_and(|at| is_own(it, at)));
-    let mut onward = request.clone();
+    let side_at =
+        |uri: &RequestUri| Side::read(uri, sealer, request).filter(|it| uri.sip().is_some_and(|at| is_own(it, at)));
     let mut routes: Vec<String> = request.headers.list("Route").into_iter().map(str::to_owned).collect();
+    let mut uri = request.uri.clone();
     if side_at(&request.uri).is_some() {
         // A strict router put the target last (section 16.4).
         routes.insert(0, NameAddr::new(request.uri.clone()).to_string());
-        onward.uri = routes.pop()?.parse::<NameAddr>().ok()?.uri;
+        uri = routes.pop()?.parse::<NameAddr>().ok()?.uri;
     }
     let side_of = |route: &String| {
         let address: NameAddr = route.parse().ok()?;
@@ -69,11 +70,11 @@ pub(super) fn within(
     // The first is that of whoever sent it, the last that of whoever it is for.
     let sides: Vec<Side> = routes.iter().map_while(side_of).collect();
     let side = *sides.last()?;
+    let mut onward = request.clone();
     onward.headers.remove("Route");
     for route in routes.iter().skip(sides.len()) {
         onward.headers.push("Route", route);
     }
-    let uri = onward.uri.clone();
     next_hop(&mut onward, &uri);
     Some((onward, side))
 }
@@ -183,7 +184,10 @@ mod tests {
         routes.push("<sip:far;lr>".to_owned());
         let (onward, side) = within(&request(callee, caller, &routes), &sealer, here).unwrap();
         assert_eq!((side, onward.headers.list("Route")), (Side::of(None, flow(1)), vec!["<sip:far;lr>"]));
-        assert_eq!((onward.uri.to_string().as_str(), onward.headers.get("Max-Forwards")), ("sip:them@192.0.2.7", Some("4")));
+        assert_eq!(
+            (onward.uri.to_string().as_str(), onward.headers.get("Max-Forwards")),
+            ("sip:them@192.0.2.7", Some("4"))
+        );
         routes.truncate(2);
         routes.reverse();
         let (onward, side) = within(&request(caller, callee, &routes), &sealer, here).unwrap();
@@ -242,7 +246,10 @@ mod tests {
     fn credentials_for_this_server_stay_here_and_others_pass() {
         let mut request = invite();
         let of = |realm: &str| {
-            format!("Digest username=\"a\", realm=\"{realm}\", nonce=\"n\", uri=\"sip:b\", response=\"{}\"", "0".repeat(32))
+            format!(
+                "Digest username=\"a\", realm=\"{realm}\", nonce=\"n\", uri=\"sip:b\", response=\"{}\"",
+                "0".repeat(32)
+            )
         };
         request.headers.push("Authorization", &of("tsunagu"));
         request.headers.push("Authorization", &of("elsewhere"));

@@ -3,40 +3,36 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::context::{BranchId, Context, Failure, Output};
+use super::branch::{self, Heard, Onward};
+use super::callees::{Lines, identity};
+use super::context::{Context, Output};
 use super::forwarding::{self, assert_identity, without_credentials};
 use super::side::Side;
 use super::targets::{Target, Way, groups};
-use crate::directory::{Account, Directory, DrForward, PhoneState};
-use crate::registrar::{Binding, GruuHolder, Registrar};
-use crate::sip::message::{Host, Method, NameAddr, Request, RequestUri, Response, SipUri};
-use crate::sip::{Endpoint, Exchange, Flow, Responder, SipError, new_tag};
+use crate::directory::{Account, Directory};
+use crate::registrar::{Binding, Registrar};
+use crate::sip::message::{Method, Request, Response, SipUri};
+use crate::sip::{Endpoint, Flow, Responder, new_tag};
 use crate::sites::Sites;
-use crate::vocab::{DirectoryNumber, PhoneId};
 
 /// Requests on their way at once.
 const MOST: usize = 10_000;
-/// How long the peer site may say nothing at all: a server answers an INVITE at once, if only with 100.
-const SILENCE: Duration = Duration::from_secs(4);
 /// News of branches that may wait.
 const NEWS: usize = 64;
 
 /// Carries requests through.
 #[derive(Clone, Debug)]
 pub(in crate::cti) struct Proxy {
-    endpoint: Endpoint,
-    registrar: Registrar,
-    directory: Directory,
-    sites: Sites,
+    pub(super) endpoint: Endpoint,
+    pub(super) registrar: Registrar,
+    pub(super) directory: Directory,
+    pub(super) sites: Sites,
     passing: Arc<AtomicUsize>,
 }
-
-/// Makes the request that goes to a target over a flow.
-type Onward = Arc<dyn Fn(&Target, Flow) -> Request + Send + Sync>;
 
 /// Who begins a call.
 #[derive(Debug)]
@@ -45,24 +41,6 @@ pub(in crate::cti) enum Requester {
     Phone(Arc<Account>),
     /// The peer site: what it says of who calls is believed, and nothing of its goes back to it.
     Peer,
-}
-
-/// Whom a call is for.
-#[derive(Debug)]
-pub(in crate::cti) enum Lines {
-    /// The phones a number rings.
-    OfNumber(DirectoryNumber, Vec<PhoneId>),
-    /// One phone, by a URI that names it and nobody else (RFC 5627): where it is, or what is answered.
-    OfPhone(Result<Vec<Binding>, u16>),
-}
-
-/// What is heard of a branch.
-#[derive(Debug)]
-enum Heard {
-    Answer(BranchId, Response),
-    Failed(BranchId, Failure),
-    /// Nothing more will come.
-    Ended(BranchId),
 }
 
 /// A place among those on their way.
@@ -78,50 +56,6 @@ impl Proxy {
     /// With nothing on its way yet.
     pub(in crate::cti) fn new(endpoint: Endpoint, registrar: Registrar, directory: Directory, sites: Sites) -> Self {
         Self { endpoint, registrar, directory, sites, passing: Arc::default() }
-    }
-
-    /// Whom a URI names, if it is a phone's own or that of somebody's line.
-    pub(in crate::cti) fn lines_of(&self, uri: &RequestUri) -> Option<Lines> {
-        let holder = uri.sip().and_then(|uri| self.registrar.gruu_holder(uri, Instant::now()));
-        match holder {
-            Some(GruuHolder::Here { bindings, .. }) => return Some(Lines::OfPhone(Ok(bindings))),
-            Some(GruuHolder::Away { .. }) => return Some(Lines::OfPhone(Err(480))),
-            Some(GruuHolder::Unknown) => return Some(Lines::OfPhone(Err(404))),
-            None => {}
-        }
-        let number = uri.user()?.parse::<DirectoryNumber>().ok()?;
-        let accounts = self.directory.accounts();
-        let is_in_use = |phone: &PhoneId| accounts.of(*phone).is_some_and(|it| it.state == PhoneState::Enrolled);
-        let phones: Vec<PhoneId> = accounts.ringing_on(&number).into_iter().filter(is_in_use).collect();
-        (!phones.is_empty()).then_some(Lines::OfNumber(number, phones))
-    }
-
-    /// Where the lines are registered, the latest first: under their number, or a phone that takes no configuration under its name.
-    fn bindings(&self, lines: &Lines, now: Instant) -> Vec<Binding> {
-        let accounts = self.directory.accounts();
-        let mut bindings = Vec::new();
-        let (number, phones) = match lines {
-            Lines::OfNumber(number, phones) => (number, phones),
-            Lines::OfPhone(bindings) => {
-                let is_in_use = |binding: &&Binding| {
-                    accounts.of(binding.phone).is_some_and(|it| it.state == PhoneState::Enrolled && !it.is_suspended)
-                };
-                let there = bindings.iter().flatten().filter(is_in_use);
-                return there.filter_map(|binding| binding.over(&self.endpoint).ok()).collect();
-            }
-        };
-        for account in phones.iter().filter_map(|phone| accounts.of(*phone)) {
-            if account.is_suspended {
-                continue;
-            }
-            let is_on_it = |aor: &str| {
-                aor == number.as_str() || (account.secret.is_none() && aor == account.auth_name)
-            };
-            let all = self.registrar.location().of_phone(account.phone, now);
-            let own = all.iter().filter(|(aor, _)| is_on_it(aor));
-            bindings.extend(own.filter_map(|(_, binding)| binding.over(&self.endpoint).ok()));
-        }
-        bindings
     }
 
     /// Begins a call to these lines; returns when it was answered or refused.
@@ -170,31 +104,6 @@ impl Proxy {
         let (asked, sealer) = (request.clone(), self.directory.sealer().clone());
         let onward = move |target: &Target, flow: Flow| forwarding::begun(&asked, from, target, flow, &sealer);
         self.carry(request, responder, course, Arc::new(onward)).await;
-    }
-
-    /// Where a call to a number goes that is not live here; none if it stays here.
-    async fn peer_of(&self, number: &DirectoryNumber) -> Option<Target> {
-        match self.sites.dr_forward(number).await {
-            DrForward::Off => return None,
-            // Nobody logs in on lines here: whoever is registered counts as logged in.
-            DrForward::NoAgent | DrForward::Oos => {}
-        }
-        let site = self.sites.site();
-        let peer = site.peer.as_ref()?;
-        let mut uri = SipUri::new(Some(number.as_str()), peer.host.clone(), Some(peer.port));
-        uri.params.set("transport", Some(peer.transport.as_uri_param().to_owned()));
-        Some(Target { uri: uri.into(), routes: Vec::new(), way: Way::Search, phone: None })
-    }
-
-    /// True for a call that comes from the peer site, and not from a phone that registered from the same address.
-    pub(in crate::cti) fn is_from_peer(&self, request: &Request, flow: Flow) -> bool {
-        if !self.sites.is_peer(flow.peer.ip()) {
-            return false;
-        }
-        let from = request.headers.from().ok().and_then(|from| from.uri.user()).unwrap_or_default();
-        let bindings = self.registrar.location().of_aor(&from, Instant::now());
-        let is_there = |binding: &Binding| (binding.flow.transport, binding.flow.peer) == (flow.transport, flow.peer);
-        !bindings.iter().any(is_there)
     }
 
     /// True for a request that belongs to a call that passed here.
@@ -261,10 +170,10 @@ impl Proxy {
         let is_same = |binding: &&Binding| (binding.flow.transport, binding.flow.peer) == (side.transport, side.peer);
         let target = request.uri.to_string();
         let found = bindings.iter().find(is_same).or_else(|| {
-            // A datagram finds its way as before; a connection that was lost is gone.
-            let is_lasting = side.transport.is_reliable();
-            let mut others = bindings.iter().filter(|_| is_lasting);
-            others.clone().find(|binding| binding.contact == target).or_else(|| others.next())
+            // It has come back by another way; by whichever, if the connection it had is gone.
+            let is_gone = side.transport.is_reliable();
+            let mut any = bindings.iter().filter(|_| is_gone);
+            bindings.iter().find(|binding| binding.contact == target).or_else(|| any.next())
         });
         match found {
             Some(binding) => Some(binding.flow),
@@ -291,7 +200,7 @@ impl Proxy {
             for output in outputs {
                 match output {
                     Output::Send(id, target) => {
-                        let cancel = self.send(target, onward.clone(), id, news.clone());
+                        let cancel = branch::send(self.endpoint.clone(), target, onward.clone(), id, news.clone());
                         branches.insert(id.0, Some(cancel));
                     }
                     Output::Respond(response) if response.status == 408 && !is_invite => is_unanswered = true,
@@ -327,88 +236,6 @@ impl Proxy {
             responder.abandon();
         }
     }
-
-    /// Sends a request as a branch and has what is heard of it told; what comes back cancels it.
-    fn send(
-        &self,
-        target: Target,
-        onward: Onward,
-        id: BranchId,
-        news: mpsc::Sender<Heard>,
-    ) -> oneshot::Sender<Option<&'static str>> {
-        let (cancel, mut cancelled) = oneshot::channel();
-        let endpoint = self.endpoint.clone();
-        tokio::spawn(async move {
-            let is_search = target.way == Way::Search;
-            // Until then something must be heard, if it need be.
-            let mut heard_by = is_search.then(|| tokio::time::Instant::now() + SILENCE);
-            let mut is_given_up = false;
-            let ended = match begin(&endpoint, target, onward).await {
-                Ok(mut exchange) => loop {
-                    tokio::select! {
-                        answer = exchange.next() => match answer {
-                            Ok(response) if is_given_up && response.status < 200 => exchange.cancel().await,
-                            Ok(response) => {
-                                heard_by = None;
-                                let is_last = response.status >= 300;
-                                let response = if is_search { of_peer(response) } else { response };
-                                if news.send(Heard::Answer(id, response)).await.is_err() || is_last {
-                                    break None;
-                                }
-                            }
-                            Err(SipError::Stopped) => break None,
-                            Err(error) => break Some(error),
-                        },
-                        () = sleep_until(heard_by), if heard_by.is_some() => {
-                            heard_by = None;
-                            is_given_up = true;
-                            let _ = news.send(Heard::Failed(id, Failure::TimedOut)).await;
-                        }
-                        Ok(why) = &mut cancelled, if !cancelled.is_terminated() => match why {
-                            Some(why) => exchange.cancel_because(why).await,
-                            None => exchange.cancel().await,
-                        },
-                    }
-                },
-                Err(error) => Some(error),
-            };
-            if let Some(error) = ended {
-                tracing::info!(%error, "a request could not be passed on");
-                let failure = if let SipError::Timeout(_) = error { Failure::TimedOut } else { Failure::NotSent };
-                let _ = news.send(Heard::Failed(id, failure)).await;
-            }
-            let _ = news.send(Heard::Ended(id)).await;
-        });
-        cancel
-    }
-}
-
-async fn begin(endpoint: &Endpoint, target: Target, onward: Onward) -> Result<Exchange, SipError> {
-    if target.way == Way::Search {
-        metrics::counter!("calls_to_peer_total").increment(1);
-    }
-    match target.way {
-        Way::Flow(flow) => endpoint.send(onward(&target, flow), flow).await,
-        Way::Along(flow) => endpoint.request_along(onward(&target, flow), flow).await,
-        Way::Search => {
-            let Some(uri) = target.uri.sip().cloned() else {
-                return Err(SipError::Unresolvable(target.uri.to_string()));
-            };
-            endpoint.request_to(&uri, move |flow| onward(&target, flow)).await
-        }
-    }
-}
-
-/// An answer of the peer site. That it doesn't know this site is nothing the caller can do anything about.
-fn of_peer(mut response: Response) -> Response {
-    if matches!(response.status, 401 | 403 | 407) {
-        tracing::warn!(status = response.status, "the peer site does not take calls from here: is this site in its peer_networks?");
-        response.status = 480;
-        response.reason = "The other site does not take calls from here".to_owned();
-        response.headers.remove("WWW-Authenticate");
-        response.headers.remove("Proxy-Authenticate");
-    }
-    response
 }
 
 /// Where a request goes: at once, and when nothing is heard from there; and what is answered unless something better comes.
@@ -418,26 +245,8 @@ struct Course {
     best: Option<Response>,
 }
 
-/// Who calls, as others are told: the line in From if it is the phone's, else its first. From may not name anybody else.
-fn identity(request: &Request, account: &Account, flow: Flow) -> Result<NameAddr, Response> {
-    let from = request.headers.from().map_err(|_| request.respond(400))?;
-    let host = from.uri.sip().map(|uri| uri.host.clone());
-    let is_anonymous = matches!(&host, Some(Host::Name(name)) if name == "anonymous.invalid");
-    let user = from.uri.user().filter(|_| !is_anonymous);
-    if user.as_deref().is_some_and(|user| account.address_of(user).is_none()) {
-        let refusal = request.respond(403).with_reason("From names somebody else's number");
-        return Err(refusal);
-    }
-    let own = account.lines.iter().find(|number| user.as_deref() == Some(number.as_str()));
-    let number = own.or_else(|| account.lines.first()).map_or(account.auth_name.as_str(), DirectoryNumber::as_str);
-    let host = match host {
-        Some(host) if !is_anonymous => host,
-        _ => Host::from(flow.local.ip()),
-    };
-    Ok(NameAddr::new(SipUri::new(Some(number), host, None)))
-}
-
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+/// Waits until then; for ever if there is no such time.
+pub(super) async fn sleep_until(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -110,10 +110,9 @@ mod tests {
     #[test]
     fn a_side_is_read_back_from_either_end_of_its_call_and_from_no_other() {
         let sealer = Sealer::new([7; 32]);
-        for (phone, peer) in [
-            (Some(PhoneId::new(UnixMillis::new(0), [1; 10])), "192.0.2.1:5060"),
-            (None, "[2001:db8::1]:40000"),
-        ] {
+        for (phone, peer) in
+            [(Some(PhoneId::new(UnixMillis::new(0), [1; 10])), "192.0.2.1:5060"), (None, "[2001:db8::1]:40000")]
+        {
             let side = Side { phone, transport: Transport::Wss, peer: peer.parse().unwrap() };
             let user = side.user(&sealer, &request("<sip:a@b>;tag=1", "<sip:b@c>")).unwrap();
             let read = |user: &str, from: &str, to: &str| Side::read(&uri(user), &sealer, &request(from, to));

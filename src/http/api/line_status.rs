@@ -23,7 +23,8 @@ use super::listing::Asked;
 use super::parameters::Parameters;
 use super::sites::{SiteView, sites_of};
 use crate::directory::{
-    Actor, DeviceType, DirectoryError, DrForward, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed, Listing, Page,
+    Actor, DeviceType, DirectoryError, DrForward, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed,
+    Listing, Page,
 };
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;

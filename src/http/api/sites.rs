@@ -219,7 +219,8 @@ async fn how_to_register(
     let Some(own) = sites.next() else { return Err(Problem::not_found("phone")) };
     let primary = primary(&door, &phone, own);
     let site = door.sites.site();
-    let uses_secondary_registration = site.peer.is_some() && door.enrolments.uses_secondary_registration(&phone).await?;
+    let uses_secondary_registration =
+        site.peer.is_some() && door.enrolments.uses_secondary_registration(&phone).await?;
     let secondary = site.peer.as_ref().zip(sites.next()).map(|(peer, site)| RegistrationView {
         address: peer.host.to_string(),
         port: peer.port,
@@ -281,7 +282,12 @@ mod tests {
             for state in ["registered", "not-registered", "no-line", "unknown"] {
                 assert!(words.knows(&format!("site-state-{state}")), "{language}: {state}");
             }
-            let faults = [PeerFault::NotSet, PeerFault::Unreachable(String::new()), PeerFault::Refused(401), PeerFault::Unreadable];
+            let faults = [
+                PeerFault::NotSet,
+                PeerFault::Unreachable(String::new()),
+                PeerFault::Refused(401),
+                PeerFault::Unreadable,
+            ];
             for fault in faults {
                 assert!(words.knows(&format!("site-fault-{}", fault.code())), "{language}: {fault}");
             }
