@@ -36,8 +36,9 @@ impl Registrant {
         Self { socket, server, number: name.clone(), name, password, headers: String::new(), turn: Cell::new(0) }
     }
 
-    /// The same by this socket.
-    pub fn on(mut self, socket: UdpSocket) -> Self {
+    /// The same by this socket, going on from this CSeq.
+    pub fn on(mut self, socket: UdpSocket, turn: u32) -> Self {
+        self.turn.set(turn);
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.connect(self.server).unwrap();
         self.socket = socket;

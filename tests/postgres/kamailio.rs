@@ -150,7 +150,7 @@ fn a_phone_that_goes_from_one_to_the_other_has_one_binding() {
     let socket = ours.into_socket();
     let phone = Plain { socket, number: USERS[2].extension };
     phone.register(kamailio.sip, 900, 600);
-    assert_eq!(stored(), "1|uloc-");
+    assert_eq!(stored(), "1|tsuna");
     phone.register(kamailio.sip, 901, 0);
     assert_eq!(stored(), "0|");
     is_registered(&server, &desk.line, false);
@@ -158,7 +158,7 @@ fn a_phone_that_goes_from_one_to_the_other_has_one_binding() {
     phone.register(kamailio.sip, 902, 600);
     assert_eq!(stored(), "1|uloc-");
     is_registered(&server, &desk.line, true);
-    let ours = desk.at(&server, 54).on(phone.socket);
+    let ours = desk.at(&server, 54).on(phone.socket, 1000);
     assert_eq!(status(&ours.register()), 200);
     assert_eq!(stored(), "1|tsuna");
 }
