@@ -10,6 +10,8 @@ mod by_hand;
 mod caller;
 #[path = "postgres/commands.rs"]
 mod commands;
+#[path = "postgres/edge.rs"]
+mod edge;
 #[path = "http/events.rs"]
 mod events;
 #[path = "faults/house.rs"]

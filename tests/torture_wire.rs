@@ -1,4 +1,4 @@
-//! RFC 4475 over real sockets: every message, over UDP, TCP, TLS and WebSocket, to the running server.
+//! RFC 4475 over real sockets: every message, over UDP, TCP, TLS and WebSocket (plain and within TLS), to the running server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "transports/authority.rs"]
@@ -23,6 +23,7 @@ async fn every_message_is_answered_as_its_section_asks() {
     config.listen.sip_udp = vec![any_port];
     config.listen.sip_tcp = vec![any_port];
     (config.listen.sip_tls, config.listen.sip_ws) = (vec![any_port], vec![any_port]);
+    config.listen.sip_wss = vec![any_port];
     let authority = authority::Authority::new("torture");
     authority.issue("server").write(folder.path());
     (config.tls.certificate, config.tls.key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
@@ -36,6 +37,7 @@ async fn every_message_is_answered_as_its_section_asks() {
         tcp: address(Transport::Tcp),
         tls: address(Transport::Tls),
         ws: address(Transport::Ws),
+        wss: address(Transport::Wss),
         client: authority.client(),
     };
     let faults = tokio::task::spawn_blocking(move || wire::faults(&places)).await.unwrap();

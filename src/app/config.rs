@@ -14,7 +14,7 @@ use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
 use crate::mail::MailSettings;
 use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
-use crate::sip::{ClientCertificates, TlsFiles, TlsTrust};
+use crate::sip::{ClientCertificates, FloodSettings, TlsFiles, TlsTrust};
 
 /// Every key with its default, and what it means.
 pub const ANNOTATED: &str = include_str!("config.toml");
@@ -35,6 +35,8 @@ pub struct Config {
     pub log: LogSettings,
     /// What bounds it.
     pub limits: LimitSettings,
+    /// How many SIP messages are taken.
+    pub flood: FloodSettings,
     /// The registrar.
     pub registrar: RegistrarSettings,
     /// Phones nobody knows.

@@ -8,9 +8,10 @@ use clap::builder::PossibleValuesParser;
 use super::output;
 
 /// Every file: the name it is asked for by, and what is in it.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("systemd", include_str!("../deployment/tsunagu.service")),
     ("container", include_str!("../deployment/Containerfile")),
+    ("kamailio", include_str!("../deployment/kamailio.cfg")),
     ("dashboard", include_str!("../deployment/dashboard.json")),
     ("alerts", include_str!("../deployment/alerts.yaml")),
 ];
@@ -18,9 +19,10 @@ const FILES: [(&str, &str); 4] = [
 /// Files to run the server with.
 #[derive(Debug, Subcommand)]
 pub enum DeploymentCommand {
-    /// Print one: systemd's unit, a container's file, Grafana's dashboard, Prometheus's alert rules.
+    /// Print one: systemd's unit, a container's file, Kamailio's configuration as an edge before several nodes, Grafana's
+    /// dashboard, Prometheus's alert rules.
     #[command(
-        after_help = "Examples:\n  tsunagu deployment print systemd > /etc/systemd/system/tsunagu.service\n  tsunagu deployment print container > Containerfile\n  tsunagu deployment print alerts > /etc/prometheus/tsunagu-alerts.yaml"
+        after_help = "Examples:\n  tsunagu deployment print systemd > /etc/systemd/system/tsunagu.service\n  tsunagu deployment print container > Containerfile\n  tsunagu deployment print kamailio > /etc/kamailio/kamailio.cfg\n  tsunagu deployment print alerts > /etc/prometheus/tsunagu-alerts.yaml"
     )]
     Print {
         /// Which one.

@@ -6,6 +6,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::config::Config;
 use crate::enrolment::{EnrolmentEnding, Refusal};
 
 /// A figure.
@@ -176,11 +177,29 @@ const FIGURES: &[Figure] = &[
         &[("scope", &["name-and-address", "name", "address"])],
         "Names and addresses shut out after wrong SIP passwords.",
     ),
+    count_by(
+        "sip_flood_refused_total",
+        &[("scope", &["peer", "address"])],
+        "SIP messages dropped unread, or read later, because one peer or all strangers of one address sent too many.",
+    ),
+    level("shut_outs", "Whom the server keeps out at this moment, by reason."),
+    count_by(
+        "shut_outs_total",
+        &[("reason", &["wrong-passwords", "wrong-logins", "flood", "too-many-connections"])],
+        "Whom the server has begun to keep out, by reason; enrolment_lockouts_total has those with wrong PINs.",
+    ),
+    level("limits", "The limits of the configuration file, by setting."),
     count("sip_unjudged_total", "Answers to challenges refused unjudged because of earlier wrong ones."),
     // The doors.
     count("mail_sent_total", "Letters sent."),
     count("mail_lost_total", "Letters that could not be sent."),
     count("portal_wrong_logins_total", "Logins at the portal with a wrong name or password."),
+    count("portal_unjudged_total", "Logins at the portal refused unjudged because of earlier wrong ones."),
+    count_by(
+        "api_requests_refused_total",
+        &[("of", &["token", "address"])],
+        "Requests of the API refused because one token, or an address without a good one, sent too many.",
+    ),
     count("handset_misses_total", "Files asked for at the phones' door that there are not."),
     count("handset_connections_refused_total", "Connections to the phones' door refused because too many were open."),
     level("event_subscribers", "Programs that follow the events."),
@@ -207,6 +226,33 @@ pub(super) fn recorder() -> PrometheusHandle {
             handle
         })
         .clone()
+}
+
+/// Shows what bounds the server.
+pub(super) fn show_limits(config: &Config) {
+    let Config { limits, flood, registrar, self_provisioning, .. } = config;
+    let (guesses, lockout) = (&registrar.wrong_passwords, &self_provisioning.lockout);
+    let size = |value: usize| value as f64;
+    for (setting, value) in [
+        ("limits.transactions", size(limits.transactions)),
+        ("limits.connections", size(limits.connections)),
+        ("limits.connections_per_address", size(limits.connections_per_address)),
+        ("limits.handset_connections", size(limits.handset_connections)),
+        ("limits.handset_connections_per_address", size(limits.handset_connections_per_address)),
+        ("limits.api_requests_per_token", limits.api_requests_per_token.get().into()),
+        ("limits.api_requests_of_strangers", limits.api_requests_of_strangers.get().into()),
+        ("flood.per_known_peer", flood.per_known_peer.get().into()),
+        ("flood.per_stranger", flood.per_stranger.get().into()),
+        ("flood.per_address", flood.per_address.get().into()),
+        ("registrar.wrong_passwords.per_name_and_address", guesses.per_name_and_address.get().into()),
+        ("registrar.wrong_passwords.per_name", guesses.per_name.get().into()),
+        ("registrar.wrong_passwords.per_address", guesses.per_address.get().into()),
+        ("registrar.wrong_passwords.per_address_per_minute", guesses.per_address_per_minute.get().into()),
+        ("self_provisioning.lockout.attempts", lockout.attempts.into()),
+        ("self_provisioning.lockout.attempts_over_all", lockout.attempts_over_all.into()),
+    ] {
+        gauge!("limits", "setting" => setting).set(value);
+    }
 }
 
 fn with_buckets() -> PrometheusBuilder {
@@ -254,6 +300,8 @@ impl Figure {
 const LABELLED: &[&str] = &[
     "enrolments_ended_total",
     "lines",
+    "limits",
+    "shut_outs",
     "enrolments_open",
     "enrolment_duration_seconds",
     "ivr_conversations_total",

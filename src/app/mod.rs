@@ -27,6 +27,7 @@ mod ring_back;
 mod routing;
 mod serve;
 mod server;
+mod shut_outs;
 mod supervision;
 mod upkeep;
 

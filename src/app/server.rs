@@ -14,18 +14,18 @@ use super::data_lock::DataLock;
 use super::first_run::{self, DataError};
 use super::nodes::Neighbour;
 use super::ring_back::RingBack;
-use super::{descriptors, doors, figures, prompts, routing, upkeep};
+use super::{descriptors, doors, figures, prompts, routing, shut_outs, upkeep};
 use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Switchboard, Voice, Voices};
 use crate::directory::{Directory, DirectoryError, Happening, Jobs};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{
-    AdminDoor, ConnectionLimits, HandsetDoor, RateSettings, Rates, admin_router, event_places, handset_router,
-    serve_handsets,
+    AdminDoor, ConnectionLimits, HandsetDoor, PortalLogins, RateSettings, Rates, ShutOuts, admin_router, event_places,
+    handset_router, serve_handsets,
 };
 use crate::locale::{LocaleError, Locales};
 use crate::mail::{MailError, Mailer};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
-use crate::registrar::{AutoRegistration, Guesses, Registrar, RegistrarError, Subscriptions};
+use crate::registrar::{AutoRegistration, Registrar, RegistrarError, Subscriptions};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsClient, TlsFault, Transport};
 use crate::sites::Sites;
 use crate::vocab::{Secret, UnixMillis, VocabError};
@@ -144,6 +144,7 @@ impl Running {
 pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     descriptors::raise_limit();
     let metrics = figures::recorder();
+    figures::show_limits(&config);
     let (directory, data_lock) = first_run::open(data, &config.database.url).await?;
     // Of nodes that start together, one is the first.
     let alone = directory.db().alone().await.map_err(DataError::from)?;
@@ -206,6 +207,13 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         address: if handset.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { handset.ip() },
     };
     let (stop, _) = watch::channel(false);
+    let logins = PortalLogins::new(config.registrar.wrong_passwords);
+    let kept_out = ShutOuts {
+        registrar: registrar.clone(),
+        logins: logins.clone(),
+        endpoint: endpoint.clone(),
+        enrolments: enrolments.clone(),
+    };
     let admin_door = AdminDoor {
         directory: directory.clone(),
         jobs: jobs.clone(),
@@ -221,7 +229,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             of_token: config.limits.api_requests_per_token,
             of_strangers_address: config.limits.api_requests_of_strangers,
         })),
-        logins: Arc::new(tokio::sync::Mutex::new(Guesses::new(config.registrar.wrong_passwords))),
+        logins,
+        shut_outs: kept_out.clone(),
         mailer: Mailer::start(&config.mail)?,
         reset_url: config.mail.reset_url.as_str().into(),
         subscribers: event_places(),
@@ -250,6 +259,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     tasks.spawn(until(&stop, neighbour.follow(news_of_nodes)));
     tasks.spawn(until(&stop, upkeep::bury(jobs)));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));
+    tasks.spawn(until(&stop, shut_outs::watch(kept_out, directory.clone())));
     tasks.spawn(until(&stop, registrar.clone().learn()));
     tasks.spawn(until(&stop, upkeep::chase(enrolments.clone())));
     tasks.spawn(until(&stop, upkeep::pass_on(enrolments.clone())));
@@ -310,6 +320,7 @@ fn endpoint_config(config: &Config, identity: Option<Tls>) -> EndpointConfig {
         transactions: config.limits.transactions,
         connections: config.limits.connections,
         connections_per_address: config.limits.connections_per_address,
+        flood: config.flood.clone(),
         dns: config.dns.servers.clone(),
         trust: config.tls.trust(),
     }

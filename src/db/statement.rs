@@ -6,6 +6,17 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::{Query, QueryScalar};
 use sqlx::{Any, Arguments, AssertSqlSafe, Encode, FromRow, Type};
 
+/// A list in pieces for statements of many rows, each with at most `most`: a power of two, so that there are few statements to
+/// be prepared, each once.
+pub fn by_rows<T>(mut all: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let rows = 1 << all.len().min(most).checked_ilog2()?;
+        let (some, rest) = all.split_at_checked(rows)?;
+        all = rest;
+        Some(some)
+    })
+}
+
 /// A statement that grows, and the values of its parameters.
 pub struct Statement {
     sql: String,
@@ -105,6 +116,12 @@ impl std::fmt::Debug for Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_cut_into_pieces_of_few_lengths() {
+        let lengths = |rows: usize| by_rows(&vec![(); rows], 8).map(<[()]>::len).collect::<Vec<_>>();
+        assert_eq!((lengths(0), lengths(1), lengths(23)), (vec![], vec![1], vec![8, 8, 4, 2, 1]));
+    }
 
     #[test]
     fn parameters_are_numbered_in_the_order_they_come() {

@@ -266,6 +266,55 @@ pub enum Happening {
         scope: String,
         /// The phone the last wrong attempt came from.
         phone: PhoneId,
+        /// Until when; not told by versions of this program before this field.
+        #[serde(default)]
+        until: Option<UnixMillis>,
+    },
+    /// A lockout is over.
+    #[serde(rename = "lockout.ended")]
+    LockoutEnded {
+        /// Which one, as the lists of lockouts and shut-outs name it.
+        lockout: String,
+        /// Who was locked out: the `user`, the `phone` or `all`.
+        scope: String,
+        /// How: `elapsed`, or `lifted` by an administrator.
+        ending: String,
+    },
+    /// Somebody is kept out for a time. A warning.
+    #[serde(rename = "shut-out.begun")]
+    ShutOutBegun {
+        /// Names it, as the list of shut-outs does.
+        shut_out: String,
+        /// Why: `wrong-passwords`, `wrong-logins`, `flood` or `too-many-connections`.
+        reason: String,
+        /// What it holds for: `name-and-address`, `name`, `address` or `peer`.
+        scope: String,
+        /// The address; for IPv6 the first of its network, unless it holds for one port.
+        address: Option<String>,
+        /// The port, where it holds for one.
+        port: Option<u16>,
+        /// The SIP name or the login that was tried.
+        name: Option<String>,
+        /// Until when, if no more comes.
+        until: UnixMillis,
+    },
+    /// Somebody is kept out no longer.
+    #[serde(rename = "shut-out.ended")]
+    ShutOutEnded {
+        /// Named it.
+        shut_out: String,
+        /// Why it was.
+        reason: String,
+        /// What it held for.
+        scope: String,
+        /// The address.
+        address: Option<String>,
+        /// The port.
+        port: Option<u16>,
+        /// The SIP name or the login.
+        name: Option<String>,
+        /// How: `elapsed`, or `lifted` by an administrator.
+        ending: String,
     },
     /// Few temporary numbers are left. An alarm.
     #[serde(rename = "pool.low")]
@@ -335,7 +384,7 @@ pub struct PoolFill {
 
 impl Happening {
     /// Every type there is.
-    pub const TYPES: [&str; 27] = [
+    pub const TYPES: [&str; 30] = [
         "server.started",
         "server.stopping",
         "enrolment.begun",
@@ -358,6 +407,9 @@ impl Happening {
         "service.settings-changed",
         "directory.changed",
         "lockout.begun",
+        "lockout.ended",
+        "shut-out.begun",
+        "shut-out.ended",
         "pool.low",
         "pool.enough",
         "pool.address-full",
@@ -373,7 +425,7 @@ impl Happening {
             Self::LockoutBegun { .. } | Self::ServiceRestartFailed { .. } | Self::EventsLost { .. } => {
                 Severity::Warning
             }
-            Self::LineFailed { .. } | Self::LineFlapping { .. } => Severity::Warning,
+            Self::LineFailed { .. } | Self::LineFlapping { .. } | Self::ShutOutBegun { .. } => Severity::Warning,
             Self::LineLost { reason, .. } if reason != "unregistered" => Severity::Warning,
             Self::EnrolmentEnded { ending, .. } if ending != "complete" && ending != "replaced" => Severity::Warning,
             Self::JobProgress { state, .. } if state == "failed" || state == "interrupted" => Severity::Warning,
@@ -399,6 +451,8 @@ impl Happening {
             Self::CallBegun { call, .. } | Self::CallEnded { call, .. } => call.to_string(),
             Self::DirectoryChanged { record, .. } => record.clone(),
             Self::JobProgress { job, .. } => job.clone(),
+            Self::LockoutEnded { lockout, .. } => lockout.clone(),
+            Self::ShutOutBegun { shut_out, .. } | Self::ShutOutEnded { shut_out, .. } => shut_out.clone(),
             _ => String::new(),
         }
     }

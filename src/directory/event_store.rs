@@ -1,26 +1,40 @@
 //! The SQL of events.
 
+use std::borrow::Borrow;
+
 use sqlx::Row;
 
 use super::event::{Event, Happening, Severity};
 use super::{DirectoryError, EventFilter};
-use crate::db::{DbConnection, DbPool, DbRow, Statement};
+use crate::db::{DbConnection, DbPool, DbRow, Statement, by_rows};
 use crate::vocab::UnixMillis;
 
 /// Events forgotten in one transaction.
 const BATCH: i64 = 2000;
 
+/// Events written by one statement.
+const ROWS: usize = 64;
+
 /// Writes down what happened, in the transaction that makes it happen.
 pub async fn tell(db: &mut DbConnection, at: UnixMillis, happening: &Happening) -> Result<(), DirectoryError> {
-    let (kind, data) = happening.stored()?;
-    sqlx::query("INSERT INTO events (at, severity, type, subject, data) VALUES ($1, $2, $3, $4, $5)")
-        .bind(at.get())
-        .bind(happening.severity().as_str())
-        .bind(kind)
-        .bind(happening.subject())
-        .bind(data)
-        .execute(db)
-        .await?;
+    tell_all(db, std::slice::from_ref(&(at, happening))).await
+}
+
+/// The same of all that happened, in this order.
+pub async fn tell_all<H: Borrow<Happening>>(
+    db: &mut DbConnection,
+    happened: &[(UnixMillis, H)],
+) -> Result<(), DirectoryError> {
+    for some in by_rows(happened, ROWS) {
+        let stored: Vec<_> = some.iter().map(|(_, it)| it.borrow().stored()).collect::<Result<_, _>>()?;
+        let mut query = Statement::new("INSERT INTO events (at, severity, type, subject, data) ");
+        query.push_values(some.iter().zip(stored), |mut row, ((at, happening), (kind, data))| {
+            let happening = happening.borrow();
+            row.push_bind(at.get()).push_bind(happening.severity().as_str()).push_bind(kind);
+            row.push_bind(happening.subject()).push_bind(data);
+        });
+        query.build().execute(&mut *db).await?;
+    }
     Ok(())
 }
 

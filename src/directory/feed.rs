@@ -160,11 +160,11 @@ async fn write(db: &Db, group: &[Told], missing: u64) -> Result<(), DirectoryErr
     if missing > 0 {
         store::tell(&mut transaction, UnixMillis::now(), &Happening::EventsLost { count: missing }).await?;
     }
-    for told in group {
-        if let Told::Happening(at, happening) = told {
-            store::tell(&mut transaction, *at, happening).await?;
-        }
-    }
+    let happened = group.iter().filter_map(|told| match told {
+        Told::Happening(at, happening) => Some((*at, happening)),
+        Told::Settle(_) => None,
+    });
+    store::tell_all(&mut transaction, &happened.collect::<Vec<_>>()).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -42,7 +42,7 @@ pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
 pub use dr_forward::DrForward;
 pub use event::{Event, EventRows, Happening, PoolFill, ServiceGeneration, Severity};
-pub use event_store::tell;
+pub use event_store::{tell, tell_all};
 pub use feed::{EventFilter, EventPage, Feed};
 pub use idempotency::{Repetition, StoredAnswer};
 pub use jobs::{

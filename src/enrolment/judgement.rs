@@ -54,7 +54,7 @@ pub(super) enum Judgement {
 /// An attempt that was counted, and which lockouts it brings if it is wrong.
 struct Attempt {
     subjects: [(Scope, String); 3],
-    brings: Vec<Scope>,
+    brings: Vec<(Scope, UnixMillis)>,
 }
 
 impl Enrolments {
@@ -109,8 +109,8 @@ impl Enrolments {
         let mut brings = Vec::new();
         for (scope, subject, counter) in counters {
             store::set_counter(&mut transaction, scope, subject, &counter).await?;
-            if counter.is_locked(now) {
-                brings.push(scope);
+            if let Some(until) = counter.locked_until.filter(|until| *until > now) {
+                brings.push((scope, until));
             }
         }
         transaction.commit().await?;
@@ -123,10 +123,14 @@ impl Enrolments {
         metrics::counter!("enrolment_wrong_credentials_total").increment(1);
         let mut transaction = self.directory.db().write().await?;
         store::step(&mut transaction, claim.phone, now, Step::Refused, "wrong-credentials").await?;
-        for scope in &attempt.brings {
+        for (scope, until) in &attempt.brings {
             metrics::counter!("enrolment_lockouts_total", "scope" => scope.as_str()).increment(1);
-            tracing::warn!(scope = scope.as_str(), "locked out after wrong credentials");
-            let begun = Happening::LockoutBegun { scope: scope.as_str().to_owned(), phone: claim.phone };
+            // What was keyed in is not said, nor whose it may be.
+            let device =
+                attempt.subjects.iter().find_map(|(known, it)| (*known == Scope::Phone).then_some(it.as_str()));
+            tracing::warn!(scope = scope.as_str(), device, %until, "locked out after wrong credentials");
+            let begun =
+                Happening::LockoutBegun { scope: scope.as_str().to_owned(), phone: claim.phone, until: Some(*until) };
             directory::tell(&mut transaction, now, &begun).await?;
         }
         transaction.commit().await?;
@@ -150,7 +154,8 @@ impl Enrolments {
                 continue;
             }
             let counter = store::counter(&mut transaction, *scope, subject).await?;
-            let back = counter.taken_back(attempt.brings.contains(scope));
+            let has_brought = attempt.brings.iter().any(|(brought, _)| brought == scope);
+            let back = counter.taken_back(has_brought);
             store::set_counter(&mut transaction, *scope, subject, &back).await?;
         }
         let detail = match prover {

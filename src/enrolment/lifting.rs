@@ -31,6 +31,12 @@ pub struct LockoutRow {
     pub locked_until: UnixMillis,
 }
 
+impl LockoutRow {
+    fn phone(&self) -> Option<String> {
+        (self.scope == "phone").then(|| self.subject.clone())
+    }
+}
+
 /// A lockout as it is shown.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Lockout {
@@ -75,6 +81,12 @@ impl Enrolments {
         Ok(Page { items: self.named(items).await?, next, total })
     }
 
+    /// All lockouts in force, up to a page, without looking for whose they are: for whoever asks again and again.
+    pub async fn unnamed_lockouts(&self, listing: &Listing) -> Result<Vec<Lockout>, EnrolmentError> {
+        let rows = self.directory.list::<LockoutRows>(listing).await?.items;
+        Ok(rows.into_iter().map(|row| Lockout { user: None, phone: row.phone(), row }).collect())
+    }
+
     /// One lockout in force.
     pub async fn lockout(&self, id: &str) -> Result<Option<Lockout>, EnrolmentError> {
         match self.directory.find::<LockoutRows>(id).await? {
@@ -89,7 +101,7 @@ impl Enrolments {
             if rows.iter().any(|row| row.scope == "user") { self.users_by_mark().await? } else { HashMap::new() };
         let named = rows.into_iter().map(|row| Lockout {
             user: users.get(&row.subject).filter(|_| row.scope == "user").cloned(),
-            phone: (row.scope == "phone").then(|| row.subject.clone()),
+            phone: row.phone(),
             row,
         });
         Ok(named.collect())

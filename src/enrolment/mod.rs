@@ -45,6 +45,7 @@ pub use record::{Enrolment, EnrolmentRows, TimelineStep};
 pub use rules::Refusal;
 pub use service::{Completed, Enrolments, Foundations};
 pub use settings::{AuthenticationMode, EnrolmentSettings, LockoutSettings, PhoneDefaults, Proof};
+pub use turns::{Turn, Turns};
 
 use crate::db::DbError;
 use crate::directory::DirectoryError;

@@ -206,6 +206,7 @@ mod tests {
             call_id: "c".to_owned(),
             cseq: 1,
             expires: Instant::now() + Duration::from_secs(60),
+            refreshed: None,
             flow: endpoint.flow_to(Transport::Udp, peer).unwrap(),
             user_agent: "".into(),
             path: "".into(),

@@ -1,4 +1,4 @@
-//! Claims for one user, one after the other; and only a few claims judged at once.
+//! Claims for one user, one after the other; and only a few claims judged at once. (The same for whoever else proves something.)
 //!
 //! An attempt counts as wrong until it is shown to be right. Judged side by side, right attempts would lock out one another.
 //! Bounded: users share a fixed number of queues. Knows no user, only marks.
@@ -14,26 +14,33 @@ const AT_ONCE: usize = 2;
 
 /// The queues.
 #[derive(Clone, Debug)]
-pub(super) struct Turns {
+pub struct Turns {
     queues: Arc<[Arc<Mutex<()>>]>,
     places: Arc<Semaphore>,
 }
 
 /// The right to judge a claim, until dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub struct Turn {
     _queue: OwnedMutexGuard<()>,
     _place: OwnedSemaphorePermit,
 }
 
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Turns {
-    pub(super) fn new() -> Self {
+    /// Nobody waits yet.
+    pub fn new() -> Self {
         let queues = (0..QUEUES).map(|_| Arc::default()).collect();
         Self { queues, places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Waits for the turn of a claim for the user with this mark. None when the server is stopping.
-    pub(super) async fn wait(&self, mark: &str) -> Option<Turn> {
+    pub async fn wait(&self, mark: &str) -> Option<Turn> {
         let sum = mark.bytes().fold(0_usize, |sum, octet| sum.wrapping_mul(31).wrapping_add(octet.into()));
         let queue = self.queues.get(sum % QUEUES)?.clone().lock_owned().await;
         let place = self.places.clone().acquire_owned().await.ok()?;

@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Semaphore, watch};
 
-use super::api::Logins;
+use super::logins::PortalLogins;
 use super::rates::Rates;
+use super::shut_outs::ShutOuts;
 use crate::cti::{ServiceControl, Switchboard};
 use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
@@ -43,7 +44,9 @@ pub struct AdminDoor {
     /// How often everybody has asked of late.
     pub rates: Arc<Rates>,
     /// Wrong logins at the portal.
-    pub logins: Logins,
+    pub logins: PortalLogins,
+    /// Everybody who is kept out for a time.
+    pub shut_outs: ShutOuts,
     /// Sends letters.
     pub mailer: Mailer,
     /// The page where a password is set, with `{token}` in it; empty for none.

@@ -7,11 +7,15 @@ mod api;
 mod door;
 mod handset;
 mod language;
+mod logins;
 mod problem;
 mod rates;
+mod shut_outs;
 
 pub use admin::router as admin_router;
 pub use api::event_places;
 pub use door::AdminDoor;
 pub use handset::{ConnectionLimits, HandsetDoor, router as handset_router, serve as serve_handsets};
+pub use logins::PortalLogins;
 pub use rates::{RateSettings, Rates};
+pub use shut_outs::{ShutOut, ShutOutReason, ShutOuts};

@@ -57,12 +57,12 @@ impl Rates {
 
     /// Counts a request of a token's bearer; the seconds to wait if it was one too many.
     pub fn bearer(&self, token: &str) -> Option<u32> {
-        self.check(&self.bearers, token)
+        counted("token", self.check(&self.bearers, token))
     }
 
     /// Counts a request without a good token; the seconds to wait if it was one too many.
     pub fn stranger(&self, address: &str) -> Option<u32> {
-        self.check(&self.strangers, address)
+        counted("address", self.check(&self.strangers, address))
     }
 
     fn check(&self, limiter: &DefaultKeyedRateLimiter<String>, key: &str) -> Option<u32> {
@@ -72,6 +72,13 @@ impl Rates {
         let until = limiter.check_key(&key.to_owned()).err()?;
         Some(until.wait_time_from(self.clock.now()).as_secs().try_into().unwrap_or(u32::MAX).saturating_add(1))
     }
+}
+
+fn counted(of: &'static str, wait: Option<u32>) -> Option<u32> {
+    if wait.is_some() {
+        metrics::counter!("api_requests_refused_total", "of" => of).increment(1);
+    }
+    wait
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::directory::{Account, Accounts};
 use crate::sip::Flow;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1};
 use crate::sip::message::{Request, Response};
-use crate::vocab::{PhoneId, Secret, UnixMillis};
+use crate::vocab::{PhoneId, Secret};
 
 /// How long a challenge may be answered.
 const NONCE_LIFETIME: Duration = Duration::from_secs(120);
@@ -92,17 +92,33 @@ impl Authenticator {
         }
     }
 
-    /// The challenge of a request that shows no credentials of this realm; none if it shows some. Nothing is kept of it, and
-    /// its To tag is the same for the same request (RFC 3261 section 8.2.7).
-    pub fn challenge_stranger(&self, request: &Request, flow: Flow, now: Instant, entropy: u64) -> Option<Response> {
-        if self.credentials(request).is_some() {
-            return None;
-        }
+    /// The challenge of a request that shows no credentials of this realm, or answers a nonce that is old or none of ours; none
+    /// if what it shows has to be judged. Nothing is kept of it, and its To tag is the same for the same request (RFC 3261
+    /// section 8.2.7).
+    pub fn challenge_stranger(
+        &self,
+        request: &Request,
+        flow: Flow,
+        now: Instant,
+        entropy: u64,
+    ) -> Option<(Response, Doubt)> {
+        let doubt = match self.credentials(request) {
+            None => Doubt::Unasked,
+            Some(credentials) => {
+                let account = self.accounts.named(&credentials.username);
+                let own = own_algorithms(account.as_deref());
+                if self.offered(&credentials, flow, &own, now).is_some() {
+                    return None;
+                }
+                Doubt::Stale(account.map(|account| account.phone))
+            }
+        };
         let via = request.headers.get("Via").unwrap_or_default();
         let call_id = request.headers.call_id().unwrap_or_default();
         let tag = self.mark(&[via.as_bytes(), call_id.as_bytes()]);
-        let answer = self.challenge(request, flow.peer.ip(), USUAL, false, entropy, now);
-        Some(answer.with_to_tag(&format!("{tag:016x}")))
+        let is_stale = doubt != Doubt::Unasked;
+        let answer = self.challenge(request, flow.peer.ip(), USUAL, is_stale, entropy, now);
+        Some((answer.with_to_tag(&format!("{tag:016x}")), doubt))
     }
 
     /// Judges the credentials of a request. `standing` says how well the phone of an account is known where it comes from.
@@ -122,9 +138,8 @@ impl Authenticator {
         let account = self.accounts.named(&credentials.username);
         let phone = account.as_ref().map(|account| account.phone);
         let own = own_algorithms(account.as_deref());
-        let offer = self.offer(&credentials.nonce, flow.peer.ip(), &own);
-        let state = self.nonces().look(&credentials.nonce, now);
-        if state != NonceState::Fresh || offer.is_none() {
+        let offer = self.offered(&credentials, flow, &own, now);
+        if offer.is_none() {
             return challenge(USUAL, Doubt::Stale(phone));
         }
         let standing = account.as_deref().map_or(Standing::Strange, standing);
@@ -167,13 +182,8 @@ impl Authenticator {
         tracing::info!(peer = %flow.peer, name, "wrong SIP name or password");
         metrics::counter!("sip_wrong_password_total").increment(1);
         let shut = self.guesses().count(flow.peer.ip(), &name, now);
-        for (scope, wait) in shut {
+        for (scope, _) in shut {
             metrics::counter!("sip_shut_total", "scope" => scope.as_str()).increment(1);
-            let until = UnixMillis::now().after(wait);
-            tracing::warn!(
-                address = %flow.peer.ip(), name, scope = scope.as_str(), %until,
-                "too many wrong SIP names or passwords: refused unjudged"
-            );
         }
         forbidden(request)
     }
@@ -204,6 +214,15 @@ impl Authenticator {
         let is_now = matches(account.and_then(|account| account.secret.as_ref()));
         let was = matches(account.and_then(|account| account.old_secret.as_ref()));
         is_now || was
+    }
+
+    /// What was offered with the nonce of these credentials. Nothing if it is old, or none of ours for whoever sent them.
+    fn offered(&self, credentials: &Credentials, flow: Flow, own: &str, now: Instant) -> Option<Offer> {
+        let state = self.nonces().look(&credentials.nonce, now);
+        if state != NonceState::Fresh {
+            return None;
+        }
+        self.offer(&credentials.nonce, flow.peer.ip(), own)
     }
 
     /// What was offered with this nonce. Nothing if it was given to another address: whoever answers it is there, and not

@@ -20,6 +20,8 @@ pub struct Binding {
     pub cseq: u32,
     /// When it lapses, on a clock that never jumps.
     pub expires: Instant,
+    /// When it was made or last refreshed, on the same clock; none where somebody else, or an earlier run, saw that.
+    pub refreshed: Option<Instant>,
     /// The path the registration came over: the way back through any translation.
     pub flow: Flow,
     /// What the phone calls itself.

@@ -9,12 +9,12 @@ use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Batch, Fate};
 use super::keeper::{Found, Whose};
-use crate::db::{Db, DbConnection, DbRow, Statement};
+use crate::db::{Db, DbConnection, DbRow, Statement, by_rows};
 use crate::directory::DirectoryError;
 use crate::sip::{Flow, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
 
-/// Most rows of one statement. Statements are prepared once for each number of rows: a power of two.
+/// Most rows of one statement.
 const ROWS: usize = 64;
 
 /// Every binding that has not lapsed and is somebody's.
@@ -51,6 +51,7 @@ fn binding(row: &DbRow, now: Instant, wall: UnixMillis) -> Result<Binding, Regis
         call_id: row.try_get(3)?,
         cseq: u32::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0),
         expires: now + left,
+        refreshed: None,
         flow: Flow {
             transport: Transport::from_param(transport).ok_or_else(|| unreadable(transport))?,
             local: address(7)?,
@@ -81,12 +82,8 @@ pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> 
             Fate::Lapsed(binding) => remove_unless_refreshed(&mut transaction, aor, binding).await?,
         }
     }
-    let mut kept = kept.as_slice();
-    while !kept.is_empty() {
-        let rows = 1 << kept.len().min(ROWS).ilog2();
-        let (some, rest) = kept.split_at_checked(rows).unwrap_or((kept, &[]));
+    for some in by_rows(&kept, ROWS) {
         put(&mut transaction, some, now, wall).await?;
-        kept = rest;
     }
     for phone in &batch.seen {
         touch(&mut transaction, *phone, wall).await?;

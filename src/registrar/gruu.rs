@@ -68,7 +68,7 @@ impl Gruus {
     }
 
     /// The public one of a binding whose phone names its instance: `sip:1001@example.com;gr=urn:uuid:…`.
-    pub(super) fn public(&self, aor: &str, host: &Host, binding: &Binding) -> Option<SipUri> {
+    pub(super) fn public(aor: &str, host: &Host, binding: &Binding) -> Option<SipUri> {
         let instance = urn(&binding.instance)?;
         let mut uri = SipUri::new(Some(&escaped(aor, IN_USER)), host.clone(), None);
         uri.params.set("gr", Some(escaped(instance, IN_PARAMETER)));
@@ -249,14 +249,14 @@ mod tests {
 
     #[test]
     fn a_public_one_says_whose_it_is_and_which_phone() {
-        let uri = gruus().public("1001", &host(), &binding(INSTANCE)).unwrap();
+        let uri = Gruus::public("1001", &host(), &binding(INSTANCE)).unwrap();
         assert_eq!(uri.to_string(), "sip:1001@example.com;gr=urn:uuid:F81D4FAE-7DEC-11d0-a765-00a0c91e6bf6");
         let instance = "urn:uuid:F81D4FAE-7DEC-11d0-a765-00a0c91e6bf6".to_owned();
         assert_eq!(read_back(&uri), Said::Public { aor: "1001".to_owned(), instance });
-        let odd = gruus().public("a b;c", &host(), &binding("<urn:x:a;b c%>")).unwrap();
+        let odd = Gruus::public("a b;c", &host(), &binding("<urn:x:a;b c%>")).unwrap();
         assert_eq!(odd.to_string(), "sip:a%20b;c@example.com;gr=urn:x:a%3Bb%20c%25");
         assert_eq!(read_back(&odd), Said::Public { aor: "a b;c".to_owned(), instance: "urn:x:a;b c%".to_owned() });
-        assert!(gruus().public("1001", &host(), &binding("")).is_none());
+        assert!(Gruus::public("1001", &host(), &binding("")).is_none());
     }
 
     #[test]

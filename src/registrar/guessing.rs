@@ -1,9 +1,10 @@
 //! Wrong SIP passwords are counted by name and address, by name and by address; beyond a limit nobody is told any more whether
 //! a password is right. Pure: it is told the time, and knows no request, account or phone.
 //!
-//! Each count leaks away evenly over an hour, so a limit is a burst and a steady rate at once, and nothing stays shut for ever.
+//! Each count leaks away evenly over an hour, so a limit is a burst and a steady rate at once, and nothing stays shut for ever. What
+//! one address may do in a minute is counted besides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::vocab::site;
 
 /// The span in which a full count leaks away.
 const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
 /// Counts in one generation; there are two. A count is about 150 octets.
 const MOST: usize = 32_768;
 /// Characters of a name that are looked at: two that differ later share a count.
@@ -29,12 +31,19 @@ pub struct WrongPasswordSettings {
     pub per_name: NonZeroU32,
     /// In an hour, for all names from one address.
     pub per_address: NonZeroU32,
+    /// The same in any minute.
+    pub per_address_per_minute: NonZeroU32,
 }
 
 impl Default for WrongPasswordSettings {
     fn default() -> Self {
         let limit = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-        Self { per_name_and_address: limit(10), per_name: limit(50), per_address: limit(300) }
+        Self {
+            per_name_and_address: limit(10),
+            per_name: limit(50),
+            per_address: limit(300),
+            per_address_per_minute: limit(10),
+        }
     }
 }
 
@@ -110,6 +119,16 @@ struct Subject {
     name: Option<String>,
 }
 
+impl Subject {
+    fn scope(&self) -> Scope {
+        match (&self.address, &self.name) {
+            (Some(_), Some(_)) => Scope::NameAndAddress,
+            (None, _) => Scope::Name,
+            (Some(_), None) => Scope::Address,
+        }
+    }
+}
+
 /// Every count that has not leaked away.
 #[derive(Debug)]
 pub struct Guesses {
@@ -118,13 +137,18 @@ pub struct Guesses {
     /// was not asked for for longest.
     young: HashMap<Subject, Instant>,
     old: HashMap<Subject, Instant>,
+    /// Those that may be full: what is listed.
+    full: HashSet<Subject>,
+    /// When wrong passwords came from each address within the last minute, the oldest first.
+    of_late: HashMap<IpAddr, VecDeque<Instant>>,
     most: usize,
 }
 
 impl Guesses {
     /// Nothing counted yet.
     pub fn new(settings: WrongPasswordSettings) -> Self {
-        Self { settings, young: HashMap::new(), old: HashMap::new(), most: MOST }
+        let (young, old, full, of_late) = (HashMap::new(), HashMap::new(), HashSet::new(), HashMap::new());
+        Self { settings, young, old, full, of_late, most: MOST }
     }
 
     /// How long somebody has to wait before a password is looked at; nothing if it is looked at now.
@@ -147,7 +171,13 @@ impl Guesses {
             }
             let gone = self.gone(&subject).map_or(now, |gone| gone.max(now)) + HOUR / self.limit(scope);
             self.put(subject.clone(), gone);
-            shut.extend(self.shut_for(scope, &subject, now).map(|wait| (scope, wait)));
+            if scope == Scope::Address {
+                self.note_of_late(site(address), now);
+            }
+            if let Some(wait) = self.shut_for(scope, &subject, now) {
+                shut.push((scope, wait));
+                self.full.insert(subject);
+            }
         }
         shut
     }
@@ -160,19 +190,14 @@ impl Guesses {
     }
 
     /// Who is shut out, the longest first.
-    pub fn shut(&self, now: Instant) -> Vec<ShutOut> {
-        let counts = self.young.iter().chain(self.old.iter().filter(|(subject, _)| !self.young.contains_key(subject)));
-        let mut shut: Vec<ShutOut> = counts
-            .filter_map(|(subject, gone)| {
-                let scope = match (&subject.address, &subject.name) {
-                    (Some(_), Some(_)) => Scope::NameAndAddress,
-                    (None, _) => Scope::Name,
-                    (Some(_), None) => Scope::Address,
-                };
-                let wait = self.left(scope, *gone, now)?;
-                Some(ShutOut { scope, address: subject.address, name: subject.name.clone(), wait })
-            })
-            .collect();
+    pub fn shut(&mut self, now: Instant) -> Vec<ShutOut> {
+        let mut shut = Vec::new();
+        for subject in std::mem::take(&mut self.full) {
+            let scope = subject.scope();
+            let Some(wait) = self.shut_for(scope, &subject, now) else { continue };
+            shut.push(ShutOut { scope, address: subject.address, name: subject.name.clone(), wait });
+            self.full.insert(subject);
+        }
         shut.sort_by(|one, two| two.wait.cmp(&one.wait).then_with(|| one.name.cmp(&two.name)));
         shut
     }
@@ -183,6 +208,9 @@ impl Guesses {
         let is_shut = self.shut_for(shut_out.scope, &subject, now).is_some();
         self.young.remove(&subject);
         self.old.remove(&subject);
+        if let (Scope::Address, Some(address)) = (shut_out.scope, &subject.address) {
+            self.of_late.remove(address);
+        }
         is_shut
     }
 
@@ -194,10 +222,38 @@ impl Guesses {
         }
     }
 
-    /// A count is full when one more would take longer than an hour to leak away.
+    /// A count is full when one more would take longer than an hour to leak away; an address, too, when as many came within a
+    /// minute as may.
     fn shut_for(&mut self, scope: Scope, subject: &Subject, now: Instant) -> Option<Duration> {
-        let gone = self.gone(subject)?;
-        self.left(scope, gone, now)
+        let hour = self.gone(subject).and_then(|gone| self.left(scope, gone, now));
+        let minute = match scope {
+            Scope::Address => subject.address.and_then(|address| self.minute_left(address, now)),
+            Scope::NameAndAddress | Scope::Name => None,
+        };
+        hour.max(minute)
+    }
+
+    /// How long until one more may come from an address within the same minute.
+    fn minute_left(&self, address: IpAddr, now: Instant) -> Option<Duration> {
+        let of_late = self.of_late.get(&address)?;
+        let most = usize::try_from(self.settings.per_address_per_minute.get()).unwrap_or(usize::MAX);
+        let first = of_late.get(of_late.len().checked_sub(most)?)?;
+        Some((*first + MINUTE).saturating_duration_since(now)).filter(|wait| !wait.is_zero())
+    }
+
+    fn note_of_late(&mut self, address: IpAddr, now: Instant) {
+        let is_over = |at: &Instant| *at + MINUTE <= now;
+        if self.of_late.len() >= self.most {
+            self.of_late.retain(|_, of_late| !of_late.back().is_none_or(is_over));
+        }
+        if self.of_late.len() >= self.most {
+            self.of_late.clear();
+        }
+        let of_late = self.of_late.entry(address).or_default();
+        while of_late.front().is_some_and(is_over) {
+            of_late.pop_front();
+        }
+        of_late.push_back(now);
     }
 
     fn left(&self, scope: Scope, gone: Instant, now: Instant) -> Option<Duration> {
@@ -234,11 +290,17 @@ mod tests {
         (Guesses::new(WrongPasswordSettings::default()), Instant::now())
     }
 
-    /// Guesses once a second for an hour, a name and an address a time; gives how many were judged.
-    fn judged(guess: impl Fn(u32) -> (IpAddr, String), per_second: u32) -> u32 {
+    /// The same that take more from one address in a minute.
+    fn patient() -> (Guesses, Instant) {
+        let per_address_per_minute = NonZeroU32::new(1000).unwrap();
+        (Guesses::new(WrongPasswordSettings { per_address_per_minute, ..Default::default() }), Instant::now())
+    }
+
+    /// Guesses so many times a second, a name and an address a time; gives how many were judged.
+    fn judged(guess: impl Fn(u32) -> (IpAddr, String), per_second: u32, seconds: u32) -> u32 {
         let (mut guesses, start) = guesses();
         let mut judged = 0;
-        for turn in 0..3600 * per_second {
+        for turn in 0..seconds * per_second {
             let now = start + Duration::from_secs(1) * turn / per_second;
             let (address, name) = guess(turn);
             if guesses.wait(address, &name, Standing::Strange, now).is_none() {
@@ -260,33 +322,43 @@ mod tests {
             assert_eq!(guesses.wait(ONE, "x", Standing::Strange, start), None);
             let shut = guesses.count(ONE, "x", start);
             let six_minutes = (Scope::NameAndAddress, Duration::from_secs(360));
-            assert_eq!(shut, if turn == 10 { vec![six_minutes] } else { vec![] });
+            let a_minute = (Scope::Address, MINUTE);
+            assert_eq!(shut, if turn == 10 { vec![six_minutes, a_minute] } else { vec![] });
         }
         assert_eq!(guesses.wait(ONE, "x", Standing::Strange, start), Some(Duration::from_secs(360)));
         assert_eq!(guesses.wait(ONE, "x", Standing::Strange, start + Duration::from_secs(360)), None);
-        assert_eq!(judged(|_| (ONE, "x".to_owned()), 1), 19);
+        assert_eq!(judged(|_| (ONE, "x".to_owned()), 1, 3600), 19);
+        assert_eq!(judged(|_| (ONE, "x".to_owned()), 10, 60), 10);
     }
 
     #[test]
     fn an_account_is_judged_at_most_a_hundred_times_an_hour_from_however_many_addresses() {
-        let judged = judged(|turn| (address(turn), "x".to_owned()), 10);
+        let judged = judged(|turn| (address(turn), "x".to_owned()), 10, 3600);
         assert!((50..=100).contains(&judged), "{judged}");
     }
 
     #[test]
     fn an_address_that_tries_name_after_name_is_shut_far_beyond_that() {
-        let judged = judged(|turn| (ONE, turn.to_string()), 10);
-        assert!((300..=600).contains(&judged), "{judged}");
+        let hour = judged(|turn| (ONE, turn.to_string()), 10, 3600);
+        assert!((300..=600).contains(&hour), "{hour}");
+        let minute = judged(|turn| (ONE, turn.to_string()), 10, 60);
+        assert_eq!(minute, 10);
     }
 
     #[test]
-    fn guessing_at_one_name_shuts_out_no_other_at_that_address() {
-        let (mut guesses, now) = guesses();
+    fn guessing_at_one_name_shuts_out_others_at_that_address_for_a_minute_at_most_and_nobody_elsewhere() {
+        let (mut guesses, start) = guesses();
         for _ in 0..1000 {
-            guesses.count(ONE, "x", now);
+            guesses.count(ONE, "x", start);
         }
-        assert_eq!(guesses.wait(ONE, "y", Standing::Strange, now), None);
-        assert_eq!(guesses.wait(TWO, "x", Standing::Strange, now), None);
+        assert_eq!(guesses.wait(TWO, "x", Standing::Strange, start), None);
+        assert_eq!(guesses.wait(ONE, "y", Standing::Near, start), None);
+        assert_eq!(guesses.wait(ONE, "y", Standing::Strange, start), Some(MINUTE));
+        for second in 60..360 {
+            let now = start + Duration::from_secs(second);
+            guesses.count(ONE, "x", now);
+            assert_eq!(guesses.wait(ONE, "y", Standing::Strange, now), None, "{second}");
+        }
     }
 
     #[test]
@@ -307,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_right_password_forgives_the_wrong_ones_before_it() {
-        let (mut guesses, now) = guesses();
+        let (mut guesses, now) = patient();
         for _ in 0..9 {
             guesses.count(ONE, "x", now);
         }
@@ -317,13 +389,22 @@ mod tests {
     }
 
     #[test]
-    fn who_is_shut_out_is_listed_and_let_in_again() {
+    fn an_address_that_is_shut_out_is_listed_and_let_in_again() {
         let (mut guesses, now) = guesses();
+        (0..10).for_each(|turn| drop(guesses.count(ONE, &turn.to_string(), now)));
+        let shut = guesses.shut(now);
+        assert_eq!(shut, [ShutOut { scope: Scope::Address, address: Some(ONE), name: None, wait: MINUTE }]);
+        assert!(guesses.lift(&shut[0], now) && !guesses.lift(&shut[0], now));
+        assert_eq!((guesses.wait(ONE, "x", Standing::Strange, now), guesses.shut(now)), (None, vec![]));
+    }
+
+    #[test]
+    fn who_is_shut_out_is_listed_and_let_in_again() {
+        let (mut guesses, now) = patient();
         for _ in 0..10 {
             guesses.count(ONE, "x", now);
             guesses.count(TWO, "y", now);
         }
-        guesses.count(ONE, "z", now);
         let shut = guesses.shut(now);
         assert_eq!(shut.iter().map(|one| one.name.as_deref()).collect::<Vec<_>>(), [Some("x"), Some("y")]);
         assert!(shut.iter().all(|one| one.scope == Scope::NameAndAddress && one.wait == Duration::from_secs(360)));
@@ -342,7 +423,7 @@ mod tests {
                 guesses.count(TWO, "steady", now);
             }
             guesses.count(address(turn), &format!("{turn}"), now);
-            assert!(guesses.young.len() <= 101 && guesses.old.len() <= 101);
+            assert!(guesses.young.len() <= 101 && guesses.old.len() <= 101 && guesses.of_late.len() <= 100);
         }
         assert!(guesses.wait(TWO, "steady", Standing::Strange, now).is_some());
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::keeper::Found;
-use super::line_status::{Asked, Named, Observation, Observed, Sighting};
+use super::line_status::{Named, Observation, Observed, Sighting};
 use super::location::{Learned, Went};
 use super::{Registrar, RegistrarEvent};
 use crate::vocab::UnixMillis;
@@ -110,12 +110,7 @@ impl Registrar {
         for Found { aor, binding } in learned.came.into_iter().filter(|found| is_elsewhere(&found.aor)) {
             let at = UnixMillis::now();
             let left = binding.expires.saturating_duration_since(std::time::Instant::now());
-            let seen = Sighting {
-                source: binding.flow.peer,
-                transport: binding.flow.transport,
-                user_agent: binding.user_agent.as_ref().into(),
-                method: Asked::Register,
-            };
+            let seen = Sighting::of_binding(&binding);
             let what = Observed::Registered { until: at.after(left), moved_from: None };
             let named = Named::Phone { phone: binding.phone, aor: Some(aor.clone()) };
             self.lines.note(Observation { at, named, seen: Some(seen), what });

@@ -28,6 +28,8 @@ impl Registrar {
             // A call begins so too; who is to be registered is of interest.
             Doubt::Unasked if seen.method == Asked::Register => return self.note_challenged(request, seen),
             Doubt::Unasked => return,
+            // A nonce grows old between two registrations: that is of interest where none is in force.
+            Doubt::Stale(Some(phone)) if !self.location().of_phone(*phone, Instant::now()).is_empty() => return,
             Doubt::Stale(Some(phone)) => (*phone, Observed::Stale),
             Doubt::ShutOut(Some(phone)) => (*phone, Observed::Failed(Reason::ShutOut)),
             Doubt::OtherAlgorithm(phone) => (*phone, Observed::Failed(Reason::WrongAlgorithm)),

@@ -72,7 +72,7 @@ impl Listing<'_> {
         if binding.reg_id != 0 {
             contact.push_str(&format!(";reg-id={}", binding.reg_id));
         }
-        let public = gruu_host.and_then(|host| self.gruus.public(self.aor, host, binding));
+        let public = gruu_host.and_then(|host| Gruus::public(self.aor, host, binding));
         let temporary = gruu_host.and_then(|host| self.gruus.temporary(self.aor, host, binding, (self.nonces)()));
         for (name, gruu) in [("pub-gruu", public), ("temp-gruu", temporary)] {
             if let Some(gruu) = gruu {

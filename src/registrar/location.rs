@@ -108,9 +108,9 @@ impl Table {
                     && (&known.call_id, known.cseq, known.flow) == (&binding.call_id, binding.cseq, binding.flow)
             };
             // The same registration: its time was reckoned by a clock that never jumps.
-            if let Some(known) = known.iter().find(is_same) {
-                binding.expires = known.expires;
-            }
+            let known = known.iter().find(is_same);
+            binding.expires = known.map_or(binding.expires, |known| known.expires);
+            binding.refreshed = known.and_then(|known| known.refreshed);
         }
         for gone in &known {
             if !found.iter().any(|binding| binding.phone == gone.phone) {
@@ -137,7 +137,7 @@ impl Location {
         let keeper = Keeper::of(db).await?;
         let mut table = Table::default();
         for Found { aor, binding } in keeper.read(None, &*whose, now).await? {
-            table.add(&aor.into(), binding);
+            table.add(&aor.into(), Binding { refreshed: None, ..binding });
         }
         Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose })
     }
@@ -169,6 +169,19 @@ impl Location {
             .collect();
         found.sort_by_key(|(_, binding)| Reverse(binding.expires));
         found
+    }
+
+    /// The same as all who write have it at this moment.
+    pub(super) async fn of_phone_everywhere(&self, phone: PhoneId) -> Result<Vec<(String, Binding)>, RegistrarError> {
+        let here = self.of_phone(phone, Instant::now());
+        if !self.keeper.is_shared() {
+            return Ok(here);
+        }
+        let aors: Vec<String> =
+            self.table().by_phone.get(&phone).into_iter().flatten().map(|aor| aor.to_string()).collect();
+        let found = self.keeper.read(Some(&aors), &*self.whose, Instant::now()).await?;
+        let of_phone = found.into_iter().filter(|found| found.binding.phone == phone);
+        Ok(of_phone.map(|Found { aor, binding }| (aor, binding)).collect())
     }
 
     /// Moves the live bindings of a phone to other addresses-of-record, or forgets those for which there is none; waits
@@ -388,6 +401,7 @@ mod tests {
             call_id: "c".to_owned(),
             cseq,
             expires,
+            refreshed: None,
             flow: Flow { transport: Transport::Udp, local: address(5060), peer: address(40000) },
             user_agent: "".into(),
             path: "".into(),

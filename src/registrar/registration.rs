@@ -132,6 +132,7 @@ pub(super) fn decide(
             call_id: call_id.to_owned(),
             cseq: cseq.number,
             expires: now + lifetime.min(limits.longest),
+            refreshed: Some(now),
             flow,
             user_agent: user_agent(request),
             path: path.as_str().into(),

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::authentication::{Authenticator, Doubt, forbidden};
+use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
 use super::gruu::Gruus;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::learning::Learning;
-use super::line_status::{LineStatusSettings, LineWatch, Reason, moved_from};
+use super::line_status::{LineStatusSettings, LineWatch, Reason, is_refresh as refreshes, moved_from};
 use super::listing::Listing;
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
@@ -195,7 +195,8 @@ impl Registrar {
     fn standing(&self, account: &Account, flow: Flow, now: Instant) -> Standing {
         let bindings = self.location.of_phone(account.phone, now);
         let at = || bindings.iter().map(|(_, binding)| binding.flow);
-        let is_at_home = account.secret.is_none() && account.source == flow.peer.ip().to_canonical();
+        // Where it fetched its configuration, or was seen first: a new phone is not held up by what others there guess.
+        let is_at_home = account.source == flow.peer.ip().to_canonical();
         if at().any(|known| (known.transport, known.peer) == (flow.transport, flow.peer)) {
             Standing::Here
         } else if is_at_home || at().any(|known| known.peer.ip() == flow.peer.ip()) {
@@ -210,11 +211,12 @@ impl Registrar {
         &self.auto_registration
     }
 
-    /// Answers a REGISTER that shows no credentials, keeping nothing of it; none if it takes more to answer it.
+    /// Answers a REGISTER that shows no credentials, or old ones, keeping nothing of it; none if it takes more to answer it.
     pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
         request.headers.to().ok()?.uri.user()?;
-        let challenge = self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
-        self.note_doubt(request, flow, &Doubt::Unasked);
+        let (challenge, doubt) =
+            self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
+        self.note_doubt(request, flow, &doubt);
         count_answer(&challenge);
         Some(challenge)
     }
@@ -275,7 +277,7 @@ impl Registrar {
         let phone = account.phone;
         let seen = (account.state == PhoneState::Quarantine).then_some(phone);
         let (mut was_registered, mut has_flow) = (false, false);
-        let (mut moved, mut refused) = (None, None);
+        let (mut moved, mut refused, mut is_refresh) = (None, None, false);
         let outcome = self
             .location
             .update(aor, now, seen, |existing| {
@@ -283,6 +285,7 @@ impl Registrar {
                 match decide(request, existing, phone, flow, limits, now) {
                     Decision::Change { bindings, put, removed } => {
                         moved = moved_from(existing, &put);
+                        is_refresh = removed.is_empty() && refreshes(existing, &put);
                         has_flow = put.iter().any(|binding| binding.reg_id != 0);
                         Ok(Update { bindings, put, removed })
                     }
@@ -317,7 +320,11 @@ impl Registrar {
             }
         };
         let ends = bindings.iter().filter(|binding| binding.phone == phone).map(|binding| binding.expires).max();
-        self.note_registered(request, flow, account, aor, ends.map(|ends| ends.saturating_duration_since(now)), moved);
+        // What goes on as it was is looked up where somebody asks for it.
+        if !is_refresh {
+            let left = ends.map(|ends| ends.saturating_duration_since(now));
+            self.note_registered(request, flow, account, aor, left, moved);
+        }
         let is_registered = ends.is_some();
         match (was_registered, is_registered) {
             (false, true) => self.tell(RegistrarEvent::Registered { phone, aor: aor.to_owned() }).await,

@@ -45,10 +45,12 @@ pub(super) async fn read(
     now: Instant,
 ) -> Result<Vec<Found>, RegistrarError> {
     const ALL: &str = "SELECT ruid, username, contact, received, callid, cseq, user_agent, socket, path, instance, reg_id, \
-        CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint) \
+        CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint), \
+        CAST(EXTRACT(EPOCH FROM timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
         FROM location WHERE expires > timezone('UTC', now())";
     const SOME: &str = "SELECT ruid, username, contact, received, callid, cseq, user_agent, socket, path, instance, reg_id, \
-        CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint) \
+        CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint), \
+        CAST(EXTRACT(EPOCH FROM timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
         FROM location WHERE expires > timezone('UTC', now()) AND username = ANY($1)";
     let rows = match aors {
         None => sqlx::query(ALL).fetch_all(db).await?,
@@ -73,6 +75,7 @@ fn found(row: &PgRow, whose: &Whose, now: Instant) -> Result<Option<Found>, sqlx
         call_id: row.try_get(4)?,
         cseq: number(5)?,
         expires: now + left,
+        refreshed: now.checked_sub(Duration::from_millis(row.try_get::<i64, _>(12)?.try_into().unwrap_or(0))),
         flow,
         user_agent: text(6)?.into(),
         path: path.into(),
@@ -320,6 +323,7 @@ mod tests {
             call_id: "c".to_owned(),
             cseq: 1,
             expires: Instant::now(),
+            refreshed: None,
             flow: flow_of("sip:a@10.0.0.1", "", "", "").unwrap(),
             user_agent: "".into(),
             path: "".into(),

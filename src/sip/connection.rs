@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::endpoint::Event;
+use super::flood_guard::Pace;
 use super::flow::Flow;
 use super::message::{StreamDecoder, StreamItem};
 
@@ -41,6 +42,8 @@ pub(super) struct Link {
     pub events: mpsc::Sender<Event>,
     /// Who connected to whom, and when.
     pub opened: Opened,
+    /// How quickly it is read.
+    pub pace: Pace,
 }
 
 /// How a connection came to be.
@@ -70,6 +73,11 @@ impl Link {
         let _ = events.send(Event::Failed(flow)).await;
     }
 
+    /// Waits until the next message of the peer may be looked at.
+    pub(super) async fn keep_pace(&mut self) {
+        self.pace.keep(self.is_lasting.load(Ordering::Relaxed)).await;
+    }
+
     /// How long it may be silent by now.
     pub(super) fn idle(&self) -> Duration {
         idle(&self.is_lasting)
@@ -82,10 +90,10 @@ fn idle(is_lasting: &AtomicBool) -> Duration {
 
 /// Reads and writes one connection until either side ends it.
 pub(super) async fn serve(reading: impl AsyncRead + Unpin, writing: impl AsyncWrite + Unpin, link: Link) {
-    let Link { flow, outgoing, is_lasting, events, opened } = link;
+    let Link { flow, outgoing, is_lasting, events, opened, pace } = link;
     let mut writing = std::pin::pin!(write(writing, outgoing));
     let ending = tokio::select! {
-        ending = read(reading, flow, &events, &is_lasting, opened) => {
+        ending = read(reading, flow, &events, &is_lasting, opened, pace) => {
             // What was still to be said, a refusal above all, is said before the connection goes.
             let _ = events.send(Event::Ended(flow)).await;
             writing.await.and(ending)
@@ -118,6 +126,7 @@ async fn read(
     events: &mpsc::Sender<Event>,
     is_lasting: &AtomicBool,
     opened: Opened,
+    mut pace: Pace,
 ) -> std::io::Result<()> {
     let mut decoder = StreamDecoder::new();
     let mut buffer = vec![0; 8192];
@@ -154,6 +163,7 @@ async fn read(
                 Err(_) => return Ok(()),
             };
             had_item = true;
+            pace.keep(is_lasting.load(Ordering::Relaxed)).await;
             if events.send(event).await.is_err() {
                 return Ok(());
             }

@@ -45,6 +45,17 @@ struct Connection {
     domain: Option<Host>,
 }
 
+/// Why a connection is not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TooMany {
+    /// Its address has as many as it may.
+    FromThere,
+    /// There are as many as there may be.
+    InAll,
+    /// They come too quickly.
+    AtOnce,
+}
+
 /// The connections of one endpoint.
 pub(super) struct Connections {
     open: HashMap<Way, Connection>,
@@ -62,11 +73,14 @@ impl Connections {
         Self { open, by_place, by_alias, most, most_per_place, ours: 0 }
     }
 
-    /// A peer has connected; nothing if there are too many already.
-    pub(super) fn admit(&mut self, flow: Flow) -> Option<Ends> {
+    /// A peer has connected, unless there are too many already.
+    pub(super) fn admit(&mut self, flow: Flow) -> Result<Ends, TooMany> {
         let from_there = self.by_place.get(&site(flow.peer.ip())).copied().unwrap_or(0);
-        let has_room = from_there < self.most_per_place && self.open.len() < self.most;
-        has_room.then(|| self.insert(flow, false, None))
+        match from_there < self.most_per_place {
+            true if self.open.len() < self.most => Ok(self.insert(flow, false, None)),
+            true => Err(TooMany::InAll),
+            false => Err(TooMany::FromThere),
+        }
     }
 
     /// We are opening a connection, to a server of `domain` if that is known; nothing if we have opened too many already.
@@ -191,6 +205,18 @@ impl Connections {
         }
     }
 
+    /// Gives up the connections of an address over which nobody has registered or called.
+    pub(super) fn vacate(&mut self, address: IpAddr) {
+        let place = site(address);
+        let is_idle = |((_, peer), connection): &(&Way, &Connection)| {
+            site(peer.ip()) == place && !connection.is_lasting.load(Ordering::Relaxed)
+        };
+        let idle: Vec<Way> = self.open.iter().filter(is_idle).map(|(way, _)| *way).collect();
+        for (transport, peer) in idle {
+            self.forget(Flow { transport, local: peer, peer });
+        }
+    }
+
     fn unname(&mut self, connection: &Connection) {
         for alias in &connection.aliases {
             // A newer connection of the peer may have the name now.
@@ -228,12 +254,26 @@ mod tests {
         let mut connections = Connections::new(3, 2);
         let one = connections.admit(flow(Transport::Tcp, "[2001:db8::1]:1")).unwrap();
         let _two = connections.admit(flow(Transport::Tls, "[2001:db8::2]:1")).unwrap();
-        assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_none(), "the same network");
+        assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_err_and(|too| too == TooMany::FromThere));
         let _three = connections.admit(flow(Transport::Tcp, "10.0.0.1:1")).unwrap();
-        assert!(connections.admit(flow(Transport::Tcp, "10.0.0.2:1")).is_none(), "as many as there may be");
+        assert!(connections.admit(flow(Transport::Tcp, "10.0.0.2:1")).is_err_and(|too| too == TooMany::InAll));
         drop(one);
         connections.closed(flow(Transport::Tcp, "[2001:db8::1]:1"));
-        assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_some());
+        assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_ok());
+    }
+
+    #[test]
+    fn an_address_gets_the_places_back_that_nobody_registered_over() {
+        let mut connections = Connections::new(9, 2);
+        let phone = flow(Transport::Tls, "10.0.0.1:1");
+        let _phone = connections.admit(phone).unwrap();
+        let mut idle = connections.admit(flow(Transport::Tcp, "10.0.0.1:2")).unwrap();
+        let _other = connections.admit(flow(Transport::Tcp, "10.0.0.2:2")).unwrap();
+        connections.keep(phone);
+        connections.vacate(phone.peer.ip());
+        assert!(idle.outgoing.try_recv().is_err_and(|end| end == mpsc::error::TryRecvError::Disconnected));
+        assert!(connections.has(phone) && connections.len() == 2);
+        assert!(connections.admit(flow(Transport::Tcp, "10.0.0.1:3")).is_ok());
     }
 
     #[test]

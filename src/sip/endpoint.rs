@@ -12,8 +12,10 @@ use tokio::time::Instant;
 
 use super::accepting::{self, Gate};
 use super::connection::{Link, Opened};
-use super::connections::{Connections, Ends};
+use super::connections::{Connections, Ends, TooMany};
 use super::exchange::{Exchange, Name};
+use super::flood::{Flood, FloodScope, FloodSettings, Flooder};
+use super::flood_guard::FloodGuard;
 use super::flow::{Flow, Transport};
 use super::message::{Host, Malformed, Message, Method, Request, Response};
 use super::resolver::Resolver;
@@ -51,6 +53,8 @@ pub struct EndpointConfig {
     pub connections: usize,
     /// Greatest number of connections from one address.
     pub connections_per_address: usize,
+    /// How many messages are taken.
+    pub flood: FloodSettings,
     /// The DNS servers that are asked where a name leads; none for those the system is set up with.
     pub dns: Vec<SocketAddr>,
     /// Which servers' certificates are good, and the one we show them.
@@ -163,6 +167,8 @@ pub(super) enum Command {
     Cancel(Name, Option<&'static str>),
     /// It is not waited for any longer, unless something was heard.
     GiveUp(Name),
+    /// Connections of this address over which nobody has registered or called are closed.
+    Vacate(IpAddr),
 }
 
 /// What came of a request of ours.
@@ -185,6 +191,7 @@ pub struct Endpoint {
     bound: Arc<Vec<(Transport, SocketAddr)>>,
     advertised: Option<IpAddr>,
     stateless: Stateless,
+    guard: FloodGuard,
 }
 
 impl Endpoint {
@@ -198,13 +205,14 @@ impl Endpoint {
         let mut sockets = Vec::new();
         let mut tasks = tokio::task::JoinSet::new();
         let stateless = Stateless::default();
+        let guard = FloodGuard::new(&config.flood);
         for &address in &config.udp {
             let listen = |source| SipError::Listen { transport: Transport::Udp, address, source };
             let socket = udp::bind(address).map_err(listen)?;
             let local = socket.local_addr().map_err(listen)?;
             bound.push((Transport::Udp, local));
             let addresses = OwnAddresses::new(local, config.advertised);
-            tasks.spawn(udp::read(socket.clone(), addresses, stateless.clone(), events.clone()));
+            tasks.spawn(udp::read(socket.clone(), addresses, stateless.clone(), guard.clone(), events.clone()));
             sockets.push((local, socket));
         }
         for (transport, address) in config.streams() {
@@ -223,12 +231,13 @@ impl Endpoint {
             replies: HashMap::new(),
             cancellations: HashMap::new(),
             advertised: config.advertised,
+            guard: guard.clone(),
             gate: Gate { identity: config.identity, origins: config.origins.into() },
             client: TlsClient::new(config.trust),
         };
         tokio::spawn(driver.run(command_queue, event_queue, tasks));
         let (resolver, troubles) = (Resolver::open(&config.dns), TroubleBook::default());
-        Ok(Self { commands, resolver, troubles, bound: Arc::new(bound), advertised, stateless })
+        Ok(Self { commands, resolver, troubles, bound: Arc::new(bound), advertised, stateless, guard })
     }
 
     /// The addresses listened on, in the order asked for: UDP first.
@@ -254,6 +263,26 @@ impl Endpoint {
 
     pub(super) async fn acknowledge_at(&self, request: Request, target: Target) -> Result<(), SipError> {
         self.commands.send(Command::Acknowledge(request, target)).await.map_err(|_| SipError::Stopped)
+    }
+
+    /// Who sends more than they may at this moment, in no order.
+    pub fn floods(&self) -> Vec<Flood> {
+        self.guard.list()
+    }
+
+    /// Takes from somebody as if nothing had come from them before; of an address with too many connections, those are closed
+    /// over which nobody has registered or called. False if they don't send too much.
+    pub async fn lift_flood(&self, whom: &Flooder) -> bool {
+        let is_lifted = self.guard.lift(whom);
+        if is_lifted && whom.scope == FloodScope::Connections {
+            let _ = self.commands.send(Command::Vacate(whom.address)).await;
+        }
+        is_lifted
+    }
+
+    /// How many messages and connections beyond a limit were refused since this was asked last.
+    pub fn take_refused(&self) -> HashMap<FloodScope, u64> {
+        self.guard.take_refused()
     }
 
     /// A flow as this endpoint has it: a phone may have registered over another's.
@@ -286,6 +315,7 @@ struct Driver {
     replies: HashMap<TransactionId, (Flow, mpsc::Sender<Reply>)>,
     cancellations: HashMap<TransactionId, oneshot::Sender<()>>,
     advertised: Option<IpAddr>,
+    guard: FloodGuard,
     gate: Gate,
     client: TlsClient,
 }
@@ -328,7 +358,10 @@ impl Driver {
                 if is_welcome(&response)
                     && let Some(flow) = self.layer.flow_of(id)
                 {
-                    self.connections.keep(flow);
+                    match flow.transport {
+                        Transport::Udp => self.guard.welcome(flow.peer),
+                        _ => self.connections.keep(flow),
+                    }
                 }
                 self.layer.respond(now, id, response);
             }
@@ -356,6 +389,7 @@ impl Driver {
                     self.layer.transport_failed(*id);
                 }
             }
+            Command::Vacate(address) => self.connections.vacate(address),
         }
     }
 
@@ -395,9 +429,19 @@ impl Driver {
         if let Some(ip) = self.advertised {
             flow.local.set_ip(ip);
         }
-        let Some(ends) = self.connections.admit(flow) else {
-            metrics::counter!("sip_connections_refused_total").increment(1);
-            return;
+        let ends = match self.guard.admits_connection(flow.peer) {
+            true => self.connections.admit(flow),
+            false => Err(TooMany::AtOnce),
+        };
+        let ends = match ends {
+            Ok(ends) => ends,
+            Err(too_many) => {
+                metrics::counter!("sip_connections_refused_total").increment(1);
+                if too_many == TooMany::FromThere {
+                    self.guard.note_full(flow.peer.ip());
+                }
+                return;
+            }
         };
         let link = self.link(flow, ends, Opened::ByPeer(Instant::now()));
         tokio::spawn(accepting::serve(stream, link, self.gate.clone()));
@@ -405,7 +449,8 @@ impl Driver {
 
     fn link(&self, flow: Flow, ends: Ends, opened: Opened) -> Link {
         let Ends { outgoing, is_lasting } = ends;
-        Link { flow, outgoing, is_lasting, events: self.events.clone(), opened }
+        let pace = self.guard.pace(flow.peer);
+        Link { flow, outgoing, is_lasting, events: self.events.clone(), opened, pace }
     }
 
     /// Requests of ours that were not answered at all are not waited for any longer.

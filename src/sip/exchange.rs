@@ -83,9 +83,7 @@ impl Exchange {
                 biased;
                 reply = self.replies.recv() => reply,
                 () = sleep_until(heard_by.unwrap_or_else(Instant::now)), if heard_by.is_some() => {
-                    let permit = self.commands.reserve().await.map_err(|_| SipError::Stopped)?;
-                    permit.send(Command::GiveUp(self.name.clone()));
-                    self.is_heard();
+                    self.give_up();
                     continue;
                 }
             };
@@ -108,7 +106,7 @@ impl Exchange {
                 Some(Reply::TimedOut) => (Err(SipError::Timeout(peer)), None),
                 Some(Reply::NotSent) => (Err(SipError::Transport(peer)), None),
             };
-            if !self.move_on(wants).await? {
+            if !self.move_on(wants) {
                 return answer;
             }
         }
@@ -134,16 +132,20 @@ impl Exchange {
         let _ = self.commands.send(Command::Cancel(self.name.clone(), Some(reason))).await;
     }
 
-    /// The target that was tried is of no use now: tries the next one. False if none is left. Until there is room for the command,
-    /// nothing has changed.
-    async fn move_on(&mut self, wants: Option<Duration>) -> Result<bool, SipError> {
-        let Some(onward) = &mut self.onward else { return Ok(false) };
-        let permit = match onward.left.is_empty() {
-            true => None,
-            false => Some(self.commands.reserve().await.map_err(|_| SipError::Stopped)?),
-        };
+    /// Nothing was heard: the transaction ends, unless something comes just now.
+    fn give_up(&mut self) {
+        let is_told = self.commands.try_send(Command::GiveUp(self.name.clone())).is_ok();
+        if let Some(onward) = &mut self.onward {
+            onward.heard_by = (!is_told).then(|| Instant::now() + Duration::from_secs(1));
+        }
+    }
+
+    /// The target that was tried is of no use now: tries the next one. False if none is left, or if too much waits to be sent.
+    fn move_on(&mut self, wants: Option<Duration>) -> bool {
+        let Some(onward) = &mut self.onward else { return false };
         onward.troubles.note(&self.target, wants);
-        let (Some(permit), Some(target)) = (permit, onward.left.pop_front()) else { return Ok(false) };
+        let Ok(permit) = self.commands.try_reserve() else { return false };
+        let Some(target) = onward.left.pop_front() else { return false };
         metrics::counter!("sip_failovers_total").increment(1);
         tracing::info!(from = %self.target.flow, to = %target.flow, "a request of ours goes to the next target");
         let request = (onward.make)(target.flow);
@@ -152,7 +154,7 @@ impl Exchange {
         permit.send(command);
         (self.name, self.replies, self.target) = (name, replies, target);
         self.expect(silence);
-        Ok(true)
+        true
     }
 
     fn expect(&mut self, silence: Duration) {

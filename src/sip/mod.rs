@@ -15,6 +15,8 @@ mod accepting;
 mod connection;
 mod connections;
 mod exchange;
+mod flood;
+mod flood_guard;
 mod next_hop;
 mod opening;
 mod resolver;
@@ -33,6 +35,7 @@ mod websocket;
 
 pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
 pub use exchange::Exchange;
+pub use flood::{Flood, FloodScope, FloodSettings, Flooder};
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
 pub use sending::Target;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::SipError;
 use super::endpoint::Endpoint;
-use super::exchange::{Exchange, Onward};
+use super::exchange::{Exchange, Make, Onward};
 use super::flow::{Flow, Transport};
 use super::message::{Host, Request, SipUri};
 use super::next_hop::{NextHop, is_same_way, may_lead, next_hop};
@@ -91,18 +91,32 @@ impl Endpoint {
     ) -> Result<Exchange, SipError> {
         let targets = self.targets_of(uri).await?;
         let is_datagram_asked = uri.params.get("transport").is_some_and(|it| it.eq_ignore_ascii_case("udp"));
-        let make = Box::new(make);
+        let make: Make = Box::new(make);
         let mut targets: VecDeque<Target> = targets.into();
-        let first = targets.front().map(|target| make(target.flow));
-        if first.is_some_and(|request| request.encode().len() > LARGE) && !is_datagram_asked {
-            targets =
-                targets.into_iter().flat_map(|target| [self.by_stream(&target), Some(target)]).flatten().collect();
-        }
         let Some(target) = targets.pop_front() else {
             return Err(SipError::Unresolvable(format!("{uri}: there is nobody to ask")));
         };
         let request = make(target.flow);
-        let onward = Onward::new(make, targets, self.troubles.clone());
+        if is_datagram_asked || request.encode().len() <= LARGE {
+            return self.begin(request, target, make, targets).await;
+        }
+        let all = std::iter::once(target).chain(targets);
+        let mut targets: VecDeque<Target> =
+            all.flat_map(|target| [self.by_stream(&target), Some(target)]).flatten().collect();
+        match targets.pop_front() {
+            Some(target) => self.begin(make(target.flow), target, make, targets).await,
+            None => Err(SipError::Unresolvable(format!("{uri}: there is nobody to ask"))),
+        }
+    }
+
+    async fn begin(
+        &self,
+        request: Request,
+        target: Target,
+        make: Make,
+        left: VecDeque<Target>,
+    ) -> Result<Exchange, SipError> {
+        let onward = Onward::new(make, left, self.troubles.clone());
         Exchange::begin(&self.commands, request, target, Some(onward)).await
     }
 
@@ -115,8 +129,7 @@ impl Endpoint {
             return Exchange::begin(&self.commands, request, target, None).await;
         }
         let again = request.clone();
-        let onward = Onward::new(Box::new(move |_| again.clone()), targets, self.troubles.clone());
-        Exchange::begin(&self.commands, request, target, Some(onward)).await
+        self.begin(request, target, Box::new(move |_| again.clone()), targets).await
     }
 
     /// Acknowledges a 2xx the way [`Endpoint::request_along`] sends requests.

@@ -9,6 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::endpoint::{Event, count};
+use super::flood_guard::FloodGuard;
 use super::flow::{Flow, Transport};
 use super::message::{Message, parse_datagram};
 use super::stateless::Stateless;
@@ -40,6 +41,7 @@ pub(super) async fn read(
     socket: Arc<UdpSocket>,
     mut addresses: OwnAddresses,
     stateless: Stateless,
+    guard: FloodGuard,
     events: mpsc::Sender<Event>,
 ) {
     let mut buffer = vec![0; LARGEST];
@@ -49,6 +51,10 @@ pub(super) async fn read(
             // An ICMP error of an earlier datagram is reported here; it says nothing about the next one.
             Err(_) => continue,
         };
+        // Before anything else: what is too much must cost next to nothing.
+        if !guard.admits(peer) {
+            continue;
+        }
         let octets = buffer.get(..length).unwrap_or_default();
         // Keep-alives (RFC 5626 section 4.4.1, and the lone NULs some phones send).
         if octets.iter().all(|octet| matches!(octet, b'\r' | b'\n' | 0)) {

@@ -100,6 +100,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream
                 if spoken.is_some() || matches!(event, Event::Message(..)) {
                     spoken = Some(heard);
                 }
+                link.keep_pace().await;
                 if link.events.send(event).await.is_err() {
                     return;
                 }

@@ -11,7 +11,8 @@ use crate::house::{House, PIN, agent, mac, parameter};
 use crate::registrant::{Registrant, challenges, header, status};
 use crate::support::http;
 
-const OPEN: &str = "[auto_registration]\nenabled = true\nper_address_per_minute = 600\n";
+const OPEN: &str = "[auto_registration]\nenabled = true\nper_address_per_minute = 600\n\
+                    [registrar.wrong_passwords]\nper_address_per_minute = 1000\n";
 const AUTH_NAME: &str = "voip/line/0/auth_name";
 const PASSWORD: &str = "voip/line/0/auth_password";
 const URL: &str = "provisioning/configuration/url";

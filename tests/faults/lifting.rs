@@ -46,14 +46,25 @@ async fn a_lockout_names_the_user_or_the_phone_and_is_lifted_at_once() {
     assert!(lockouts.iter().all(|it| it.get("subject").is_none() && it["locked_until"].is_string()), "{lockouts:#?}");
     assert_eq!(listed(&server, "/lockouts?scope=user").len(), 2);
 
-    // A viewer sees them, an operator lifts them.
+    // Among everybody who is kept out, too, by the same names.
+    let names = |list: &[Value]| {
+        let name = |it: &Value| ["id", "scope", "user", "phone"].map(|field| it[field].to_string());
+        list.iter().map(name).collect::<std::collections::BTreeSet<_>>()
+    };
+    let shut_out = listed(&server, "/shut-outs?reason=wrong-pins");
+    assert_eq!(names(&shut_out), names(&lockouts));
+    assert!(!json!(shut_out).to_string().contains(NOBODY));
+    let figure = format!("shut_outs{{reason=\"wrong-pins\"}} {}", lockouts.len());
+    eventually("the figure", || server.admin_get("/metrics").body.contains(&figure).then_some(())).await;
+
+    // A viewer sees them, an operator lifts them, by either list.
     let bearer = |role: &str| {
         let made = server.api_post("/tokens", &json!({ "name": role, "role": role }));
         format!("Bearer {}", made.json()["token"].as_str().unwrap())
     };
     let (viewer, operator) = (bearer("view"), bearer("operate"));
-    for lockout in &lockouts {
-        let url = format!("http://{}/api/v1/lockouts/{}", server.admin, lockout["id"].as_str().unwrap());
+    for (lockout, list) in lockouts.iter().zip(["lockouts", "shut-outs"].iter().cycle()) {
+        let url = format!("http://{}/api/v1/{list}/{}", server.admin, lockout["id"].as_str().unwrap());
         assert_eq!(http::get(&url, &[("Authorization", &viewer)]).unwrap().json()["scope"], lockout["scope"]);
         assert_eq!(http::delete(&url, &[("Authorization", &viewer)]).unwrap().status, 403);
         assert_eq!(http::delete(&url, &[("Authorization", &operator)]).unwrap().status, 204);
@@ -63,6 +74,10 @@ async fn a_lockout_names_the_user_or_the_phone_and_is_lifted_at_once() {
     let trail = server.admin_get("/api/v1/audit?kind=lockout").json();
     assert_eq!((&trail["total"], &trail["items"][0]["actor"]), (&json!(lockouts.len()), &json!("operate")));
     assert!(!trail.to_string().contains(NOBODY), "{trail:#}");
+    let ended = || server.admin_get("/api/v1/events?type=lockout.ended").json()["items"].take();
+    let ended = eventually("their ends", || Some(ended()).filter(|it| it.as_array().unwrap().len() == lockouts.len()));
+    let ended = ended.await;
+    assert!(ended.as_array().unwrap().iter().all(|it| it["data"]["ending"] == "lifted"), "{ended:#}");
     // The right PIN is right at once.
     let call = BareCall::place(server.sip, "one").unwrap();
     call.press(&format!("{}##{}#", USERS[0].extension, USERS[0].pin)).unwrap();

@@ -2,7 +2,6 @@
 
 use crate::house::{House, parameter};
 use crate::registrant::{Registrant, header, status};
-use crate::support::server::Server;
 
 const LIMITS: &str = "[registrar.wrong_passwords]\nper_name_and_address = 3\nper_name = 6\nper_address = 9\n\
                       [auto_registration]\nenabled = true\nper_address_per_minute = 600\n";
@@ -71,20 +70,4 @@ async fn a_phone_that_is_registered_stays_so_whatever_others_guess() {
         assert_eq!(status(&phone.register()), 200);
     }
     house.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_log_says_who_is_shut_out_why_and_until_when() {
-    let server = Server::start("registrar.wrong_passwords.per_name_and_address = 2");
-    for _ in 0..3 {
-        Registrant::new(server.sip, 9, "p0123456789abcdef", "wrong").register();
-    }
-    let log = server.log();
-    let line = log.lines().find(|line| line.contains("too many wrong SIP names or passwords")).expect(&log);
-    for field in ["WARN", "address=127.0.0.9", "name=\"p0123456789abcdef\"", "scope=\"name-and-address\"", "until=20"] {
-        assert!(line.contains(field), "{field}: {line}");
-    }
-    let metrics = server.admin_get("/metrics").body;
-    assert!(metrics.contains("sip_shut_total{scope=\"name-and-address\"} 1"), "{metrics}");
-    assert!(metrics.contains("sip_unjudged_total 1"), "{metrics}");
 }

@@ -2,15 +2,17 @@
 //! tried one after the other. Each comes from an address of its own in 127.0.0.0/8.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
-use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use tsunagu::sip::digest::authorize;
 use tsunagu::vocab::Secret;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long somebody patient waits before sending again.
+const T1: Duration = Duration::from_millis(500);
 
 /// Somebody who registers.
 pub struct Registrant {
@@ -23,22 +25,33 @@ pub struct Registrant {
     password: Secret,
     /// Further headers of its requests, each with its end of line.
     pub headers: String,
-    turn: Cell<u32>,
+    is_patient: bool,
+    turn: AtomicU32,
 }
 
 impl Registrant {
     /// At 127.0.0.`host`, under its own name.
     pub fn new(server: SocketAddr, host: u8, name: &str, password: &str) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
+        Self::by(UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap(), server, name, password)
+    }
+
+    /// The same by this socket.
+    pub fn by(socket: UdpSocket, server: SocketAddr, name: &str, password: &str) -> Self {
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let (name, password) = (name.to_owned(), Secret::from(password.to_owned()));
-        Self { socket, server, number: name.clone(), name, password, headers: String::new(), turn: Cell::new(0) }
+        let (number, headers, turn) = (name.clone(), String::new(), AtomicU32::new(0));
+        Self { socket, server, number, name, password, headers, is_patient: false, turn }
     }
 
-    /// The same by this socket, going on from this CSeq.
+    /// The same that sends again what is not answered (RFC 3261 section 17.1.2), as phones do.
+    pub fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
+    }
+
+    /// The same by another socket, going on from this CSeq.
     pub fn on(mut self, socket: UdpSocket, turn: u32) -> Self {
-        self.turn.set(turn);
+        self.turn = AtomicU32::new(turn);
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.connect(self.server).unwrap();
         self.socket = socket;
@@ -93,6 +106,18 @@ impl Registrant {
         self.answer(method, &challenged, Some(1))
     }
 
+    /// The same request again, with the same credentials, as somebody sends it who overheard them.
+    pub fn replay(&self, method: &str, credentials: &str) -> String {
+        self.ask(method, Some(credentials.to_owned()))
+    }
+
+    /// The credentials by which it answers a challenge.
+    pub fn credentials(&self, method: &str, challenged: &str) -> String {
+        let challenges = challenges(challenged);
+        let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
+        authorize(&challenges, method, &self.uri(method), &self.name, &self.password, "c0", 1).unwrap()
+    }
+
     /// Registers.
     pub fn register(&self) -> String {
         self.try_once("REGISTER")
@@ -104,13 +129,23 @@ impl Registrant {
 
     /// The final answer to a request; one to an INVITE is acknowledged.
     fn ask(&self, method: &str, credentials: Option<String>) -> String {
-        self.turn.set(self.turn.get() + 1);
-        let wanted = format!("CSeq: {} {method}", self.turn.get());
-        self.send(method, "", credentials);
+        self.turn.fetch_add(1, Ordering::Relaxed);
+        let wanted = format!("CSeq: {} {method}", self.turn.load(Ordering::Relaxed));
+        let sent = self.send(method, "", credentials);
         let mut buffer = [0; 4096];
+        let (began, mut wait) = (Instant::now(), if self.is_patient { T1 } else { PATIENCE });
         loop {
-            let length =
-                self.socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{method} {}: {error}", self.name));
+            self.socket.set_read_timeout(Some(wait)).unwrap();
+            let length = match self.socket.recv(&mut buffer) {
+                Ok(length) => length,
+                Err(error) if self.is_patient && began.elapsed() < PATIENCE => {
+                    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{method} {}", self.name);
+                    wait = (2 * wait).min(8 * T1);
+                    self.socket.send(sent.as_bytes()).unwrap();
+                    continue;
+                }
+                Err(error) => panic!("{method} {}: {error}", self.name),
+            };
             let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
             if text.starts_with("SIP/2.0 ") && status(&text) >= 200 && text.contains(&wanted) {
                 if method == "INVITE" {
@@ -122,8 +157,9 @@ impl Registrant {
         }
     }
 
-    fn send(&self, method: &str, to: &str, credentials: Option<String>) {
-        let (own, server, name, turn) = (self.socket.local_addr().unwrap(), self.server, &self.number, self.turn.get());
+    fn send(&self, method: &str, to: &str, credentials: Option<String>) -> String {
+        let (own, server, name, turn) =
+            (self.socket.local_addr().unwrap(), self.server, &self.number, self.turn.load(Ordering::Relaxed));
         let callee = if method == "REGISTER" { name.as_str() } else { "2000" };
         let uri = self.uri(if method == "ACK" { "INVITE" } else { method });
         let to = if to.is_empty() { format!("<sip:{callee}@{server}>") } else { to.to_owned() };
@@ -135,6 +171,7 @@ impl Registrant {
              Contact: <sip:{name}@{own}>\r\n{headers}{credentials}Content-Length: 0\r\n\r\n"
         );
         self.socket.send(text.as_bytes()).unwrap();
+        text
     }
 
     /// An answer without what is different in every answer, and with this one's name and address taken out.

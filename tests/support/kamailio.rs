@@ -1,8 +1,7 @@
 //! Kamailio beside the server, on loopback.
 
-use std::fmt::Write as _;
 use std::fs::File;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -68,25 +67,28 @@ route[OUTSIDE] {
     t_relay();
 }
 "#;
-        Self::start(&routing.replace("DATABASE", database), sip, folder)
+        let routing = routing.replace("DATABASE", database);
+        let text = format!("#!KAMAILIO\n{COMMON}listen=udp:{sip}\n{routing}{ROUTES}");
+        Self::start(&text, sip, folder, &[])
     }
 
-    fn start(routing: &str, sip: SocketAddr, folder: &Path) -> Self {
+    /// One with this configuration, by way of the command `within`.
+    pub fn start(text: &str, sip: SocketAddr, folder: &Path, within: &[&str]) -> Self {
         programs::need("kamailio", "kamailio kamailio-postgres-modules");
         let file = folder.join("kamailio.cfg");
-        let mut text = String::from("#!KAMAILIO\n");
-        let _ = write!(text, "{COMMON}listen=udp:{sip}\n{routing}{ROUTES}");
         std::fs::write(&file, text).expect("a configuration");
         let log = File::create(folder.join("kamailio.log")).expect("a log");
         let mut command = Command::new("timeout");
-        command.args([LONGEST, "kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-f"]).arg(&file);
+        command.arg(LONGEST).args(within).args(["kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-f"]).arg(&file);
         command.arg("-w").arg(folder).arg("-Y").arg(folder);
         // The instants in its tables are its own local time.
         command.env("TZ", "UTC").stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a log")).stderr(log);
         let program = Program::start(&mut command);
         let mut kamailio = Self { sip, program };
-        let asking = UdpSocket::bind((sip.ip(), 0)).expect("a socket");
+        let any = if sip.ip().is_loopback() { sip.ip() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let asking = UdpSocket::bind((any, 0)).expect("a socket");
+        asking.connect(sip).expect("a way there");
         asking.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
         wait_for("Kamailio to answer", START, || {
             let ended = kamailio.program.ended();
@@ -97,7 +99,7 @@ route[OUTSIDE] {
                  From: <sip:test@{own}>;tag=1\r\nTo: <sip:nobody@{sip}>\r\nCall-ID: test\r\nCSeq: 1 OPTIONS\r\n\
                  Content-Length: 0\r\n\r\n"
             );
-            asking.send_to(options.as_bytes(), sip).ok()?;
+            asking.send(options.as_bytes()).ok()?;
             asking.recv(&mut [0; 2048]).ok()
         });
         kamailio

@@ -1,5 +1,6 @@
 //! A PostgreSQL of the tests' own: a cluster in a temporary folder, ended with the process however that ends.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ const SETTINGS: &str = "-c fsync=off -c max_connections=400 -c unix_socket_direc
 /// A running cluster.
 #[derive(Debug)]
 pub struct Postgres {
+    address: String,
     port: u16,
     data: PathBuf,
     databases: AtomicU32,
@@ -33,6 +35,11 @@ impl Postgres {
 
     /// One of the test's own, to be stopped and started.
     pub fn start() -> Self {
+        Self::start_for("127.0.0.1/32", "127.0.0.1")
+    }
+
+    /// One of the test's own that listens at `address` for a network's programs.
+    pub fn start_for(network: &str, address: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("tsunagu-postgres-").tempdir().expect("a temporary folder").keep();
         let data = folder.join("data");
         // PostgreSQL doesn't run as root.
@@ -51,7 +58,11 @@ impl Postgres {
         run(command(&bin("initdb"), &["-D", &place]).args(options));
         // Free a moment ago.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-        let cluster = Self { port: free.expect("a port").port(), data, databases: AtomicU32::new(0), _keeper: keeper };
+        let rule = format!("host all all {network} trust\n");
+        let rules = std::fs::OpenOptions::new().append(true).open(data.join("pg_hba.conf"));
+        rules.and_then(|mut rules| rules.write_all(rule.as_bytes())).expect("a rule of who may connect");
+        let (port, databases) = (free.expect("a port").port(), AtomicU32::new(0));
+        let cluster = Self { address: address.to_owned(), port, data, databases, _keeper: keeper };
         cluster.launch();
         cluster
     }
@@ -60,8 +71,8 @@ impl Postgres {
     pub fn database(&self) -> String {
         let name = format!("house{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let port = self.port.to_string();
-        run(&mut command(&bin("createdb"), &["-h", "127.0.0.1", "-p", &port, "-U", "tsunagu", &name]));
-        format!("postgres://tsunagu@127.0.0.1:{}/{name}", self.port)
+        run(&mut command(&bin("createdb"), &["-h", &self.address, "-p", &port, "-U", "tsunagu", &name]));
+        format!("postgres://tsunagu@{}:{}/{name}", self.address, self.port)
     }
 
     /// What a statement says, in the database at this address.
@@ -76,7 +87,7 @@ impl Postgres {
 
     /// Starts it again, at the same place.
     pub fn launch(&self) {
-        let options = format!("-p {} -c listen_addresses=127.0.0.1 {SETTINGS}", self.port);
+        let options = format!("-p {} -c listen_addresses={} {SETTINGS}", self.port, self.address);
         let log = self.data.with_file_name("log").display().to_string();
         self.control(&["-l", &log, "-o", &options, "-w", "start"]);
     }

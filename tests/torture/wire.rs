@@ -1,5 +1,5 @@
 //! Sends every message of the table to a server, from real sockets, and says where the answers are not what is due: over UDP
-//! and TCP, and over TLS and WebSocket as over those, since what stands between changes nothing of SIP.
+//! and TCP, and over TLS and WebSocket (plain and within TLS) as over those, since what stands between changes nothing of SIP.
 //!
 //! It knows addresses only, so it asks a bare endpoint and a whole server alike. It reads answers with a reader of its own,
 //! since a 400 repeats the very headers that could not be read. After each message comes an OPTIONS of our
@@ -105,6 +105,8 @@ pub struct Places {
     pub tls: SocketAddr,
     /// WebSockets.
     pub ws: SocketAddr,
+    /// WebSockets within TLS.
+    pub wss: SocketAddr,
     /// The client's side of TLS.
     pub client: Arc<ClientConfig>,
 }
@@ -122,7 +124,13 @@ pub fn faults(places: &Places) -> Vec<String> {
         let replies = over_udp(&socket, places.udp, &case);
         faults.extend(replies.fault(case.over_udp, Transport::Udp).map(|fault| line(&case, Transport::Udp, &fault)));
     }
-    for (transport, to) in [(Transport::Tcp, places.tcp), (Transport::Tls, places.tls), (Transport::Ws, places.ws)] {
+    let streams = [
+        (Transport::Tcp, places.tcp),
+        (Transport::Tls, places.tls),
+        (Transport::Ws, places.ws),
+        (Transport::Wss, places.wss),
+    ];
+    for (transport, to) in streams {
         for index in 0..cases(0).len() {
             // A port used before would make this the same call once more.
             let stream = std::iter::repeat_with(|| TcpStream::connect(to).unwrap())
@@ -133,7 +141,8 @@ pub fn faults(places: &Places) -> Vec<String> {
             let (replies, expectation) = match transport {
                 Transport::Tls => (over_stream(within_tls(stream, places), transport, local, &case), case.over_tcp),
                 // Each message has a frame of its own, as it would have a datagram.
-                Transport::Ws => (over_ws(stream, to, local, &case), case.over_udp),
+                Transport::Ws => (over_ws(stream, transport, local, &case), case.over_udp),
+                Transport::Wss => (over_ws(within_tls(stream, places), transport, local, &case), case.over_udp),
                 _ => (over_stream(stream, transport, local, &case), case.over_tcp),
             };
             faults.extend(replies.fault(expectation, transport).map(|fault| line(&case, transport, &fault)));
@@ -234,13 +243,13 @@ fn over_stream(mut stream: impl Stream, transport: Transport, local: SocketAddr,
     replies
 }
 
-fn over_ws(stream: TcpStream, server: SocketAddr, local: SocketAddr, case: &Case) -> Replies {
+fn over_ws(stream: impl Stream, transport: Transport, local: SocketAddr, case: &Case) -> Replies {
     stream.patience();
-    let mut request = format!("ws://{server}/").into_client_request().unwrap();
+    let mut request = "ws://localhost/".into_client_request().unwrap();
     request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("sip"));
     let (mut socket, _) = tungstenite::client(request, stream).unwrap();
     socket.send(Message::binary(case.octets.clone())).unwrap();
-    socket.send(Message::text(probe(Transport::Ws, local))).unwrap();
+    socket.send(Message::text(probe(transport, local))).unwrap();
     let mut replies = Replies::default();
     while !replies.is_complete(case.over_udp) {
         let Ok(message) = socket.read() else { break };

@@ -44,6 +44,10 @@ fn a_phone_is_given_uris_of_its_own_and_requests_to_them_reach_it_and_no_other()
         let told = first.serve();
         assert!(told.starts_with(&format!("NOTIFY {registered};")), "{told}");
     }
+    // Who follows the number is told of it.
+    assert_eq!(status(&second.subscribe("several", "Event: reg\r\n")), 200);
+    let told = second.serve();
+    assert!(told.contains(&format!("<gr:pub-gruu uri=\"{public}\"/>")), "{told}");
     // Who asks of it asks of its number.
     let user = temporary.trim_start_matches("sip:").split('@').next().unwrap().to_owned();
     let uri_of_it = format!("{user}@tsunagu;gr");

@@ -16,12 +16,12 @@ fn enrol(place: &Place, phone: &mut Registrant) {
     assert_eq!(place.server.api_post("/enrolments", &user).status, 201);
 }
 
-fn latest_error(place: &Place) -> Value {
-    place.server.api_get("/lines/1001/status")["latest_error"].clone()
+fn latest_error(place: &Place, line: &str) -> Value {
+    place.server.api_get(&format!("/lines/{line}/status"))["latest_error"].clone()
 }
 
-fn error(place: &Place, code: &str) -> Value {
-    wait_for(code, PATIENCE, || Some(latest_error(place)).filter(|error| error["code"] == code))
+fn error(place: &Place, line: &str, code: &str) -> Value {
+    wait_for(code, PATIENCE, || Some(latest_error(place, line)).filter(|error| error["code"] == code))
 }
 
 #[test]
@@ -44,12 +44,18 @@ fn a_certificate_that_is_refused_is_the_error_of_the_line_it_names_and_of_no_oth
     };
     connect("nobody-7");
     assert_eq!(tried("nobody-7")["reason"], "certificate-refused");
-    assert!(latest_error(&place)["code"] != "certificate-refused", "{:#}", latest_error(&place));
+    assert!(latest_error(&place, "1001")["code"] != "certificate-refused", "{:#}", latest_error(&place, "1001"));
     connect("1001.phones.example.com");
-    let error = error(&place, "certificate-refused");
+    let error = error(&place, "1001", "certificate-refused");
     assert_eq!((&error["method"], &error["from"]["transport"]), (&json!("TLS"), &json!("tls")), "{error:#}");
     assert!(error["remedy"].as_str().unwrap().contains("tls.client_authorities"), "{error:#}");
     assert_eq!(place.server.api_get("/lines/1001/status")["state"], "registered", "it is registered all the same");
+    // Makers put hardware addresses into certificates.
+    assert_eq!(place.server.handset_get("/00908f112233.cfg", "AUDC-IPPhone/2.2.16 (420HD; 00908F112233)").status, 200);
+    let user = json!({ "phone": "00908f112233", "user": "smith" });
+    assert_eq!(place.server.api_post("/enrolments", &user).status, 201);
+    connect("00908F112233");
+    self::error(&place, "1002", "certificate-refused");
     // A phone that doesn't take ours names nobody: it is known by where it is.
     assert!(Link::tls(place.tls, &strangers, None).is_err());
     assert_eq!(tried("127.0.0.1")["reason"], "server-certificate-refused");
@@ -63,6 +69,6 @@ fn a_proxy_that_does_not_do_its_part_is_the_error_of_the_line() {
     phone.contact = format!("{};reg-id=1;+sip.instance=\"<urn:uuid:1>\"", phone.contact);
     let through = "Via: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bKbehind\r\nSupported: outbound\r\n";
     assert_eq!(status(&phone.register(through)), 439);
-    let error = error(&place, "first-hop-lacks-outbound");
+    let error = error(&place, "1001", "first-hop-lacks-outbound");
     assert!(error["remedy"].as_str().is_some_and(|remedy| remedy.contains("RFC 5626")), "{error:#}");
 }

@@ -25,6 +25,7 @@ mod portal;
 mod previews;
 mod quick_add;
 mod self_provisioning;
+mod shut_outs;
 mod sites;
 mod tokens;
 mod transfer;
@@ -35,7 +36,6 @@ use axum::routing::get;
 use axum::{Router, middleware};
 
 pub use self::event_stream::{MOST_SUBSCRIBERS, places as event_places};
-pub use self::portal::Logins;
 
 use self::caller::{Needs, authorize, require};
 use self::collection::{collection, read_only};
@@ -91,6 +91,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(enrolments::router())
         .merge(calls::router())
         .merge(lockouts::router())
+        .merge(shut_outs::router())
         .merge(events::router())
         .route_layer(middleware::from_fn_with_state(Needs::Operate, require));
     let mut document = document::blank();

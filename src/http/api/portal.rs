@@ -2,8 +2,6 @@
 //! their own groups; all others are not there.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Instant;
 
 use aide::OperationInput;
 use aide::axum::ApiRouter;
@@ -18,7 +16,6 @@ use axum::response::{IntoResponse, NoContent, Response};
 use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 
 use super::caller::presented;
 use super::document::{Named, documented};
@@ -37,16 +34,12 @@ use crate::http::language::Reader;
 use crate::http::problem::Problem;
 use crate::locale::{Value, Words};
 use crate::mail::Letter;
-use crate::registrar::{GuessStanding, Guesses};
 use crate::vocab::{Language, Secret, TimeZone, UnixMillis};
 
 /// Where the portal is.
 pub const PORTAL: &str = "/api/v1/portal/";
 /// What is open to those who are not logged in.
 const OPEN: [&str; 3] = ["login", "password-reminder", "password"];
-
-/// Wrong logins of late. Whoever logs in has it to themselves meanwhile, so that tries side by side can't slip past it.
-pub type Logins = Arc<Mutex<Guesses>>;
 
 /// The paths of the portal.
 pub fn router() -> ApiRouter<AdminDoor> {
@@ -205,18 +198,17 @@ async fn login(
     Source(source): Source,
     Body(LoginDraft { login, password }): Body<LoginDraft>,
 ) -> Result<Json<SessionView>, Problem> {
-    let mut guesses = door.logins.lock().await;
-    if let Some(wait) = guesses.wait(source, &login, GuessStanding::Strange, Instant::now()) {
-        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-        return Err(Problem::too_many(seconds));
-    }
+    let _turn = door.logins.turn(source, &login).await.map_err(|wait| {
+        metrics::counter!("portal_unjudged_total").increment(1);
+        Problem::too_many(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
+    })?;
     let Some(session) = door.directory.portal_login(&login, password, UnixMillis::now()).await? else {
-        guesses.count(source, &login, Instant::now());
+        door.logins.count(source, &login);
         tracing::info!(address = %source, "a wrong login or password at the portal");
         metrics::counter!("portal_wrong_logins_total").increment(1);
         return Err(Problem::wrong_login());
     };
-    guesses.forgive(source, &login);
+    door.logins.forgive(source, &login);
     Ok(Json(SessionView { token: session.token.expose_secret().to_owned(), expires_at: session.expires_at }))
 }
 

@@ -269,7 +269,6 @@ fn primary(door: &AdminDoor, phone: &Phone, site: SiteView) -> RegistrationView 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::locale::Locales;
     use crate::sites::PeerFault;
     use crate::vocab::Language;

@@ -50,6 +50,13 @@ impl Line {
     }
 }
 
+impl Line {
+    /// True while nothing is counted or awaited, so that what is stored says all.
+    fn is_at_rest(&self) -> bool {
+        self.standing.is_at_rest() && self.journal.is_empty() && !self.is_unsaved
+    }
+}
+
 impl PhoneLines {
     /// True if a registration of `aor` is one of this line.
     pub fn is_on(&self, line: &Line, aor: &str) -> bool {
@@ -221,7 +228,7 @@ impl Board {
         {
             self.later.pop_front();
             self.waits.remove(&phone);
-            self.due.insert(phone);
+            self.hurry(phone);
         }
     }
 
@@ -292,6 +299,10 @@ impl Board {
                 line.journal.saved();
                 line.news.clear();
                 line.is_unsaved = false;
+            }
+            // Most phones are registered and stay so: nothing need be remembered of them.
+            if self.phones.get(phone).is_some_and(|held| held.lines.iter().all(Line::is_at_rest)) {
+                self.phones.remove(phone);
             }
         }
         gone.iter().for_each(|phone| self.forget(*phone));

@@ -103,6 +103,11 @@ impl Journal {
         self.entries.iter().filter(|entry| entry.is_unsaved)
     }
 
+    /// True if nothing is counted up or waits.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// All of it was written.
     pub fn saved(&mut self) {
         self.entries.iter_mut().for_each(|entry| entry.is_unsaved = false);

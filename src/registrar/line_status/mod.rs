@@ -17,7 +17,7 @@ mod watch;
 pub use board::{Line, PhoneLines};
 pub use history::{LineHistory, LineHistoryEntry, StrangerRecord, Strangers};
 pub use observation::{Asked, Named, Observation, Observed, Sighting};
-pub(super) use observation::{address_asked_for, moved_from, name_kept};
+pub(super) use observation::{address_asked_for, is_refresh, moved_from, name_kept};
 pub use reason::Reason;
 pub use settings::LineStatusSettings;
 pub use standing::{Cause, Failure, LastRegister, LineNews, LineState, Standing};

@@ -161,6 +161,31 @@ pub fn moved_from(existing: &[Binding], put: &[Binding]) -> Option<SocketAddr> {
     })
 }
 
+/// True if a registration changes nothing but how long it lasts, and the one before was seen here too.
+pub fn is_refresh(existing: &[Binding], put: &[Binding]) -> bool {
+    let is_known = |after: &Binding| {
+        let same = |before: &Binding| {
+            before.refreshed.is_some()
+                && (before.phone, before.flow, before.reg_id) == (after.phone, after.flow, after.reg_id)
+                && (&before.contact, &before.user_agent) == (&after.contact, &after.user_agent)
+        };
+        existing.iter().any(same)
+    };
+    !put.is_empty() && put.iter().all(is_known)
+}
+
+impl Sighting {
+    /// The REGISTER that made a binding.
+    pub fn of_binding(binding: &Binding) -> Self {
+        Self {
+            source: binding.flow.peer,
+            transport: binding.flow.transport,
+            user_agent: binding.user_agent.as_ref().into(),
+            method: Asked::Register,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -174,6 +199,7 @@ mod tests {
             call_id: "1".to_owned(),
             cseq: 1,
             expires: Instant::now(),
+            refreshed: None,
             flow: Flow { transport, local: "127.0.0.1:5060".parse().unwrap(), peer: peer.parse().unwrap() },
             user_agent: "".into(),
             path: "".into(),

@@ -142,6 +142,11 @@ impl Standing {
         matches!(self.state, LineState::Registered { .. })
     }
 
+    /// True while it is registered, no challenge's answer is awaited and it doesn't flap.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_registered() && self.challenged_at.is_none() && !self.is_flapping
+    }
+
     /// In a word why it stands so: `registered`, the reason of what went wrong since it was, or why it is not.
     pub fn code(&self) -> &'static str {
         let LineState::NotRegistered { since, cause } = self.state else { return "registered" };

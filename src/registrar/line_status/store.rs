@@ -8,7 +8,7 @@ use super::board::{Line, PhoneLines};
 use super::journal::{Entry, Told};
 use super::strangers::Stranger;
 use super::{Asked, Cause, Failure, LastRegister, LineNews, LineState, LineStatusSettings, Reason, Sighting, Standing};
-use crate::db::{Db, DbConnection, DbPool, DbRow};
+use crate::db::{Db, DbConnection, DbPool, DbRow, Statement, by_rows};
 use crate::directory::{self, DirectoryError, Happening};
 use crate::registrar::RegistrarError;
 use crate::sip::Transport;
@@ -113,22 +113,20 @@ pub(super) async fn save(
     strangers: &HashMap<String, Stranger>,
     now: UnixMillis,
 ) -> Result<Vec<PhoneId>, RegistrarError> {
-    let mut gone = Vec::new();
+    let lines = phones.iter().flat_map(|held| {
+        let (phone, lines) = (held.0, held.1.lines.iter().filter(|line| line.is_unsaved));
+        lines.map(move |line| (phone, line))
+    });
+    let lines: Vec<(PhoneId, &Line)> = lines.collect();
     let mut transaction = db.write().await?;
-    for (phone, held) in phones {
-        for line in held.lines.iter().filter(|line| line.is_unsaved) {
-            if !save_line(&mut transaction, *phone, line, now).await? {
-                gone.push(*phone);
-                break;
-            }
-            save_history(&mut transaction, settings, *phone, line).await?;
-            for news in &line.news {
-                if let Some(happening) = happening(settings, *phone, line, news) {
-                    directory::tell(&mut transaction, news.at, &happening).await?;
-                }
-            }
-        }
-    }
+    let gone = save_lines(&mut transaction, &lines, now).await?;
+    let kept = || lines.iter().filter(|(phone, _)| !gone.contains(phone));
+    save_history(&mut transaction, settings, kept()).await?;
+    let told = kept().flat_map(|(phone, line)| {
+        let told = line.news.iter().map(|news| Some((news.at, happening(settings, *phone, line, news)?)));
+        told.flatten()
+    });
+    directory::tell_all(&mut transaction, &told.collect::<Vec<_>>()).await?;
     for (name, stranger) in strangers {
         save_stranger(&mut transaction, name, stranger).await?;
     }
@@ -145,94 +143,117 @@ pub(super) async fn save(
     Ok(gone)
 }
 
-/// False if the line is there no more.
-async fn save_line(
+/// Lines written by one statement.
+const ROWS: usize = 32;
+
+/// Gives the phones whose lines are there no more.
+async fn save_lines(
     db: &mut DbConnection,
-    phone: PhoneId,
-    line: &Line,
+    lines: &[(PhoneId, &Line)],
     now: UnixMillis,
-) -> Result<bool, RegistrarError> {
-    let standing = &line.standing;
-    let (state, since, until, cause) = match standing.state {
-        LineState::Registered { since, until } => ("registered", Some(since), Some(until), ""),
-        LineState::NotRegistered { since, cause } => {
-            let cause = match cause {
-                Cause::Never => "",
-                Cause::Unregistered => "unregistered",
-                Cause::Lost(reason) => reason.code(),
-            };
-            ("not-registered", since, None, cause)
+) -> Result<Vec<PhoneId>, RegistrarError> {
+    let mut gone = Vec::new();
+    for some in by_rows(lines, ROWS) {
+        if put_lines(db, some, now).await? == some.len() as u64 {
+            continue;
         }
-    };
-    let last = standing.last_register.as_ref();
-    let failure = standing.failure.as_ref();
-    let error_seen = failure.and_then(|failure| failure.seen.as_ref());
-    let changes: Vec<String> = standing.changes.iter().map(|at| at.get().to_string()).collect();
-    let source = |seen: &Sighting| seen.source.to_string();
-    let saved = sqlx::query(
-        "INSERT INTO line_status (phone, position, state, code, cause, since, registered_until, \
-         register_at, register_source, register_transport, register_user_agent, register_is_proven, \
-         error, error_at, error_first_at, error_count, error_source, error_transport, error_user_agent, error_method, \
-         is_flapping, changes, updated_at) \
-         SELECT phone, position, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24 FROM lines WHERE phone = $1 AND position = $2 AND created_at = $3 \
-         ON CONFLICT (phone, position) DO UPDATE SET state = excluded.state, code = excluded.code, \
-         cause = excluded.cause, since = excluded.since, registered_until = excluded.registered_until, \
-         register_at = excluded.register_at, register_source = excluded.register_source, \
-         register_transport = excluded.register_transport, register_user_agent = excluded.register_user_agent, \
-         register_is_proven = excluded.register_is_proven, error = excluded.error, error_at = excluded.error_at, \
-         error_first_at = excluded.error_first_at, error_count = excluded.error_count, \
-         error_source = excluded.error_source, error_transport = excluded.error_transport, \
-         error_user_agent = excluded.error_user_agent, error_method = excluded.error_method, \
-         is_flapping = excluded.is_flapping, changes = excluded.changes, updated_at = excluded.updated_at",
-    )
-    .bind(phone.to_string())
-    .bind(i64::from(line.position))
-    .bind(line.made_at.get())
-    .bind(state)
-    .bind(standing.code())
-    .bind(cause)
-    .bind(since.map(UnixMillis::get))
-    .bind(until.map(UnixMillis::get))
-    .bind(last.map(|last| last.at.get()))
-    .bind(last.map(|last| source(&last.seen)))
-    .bind(last.map(|last| last.seen.transport.as_param()))
-    .bind(last.map(|last| last.seen.user_agent.to_string()))
-    .bind(last.map(|last| i64::from(last.is_proven)))
-    .bind(failure.map(|failure| failure.reason.code()))
-    .bind(failure.map(|failure| failure.at.get()))
-    .bind(failure.map(|failure| failure.first_at.get()))
-    .bind(failure.map_or(0, |failure| i64::from(failure.count)))
-    .bind(error_seen.map(source))
-    .bind(error_seen.map(|seen| seen.transport.as_param()))
-    .bind(error_seen.map(|seen| seen.user_agent.to_string()))
-    .bind(error_seen.map(|seen| seen.method.as_str()))
-    .bind(i64::from(standing.is_flapping))
-    .bind(changes.join(","))
-    .bind(now.get())
-    .execute(db)
-    .await?;
-    Ok(saved.rows_affected() > 0)
+        for (phone, line) in some {
+            let is_there = "SELECT 1 FROM lines WHERE phone = $1 AND position = $2 AND created_at = $3";
+            let query = sqlx::query(is_there).bind(phone.to_string()).bind(i64::from(line.position));
+            if query.bind(line.made_at.get()).fetch_optional(&mut *db).await?.is_none() {
+                gone.push(*phone);
+            }
+        }
+    }
+    Ok(gone)
 }
 
-async fn save_history(
+/// Gives how many of the lines were there.
+async fn put_lines(db: &mut DbConnection, lines: &[(PhoneId, &Line)], now: UnixMillis) -> Result<u64, RegistrarError> {
+    const COLUMNS: &str = "state, code, cause, since, registered_until, register_at, register_source, \
+        register_transport, register_user_agent, register_is_proven, error, error_at, error_first_at, error_count, \
+        error_source, error_transport, error_user_agent, error_method, is_flapping, changes, updated_at";
+    let mut query = Statement::new(format!("WITH written (phone, position, made_at, {COLUMNS}) AS ("));
+    query.push_values(lines, |mut row, (phone, line)| {
+        let standing = &line.standing;
+        let (state, since, until, cause) = match standing.state {
+            LineState::Registered { since, until } => ("registered", Some(since), Some(until), ""),
+            LineState::NotRegistered { since, cause } => {
+                let cause = match cause {
+                    Cause::Never => "",
+                    Cause::Unregistered => "unregistered",
+                    Cause::Lost(reason) => reason.code(),
+                };
+                ("not-registered", since, None, cause)
+            }
+        };
+        let last = standing.last_register.as_ref();
+        let failure = standing.failure.as_ref();
+        let error_seen = failure.and_then(|failure| failure.seen.as_ref());
+        let changes: Vec<String> = standing.changes.iter().map(|at| at.get().to_string()).collect();
+        let source = |seen: &Sighting| seen.source.to_string();
+        row.push_bind(phone.to_string())
+            .push_bind(i64::from(line.position))
+            .push_bind(line.made_at.get())
+            .push_bind(state)
+            .push_bind(standing.code())
+            .push_bind(cause)
+            .push_bind(since.map(UnixMillis::get))
+            .push_bind(until.map(UnixMillis::get))
+            .push_bind(last.map(|last| last.at.get()))
+            .push_bind(last.map(|last| source(&last.seen)))
+            .push_bind(last.map(|last| last.seen.transport.as_param()))
+            .push_bind(last.map(|last| last.seen.user_agent.to_string()))
+            .push_bind(last.map(|last| i64::from(last.is_proven)))
+            .push_bind(failure.map(|failure| failure.reason.code()))
+            .push_bind(failure.map(|failure| failure.at.get()))
+            .push_bind(failure.map(|failure| failure.first_at.get()))
+            .push_bind(failure.map_or(0, |failure| i64::from(failure.count)))
+            .push_bind(error_seen.map(source))
+            .push_bind(error_seen.map(|seen| seen.transport.as_param()))
+            .push_bind(error_seen.map(|seen| seen.user_agent.to_string()))
+            .push_bind(error_seen.map(|seen| seen.method.as_str()))
+            .push_bind(i64::from(standing.is_flapping))
+            .push_bind(changes.join(","))
+            .push_bind(now.get());
+    });
+    let excluded: Vec<String> = COLUMNS.split(", ").map(|column| format!("{column} = excluded.{column}")).collect();
+    let named: Vec<String> = COLUMNS.split(", ").map(|column| format!("written.{column}")).collect();
+    query.push(format_args!(
+        ") INSERT INTO line_status (phone, position, {COLUMNS}) \
+         SELECT written.phone, written.position, {} FROM written JOIN lines ON lines.phone = written.phone \
+         AND lines.position = written.position AND lines.created_at = written.made_at WHERE true \
+         ON CONFLICT (phone, position) DO UPDATE SET {}",
+        named.join(", "),
+        excluded.join(", ")
+    ));
+    Ok(query.build().execute(db).await?.rows_affected())
+}
+
+async fn save_history<'a>(
     db: &mut DbConnection,
     settings: &LineStatusSettings,
-    phone: PhoneId,
-    line: &Line,
+    lines: impl Iterator<Item = &'a (PhoneId, &'a Line)>,
 ) -> Result<(), RegistrarError> {
-    let mut is_any = false;
-    for entry in line.journal.unsaved() {
-        save_entry(db, phone, line.position, entry).await?;
-        is_any = true;
+    let (mut entries, mut grown) = (Vec::new(), Vec::new());
+    for (phone, line) in lines {
+        let before = entries.len();
+        entries.extend(line.journal.unsaved().map(|entry| (*phone, line.position, entry)));
+        if entries.len() > before {
+            grown.push(line_id(*phone, line.position));
+        }
     }
-    if is_any {
+    for some in by_rows(&entries, ROWS) {
+        put_entries(db, some).await?;
+    }
+    if !grown.is_empty() {
         // Identifiers are in the order of time.
         sqlx::query(
-            "DELETE FROM line_history WHERE line = $1 AND id <= \
-             (SELECT id FROM line_history WHERE line = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
+            "DELETE FROM line_history WHERE id IN (SELECT id FROM (SELECT id, \
+             row_number() OVER (PARTITION BY line ORDER BY id DESC) AS place FROM line_history \
+             WHERE line IN (SELECT value FROM json_each($1))) AS placed WHERE place > $2)",
         )
-        .bind(line_id(phone, line.position))
+        .bind(serde_json::json!(grown).to_string())
         .bind(i64::from(settings.history_entries.get()))
         .execute(db)
         .await?;
@@ -240,29 +261,32 @@ async fn save_history(
     Ok(())
 }
 
-async fn save_entry(db: &mut DbConnection, phone: PhoneId, position: u8, entry: &Entry) -> Result<(), RegistrarError> {
-    let seen = entry.seen.as_ref();
-    sqlx::query(
+async fn put_entries(db: &mut DbConnection, entries: &[(PhoneId, u8, &Entry)]) -> Result<(), RegistrarError> {
+    let mut query = Statement::new(
         "INSERT INTO line_history (id, phone, position, line, kind, code, first_at, last_at, count, source, transport, \
-         user_agent, method) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-         ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at, count = excluded.count, source = excluded.source, \
+         user_agent, method) ",
+    );
+    query.push_values(entries, |mut row, (phone, position, entry)| {
+        let seen = entry.seen.as_ref();
+        row.push_bind(entry.id.to_string())
+            .push_bind(phone.to_string())
+            .push_bind(i64::from(*position))
+            .push_bind(line_id(*phone, *position))
+            .push_bind(entry.told.kind())
+            .push_bind(entry.told.code())
+            .push_bind(entry.first_at.get())
+            .push_bind(entry.at.get())
+            .push_bind(i64::from(entry.count))
+            .push_bind(seen.map(|seen| seen.source.to_string()))
+            .push_bind(seen.map(|seen| seen.transport.as_param()))
+            .push_bind(seen.map(|seen| seen.user_agent.to_string()))
+            .push_bind(seen.map(|seen| seen.method.as_str()));
+    });
+    query.push(
+        " ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at, count = excluded.count, source = excluded.source, \
          transport = excluded.transport, user_agent = excluded.user_agent, method = excluded.method",
-    )
-    .bind(entry.id.to_string())
-    .bind(phone.to_string())
-    .bind(i64::from(position))
-    .bind(line_id(phone, position))
-    .bind(entry.told.kind())
-    .bind(entry.told.code())
-    .bind(entry.first_at.get())
-    .bind(entry.at.get())
-    .bind(i64::from(entry.count))
-    .bind(seen.map(|seen| seen.source.to_string()))
-    .bind(seen.map(|seen| seen.transport.as_param()))
-    .bind(seen.map(|seen| seen.user_agent.to_string()))
-    .bind(seen.map(|seen| seen.method.as_str()))
-    .execute(db)
-    .await?;
+    );
+    query.build().execute(db).await?;
     Ok(())
 }
 

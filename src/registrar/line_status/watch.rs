@@ -5,18 +5,19 @@
 //! ([`LineWatch::settle`]), and a minute for times and counts.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::board::{Board, PhoneLines, lost};
-use super::{LineStatusSettings, Named, Observation, Observed, Reason, store};
+use super::{LineStatusSettings, Named, Observation, Observed, Reason, Sighting, store};
 use crate::db::{Db, DbError};
 use crate::directory::Accounts;
 use crate::registrar::auto_registration::AutoRegistration;
-use crate::registrar::{Location, RegistrarError};
+use crate::registrar::{Binding, Location, RegistrarError};
 use crate::vocab::{PhoneId, RecordId, UnixMillis};
 
 /// Observations that may wait; what strangers send may fill half of it.
@@ -43,6 +44,7 @@ const LAST_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct LineWatch {
     queue: mpsc::Sender<Told>,
+    has_lost: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -69,16 +71,28 @@ impl LineWatch {
     ) -> Self {
         let (queue, told) = mpsc::channel(QUEUE);
         let board = Board::new(settings);
-        let desk =
-            Desk { settings, board, db, location, accounts, auto_registration, answers: Vec::new(), is_ending: false };
+        let has_lost = Arc::<AtomicBool>::default();
+        let desk = Desk {
+            settings,
+            board,
+            db,
+            location,
+            accounts,
+            auto_registration,
+            answers: Vec::new(),
+            is_ending: false,
+            has_lost: has_lost.clone(),
+        };
         tokio::spawn(desk.run(told));
-        Self { queue }
+        Self { queue, has_lost }
     }
 
-    /// Tells of somebody who has shown who they are. Never waits; what finds no place is counted and lost.
+    /// Tells of somebody who has shown who they are. Never waits; what finds no place is counted and lost, and who is
+    /// registered looked up afterwards.
     pub(in crate::registrar) fn note(&self, seen: Observation) {
         if self.queue.try_send(Told::Seen(Box::new(seen))).is_err() {
             metrics::counter!("line_observations_lost_total").increment(1);
+            self.has_lost.store(true, Ordering::Relaxed);
         }
     }
 
@@ -144,6 +158,8 @@ struct Desk {
     answers: Vec<Answer>,
     /// True when the server stops: all is written, however much it is.
     is_ending: bool,
+    /// True when something that was told found no place.
+    has_lost: Arc<AtomicBool>,
 }
 
 enum Answer {
@@ -207,11 +223,16 @@ impl Desk {
     /// After a start on a database that knew no status yet: what is registered is.
     async fn begin(&mut self) -> Result<(), RegistrarError> {
         if store::is_empty(self.db.reader()).await? {
-            for group in self.location.phones().chunks(GROUP) {
-                self.load(group.iter().copied()).await?;
-                group.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
-                self.write().await?;
-            }
+            self.verify_all().await?;
+        }
+        Ok(())
+    }
+
+    async fn verify_all(&mut self) -> Result<(), RegistrarError> {
+        for group in self.location.phones().chunks(GROUP) {
+            self.load(group.iter().copied()).await?;
+            group.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
+            self.write().await?;
         }
         Ok(())
     }
@@ -239,6 +260,7 @@ impl Desk {
         let wanted: HashSet<PhoneId> = unknown.into_iter().chain(outdated).collect();
         if let Err(error) = self.load(wanted.into_iter()).await {
             metrics::counter!("line_observations_lost_total").increment(group.len() as u64);
+            self.has_lost.store(true, Ordering::Relaxed);
             group.clear();
             return Err(error);
         }
@@ -252,7 +274,12 @@ impl Desk {
                     self.verify(phone, if is_suspended { Reason::Suspended } else { Reason::Renumbered });
                 }
                 Told::Asked(phones, answer) => {
-                    phones.iter().for_each(|phone| self.board.hurry(*phone));
+                    for phone in &phones {
+                        // If it can't be read, it is shown as it was known last.
+                        let bindings = self.location.of_phone_everywhere(*phone).await.unwrap_or_default();
+                        self.confirm(*phone, bindings);
+                        self.board.hurry(*phone);
+                    }
                     self.answers.push(Answer::Lines(phones, answer));
                 }
                 Told::Settle(is_all, done) => {
@@ -299,19 +326,29 @@ impl Desk {
             let at = if reason == Reason::Expired { until.min(now) } else { now };
             self.board.observe(&lost(phone, number, reason, at), &mut new_id);
         }
+        self.confirm(phone, bindings);
+        self.board.hurry(phone);
+    }
+
+    /// What a phone is registered as, with the last REGISTER if that is known: those that change nothing are not told.
+    fn confirm(&mut self, phone: PhoneId, bindings: Vec<(String, Binding)>) {
+        let (now, steady) = (UnixMillis::now(), Instant::now());
         for (aor, binding) in bindings {
             let until = now.after(binding.expires.saturating_duration_since(steady));
+            let at = binding.refreshed.map_or(now, |at| now.before(steady.saturating_duration_since(at)));
+            let seen = binding.refreshed.map(|_| Sighting::of_binding(&binding));
             let named = Named::Phone { phone, aor: Some(aor) };
-            // No REGISTER brought it: it is not the last one received.
             let what = Observed::Registered { until, moved_from: None };
-            self.board.observe(&Observation { at: now, named, seen: None, what }, &mut new_id);
+            self.board.observe(&Observation { at, named, seen, what }, &mut new_id);
         }
-        self.board.hurry(phone);
     }
 
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
+        if self.has_lost.swap(false, Ordering::Relaxed) {
+            self.verify_all().await?;
+        }
         // Another node may know of a later REGISTER, and not have written it yet.
         let grace = if self.db.node().is_empty() { Duration::ZERO } else { GRACE };
         for _ in 0..LOOKS {

@@ -1,4 +1,4 @@
-//! What notifications say: registrations as XML (RFC 3680 section 5), messages as text (RFC 3842 section 5). Pure. The only
+//! What notifications say: registrations as XML (RFC 3680 section 5, RFC 5628), messages as text (RFC 3842 section 5). Pure. The only
 //! file that writes XML.
 
 use quick_xml::Writer;
@@ -6,6 +6,8 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 use sha2::{Digest, Sha256};
 
 use crate::registrar::Binding;
+use crate::registrar::gruu::Gruus;
+use crate::sip::message::Host;
 
 /// A contact a subscriber knows of.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,12 +15,16 @@ pub(super) struct Known {
     pub ruid: String,
     pub contact: String,
     pub instance: String,
+    /// The URI that leads to this phone and to no other (RFC 5627); empty if it doesn't say which it is.
+    pub gruu: String,
     pub expires: std::time::Instant,
 }
 
 impl Known {
-    pub(super) fn of(binding: &Binding) -> Self {
+    /// A binding of an address-of-record at this host.
+    pub(super) fn of(binding: &Binding, aor: &str, host: &Host) -> Self {
         Self {
+            gruu: Gruus::public(aor, host, binding).map(|gruu| gruu.to_string()).unwrap_or_default(),
             ruid: binding.ruid(),
             contact: binding.contact.clone(),
             instance: binding.instance.to_string(),
@@ -53,7 +59,12 @@ impl Registrations<'_> {
         let mut writer = Writer::new(Vec::new());
         writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         let version = self.version.to_string();
-        let root = [("xmlns", "urn:ietf:params:xml:ns:reginfo"), ("version", version.as_str()), ("state", "full")];
+        let root = [
+            ("xmlns", "urn:ietf:params:xml:ns:reginfo"),
+            ("xmlns:gr", "urn:ietf:params:xml:ns:gruuinfo"),
+            ("version", version.as_str()),
+            ("state", "full"),
+        ];
         let state = match (self.now.is_empty(), self.was_active) {
             (false, _) => "active",
             (true, true) => "terminated",
@@ -91,6 +102,9 @@ fn contact(writer: &mut Writer<Vec<u8>>, known: &Known, attributes: &[(&str, &st
                 .with_attribute(("name", "+sip.instance"))
                 .write_text_content(BytesText::new(&quoted))?;
         }
+        if !known.gruu.is_empty() {
+            writer.create_element("gr:pub-gruu").with_attribute(("uri", known.gruu.as_str())).write_empty()?;
+        }
         Ok(())
     })?;
     Ok(())
@@ -119,6 +133,7 @@ mod tests {
             ruid: ruid.to_owned(),
             contact: contact.to_owned(),
             instance: "<urn:uuid:1>".to_owned(),
+            gruu: "sip:1001@pbx;gr=urn:uuid:1".to_owned(),
             expires: at + Duration::from_secs(left),
         };
         let document = |now: &[Known], gone: &[Known], was_active| {
@@ -126,6 +141,7 @@ mod tests {
         };
         let text = document(&[known("a", "sip:x&y<z>\"@h", 90)], &[known("b", "sip:b@h", 0)], true);
         assert!(text.contains("<uri>sip:x&amp;y&lt;z&gt;"), "{text}");
+        assert!(text.contains("<gr:pub-gruu uri=\"sip:1001@pbx;gr=urn:uuid:1\"/>"), "{text}");
         assert!(
             text.contains("version=\"3\" state=\"full\"")
                 && text.contains("state=\"active\" event=\"registered\" expires=\"90\""),

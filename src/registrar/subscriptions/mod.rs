@@ -15,7 +15,7 @@ use super::authentication::forbidden;
 use super::{GruuHolder, Registrar, Verdict};
 use crate::directory::Account;
 use crate::sip::dialog::{Dialog, DialogId};
-use crate::sip::message::{Request, Response, SipUri};
+use crate::sip::message::{Request, Response};
 use crate::sip::{Endpoint, Flow, Responder, new_tag};
 
 /// Subscriptions there may be, and those of one phone.
@@ -93,11 +93,10 @@ impl Subscriptions {
         };
         let host = request.headers.to().ok().and_then(|to| to.uri.sip().map(|uri| uri.host.clone()));
         let host = host.unwrap_or_else(|| flow.local.ip().into());
-        let resource = SipUri::new(Some(aor), host, None).to_string();
         let dialog = Dialog::answering(request, &new_tag())
             .map_err(|_| request.respond(400).with_reason("From, To or Contact cannot be read"))?;
         let id = dialog.id().clone();
-        let subscription = Subscription::new(account.phone, aor.to_owned(), resource, dialog, flow, &asked, now);
+        let subscription = Subscription::new(account.phone, aor.to_owned(), host, dialog, flow, &asked, now);
         let answer = accepted(request, &subscription, &asked).with_to_tag(&id.local_tag);
         let mut table = self.table();
         let of_phone = table.values().filter(|other| other.phone == account.phone).count();

@@ -7,7 +7,7 @@ use super::package::{Asked, Package};
 use crate::registrar::Binding;
 use crate::sip::Flow;
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{Method, NameAddr, Request};
+use crate::sip::message::{Host, Method, NameAddr, Request, SipUri};
 use crate::vocab::PhoneId;
 
 /// The shortest time between two notifications of what changes by itself (RFC 3680 section 4.10).
@@ -23,6 +23,8 @@ pub(super) struct Subscription {
     pub dialog: Dialog,
     event: String,
     resource: String,
+    /// The host of its resource.
+    host: Host,
     expires: Instant,
     version: u32,
     known: Vec<Known>,
@@ -49,16 +51,17 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Subscription {
-    /// A new one by a dialog; `resource` is the URI it is about.
+    /// A new one by a dialog, about an address-of-record at `host`.
     pub(super) fn new(
         phone: PhoneId,
         aor: String,
-        resource: String,
+        host: Host,
         dialog: Dialog,
         flow: Flow,
         asked: &Asked,
         now: Instant,
     ) -> Self {
+        let resource = SipUri::new(Some(&aor), host.clone(), None).to_string();
         Self {
             phone,
             aor,
@@ -67,6 +70,7 @@ impl Subscription {
             dialog,
             event: asked.event.clone(),
             resource,
+            host,
             expires: now + Duration::from_secs(asked.seconds.into()),
             version: 0,
             known: Vec::new(),
@@ -100,7 +104,10 @@ impl Subscription {
             (true, false) => None,
         };
         let current: Vec<Known> = match (self.package, surroundings.is_own) {
-            (Package::Registrations, true) => surroundings.bindings.iter().map(Known::of).collect(),
+            (Package::Registrations, true) => {
+                let host = &self.host;
+                surroundings.bindings.iter().map(|binding| Known::of(binding, &self.aor, host)).collect()
+            }
             _ => Vec::new(),
         };
         let is_in = |known: &Known, among: &[Known]| among.iter().any(|other| other.is_same(known));
