@@ -8,6 +8,7 @@
 //! cti           5  route points and the applications behind them, calls and their legs
 //! enrolment     4  who may claim which phone, the bind, completion
 //! ivr           4  the dialogue as a pure machine: digits and ticks in, sentences and questions out
+//! sites         3  this site, its peer, and what is live there
 //! registrar     3  bindings, digest decisions, auto-registration
 //! provisioning  3  identify a phone, render its configuration, resync
 //! directory     2  users, profiles, templates, phones, lines, secrets
@@ -36,4 +37,5 @@ pub mod phone;
 pub mod provisioning;
 pub mod registrar;
 pub mod sip;
+pub mod sites;
 pub mod vocab;

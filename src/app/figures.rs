@@ -118,6 +118,8 @@ const FIGURES: &[Figure] = &[
         &[("ending", &["hung-up", "bound", "no-answer", "too-many-tries"])],
         "Calls that ended, by ending.",
     ),
+    count("calls_between_lines_total", "Calls from one line to another."),
+    count("calls_to_peer_total", "Those of them that went to the peer site."),
     count_by("calls_refused_total", &[("reason", &["limit"])], "Calls that were refused, by reason."),
     level("calls_now", "Calls that are up."),
     level("call_places", "The most calls that may be up at once."),

@@ -13,6 +13,7 @@ use crate::directory::{
     LineTemplates, Listed, RoutePoints, Sealer, read_draft,
 };
 use crate::registrar::{AutoRegistrationKind, AutoRegistrationSettings};
+use crate::sites::{SitesKind, SitesSettings};
 use crate::vocab::{Secret, UnixMillis};
 
 /// Why the data folder can't be used.
@@ -72,6 +73,9 @@ pub async fn settings(directory: &Directory, config: &Config) -> Result<(), Data
     }
     if !directory.has_settings::<AutoRegistrationKind>().await? {
         auto_registration(directory, &config.auto_registration).await?;
+    }
+    if !directory.has_settings::<SitesKind>().await? {
+        directory.create::<SitesKind>(SitesSettings::default(), &actor, now).await?;
     }
     if !directory.has_settings::<SelfProvisioningKind>().await? {
         self_provisioning(directory, config).await?;

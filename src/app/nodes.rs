@@ -13,6 +13,7 @@ use crate::db::News;
 use crate::directory::{Directory, DirectoryError, JOB_CANCELLED, Jobs};
 use crate::enrolment::{EnrolmentError, Enrolments};
 use crate::registrar::{Registrar, RegistrarError};
+use crate::sites::Sites;
 use crate::vocab::PhoneId;
 
 /// How long to wait before what could not be read is read again.
@@ -27,6 +28,7 @@ pub(super) struct Neighbour {
     pub(super) enrolments: Enrolments,
     pub(super) switchboard: Switchboard,
     pub(super) service: ServiceControl,
+    pub(super) sites: Sites,
 }
 
 /// Why what is kept could not be brought up to date.
@@ -78,6 +80,7 @@ impl Neighbour {
                     Ok(())
                 }
                 "auto-registration" => Ok(self.registrar.auto_registration().reload().await?),
+                "sites" => Ok(self.sites.reload().await?),
                 "service" => self.learn_service().await,
                 CALLED_OFF => {
                     let _ = PhoneId::from_str(subject).map(|phone| self.switchboard.call_off(phone));
@@ -101,6 +104,7 @@ impl Neighbour {
         self.registrar.lines().note_elsewhere(None).await;
         self.enrolments.remember_open().await?;
         self.registrar.auto_registration().reload().await?;
+        self.sites.reload().await?;
         self.learn_service().await
     }
 

@@ -31,7 +31,16 @@ pub(super) async fn route(
 ) {
     while let Some(Incoming { flow, kind }) = incoming.recv().await {
         match kind {
-            IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack),
+            IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack).await,
+            IncomingKind::Request(request, responder) if switchboard.is_passing(&request) => {
+                let switchboard = switchboard.clone();
+                tokio::spawn(async move {
+                    match cti::is_in_dialog(&request) {
+                        true => switchboard.pass(request, responder).await,
+                        false => switchboard.invite(request, flow, responder).await,
+                    }
+                });
+            }
             IncomingKind::CertificateRefused(refusal) => {
                 let registrar = registrar.clone();
                 tokio::spawn(async move { registrar.note_certificate(flow, refusal).await });

@@ -26,7 +26,8 @@ use crate::locale::{LocaleError, Locales};
 use crate::mail::{MailError, Mailer};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
 use crate::registrar::{AutoRegistration, Registrar, RegistrarError, Subscriptions};
-use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsFault, Transport};
+use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsClient, TlsFault, Transport};
+use crate::sites::Sites;
 use crate::vocab::{Secret, UnixMillis, VocabError};
 
 /// News of the registrar that may wait.
@@ -153,6 +154,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let identity = identity(&config)?;
     let endpoint = Endpoint::start(endpoint_config(&config, identity.clone()), requests).await?;
     first_run::settings(&directory, &config).await?;
+    let sites = Sites::open(directory.clone(), TlsClient::new(config.tls.trust())).await?;
     let auto_registration = AutoRegistration::open(directory.clone()).await.map_err(RegistrarError::from)?;
     let (news, registrar_news) = mpsc::channel(NEWS);
     let registrar = Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news).await?;
@@ -167,6 +169,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         registrar: registrar.clone(),
         endpoint: endpoint.clone(),
         words: locales.words(&config.self_provisioning.phones.language),
+        sites: sites.clone(),
         completions,
     };
     let enrolments = Enrolments::new(config.self_provisioning.clone(), foundations)?;
@@ -187,6 +190,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             endpoint: endpoint.clone(),
             registrar: registrar.clone(),
             enrolments: enrolments.clone(),
+            sites: sites.clone(),
             addresses,
         },
     );
@@ -217,6 +221,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
         service: control.clone(),
+        sites: sites.clone(),
+        endpoint: endpoint.clone(),
         locales,
         metrics: metrics.clone(),
         rates: Arc::new(Rates::new(RateSettings {
@@ -247,7 +253,9 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         enrolments: enrolments.clone(),
         switchboard: switchboard.clone(),
         service: control.clone(),
+        sites: sites.clone(),
     };
+    tasks.spawn(until(&stop, sites.watch()));
     tasks.spawn(until(&stop, neighbour.follow(news_of_nodes)));
     tasks.spawn(until(&stop, upkeep::bury(jobs)));
     tasks.spawn(until(&stop, upkeep::tidy(registrar.clone())));

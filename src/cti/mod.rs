@@ -1,4 +1,4 @@
-//! Calls to route points and from them: legs, the applications behind them, and who may call what.
+//! Calls to route points and from them: legs, the applications behind them; calls between lines; and who may call what.
 //!
 //! [`call`] is the pure machine of one call's signalling; [`leg`] runs it with its media and its application;
 //! [`switchboard`] takes requests in. Self-provisioning is an application like any other.
@@ -13,6 +13,7 @@ mod leg;
 mod media_addresses;
 mod phase;
 mod policy;
+mod proxy;
 mod ring_back;
 mod self_provisioning;
 mod service;

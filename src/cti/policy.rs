@@ -27,7 +27,9 @@ impl Caller {
 pub enum Destination {
     /// A route point of this server.
     RoutePoint,
-    /// An emergency number. Calls to them come with calls between phones; everybody may make them.
+    /// A number that is on somebody's phone.
+    Line,
+    /// An emergency number. There is no way to one from here yet; everybody may call them.
     Emergency,
     /// Anything else.
     Elsewhere,
@@ -44,12 +46,13 @@ pub enum Permission {
     NotFound,
 }
 
-/// Whether `caller` may call `destination`. A phone in quarantine reaches a route point and, in need, help; nothing else.
+/// Whether `caller` may call `destination`. A phone in quarantine reaches a route point and, in need, help; nothing else,
+/// and nobody's line.
 pub fn permit(caller: Caller, destination: Destination) -> Permission {
     match (caller, destination) {
-        (_, Destination::RoutePoint) => Permission::Allowed,
+        (_, Destination::RoutePoint) | (Caller::Enrolled, Destination::Line) => Permission::Allowed,
         (_, Destination::Emergency) | (Caller::Enrolled, Destination::Elsewhere) => Permission::NotFound,
-        (Caller::Quarantined, Destination::Elsewhere) => Permission::Forbidden,
+        (Caller::Quarantined, Destination::Line | Destination::Elsewhere) => Permission::Forbidden,
     }
 }
 
@@ -61,6 +64,8 @@ mod tests {
     fn quarantine_reaches_the_route_point_and_nothing_else() {
         assert_eq!(permit(Caller::Quarantined, Destination::RoutePoint), Permission::Allowed);
         assert_eq!(permit(Caller::Quarantined, Destination::Elsewhere), Permission::Forbidden);
+        assert_eq!(permit(Caller::Quarantined, Destination::Line), Permission::Forbidden);
+        assert_eq!(permit(Caller::Enrolled, Destination::Line), Permission::Allowed);
         assert_ne!(permit(Caller::Quarantined, Destination::Emergency), Permission::Forbidden);
         assert_eq!(permit(Caller::Enrolled, Destination::RoutePoint), Permission::Allowed);
     }

@@ -17,15 +17,17 @@ use super::leg::{self, Leg, Surroundings};
 use super::media_addresses::MediaAddresses;
 use super::phase::Phase;
 use super::policy::{Caller, Destination, Permission, permit};
+use super::proxy::{self, Lines, Proxy, Requester};
 use super::ring_back::{self, RingBackCall};
 use super::service::Service;
 use super::settings::CtiSettings;
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::{Account, Directory, DirectoryError};
 use crate::enrolment::Enrolments;
 use crate::media::{CodecOrder, LocalMedia, MediaEngine};
 use crate::registrar::{Registrar, SUSPENDED, Verdict};
 use crate::sip::message::{Contacts, Method, NameAddr, Request, RequestUri, Response};
 use crate::sip::{Endpoint, Flow, Responder, SipError, new_tag};
+use crate::sites::Sites;
 use crate::vocab::{DirectoryNumber, PhoneId};
 
 /// How long calls may take to say goodbye when the service closes.
@@ -54,6 +56,7 @@ struct Inner {
     dialogs: Dialogs,
     records: CallRecords,
     callers: Callers,
+    proxy: Proxy,
     directory: Directory,
     calls: Arc<AtomicUsize>,
     ring_backs: Arc<AtomicUsize>,
@@ -71,6 +74,8 @@ pub struct Foundations {
     pub registrar: Registrar,
     /// Who may claim what.
     pub enrolments: Enrolments,
+    /// This site and its peer.
+    pub sites: Sites,
     /// Where it is said from.
     pub addresses: MediaAddresses,
 }
@@ -78,12 +83,13 @@ pub struct Foundations {
 impl Switchboard {
     /// With media of its own and the first generation of the service.
     pub fn new(settings: CtiSettings, service: Arc<Service>, engine: MediaEngine, foundations: Foundations) -> Self {
-        let Foundations { directory, endpoint, registrar, enrolments, addresses } = foundations;
+        let Foundations { directory, endpoint, registrar, enrolments, sites, addresses } = foundations;
         Self {
             inner: Arc::new(Inner {
                 settings,
                 service: RwLock::new(service),
                 older: Mutex::default(),
+                proxy: Proxy::new(endpoint.clone(), registrar.clone(), directory.clone(), sites),
                 endpoint,
                 engine,
                 addresses,
@@ -174,9 +180,30 @@ impl Switchboard {
         true
     }
 
-    /// An ACK: to its call.
-    pub fn acknowledge(&self, ack: Request) {
-        self.inner.dialogs.acknowledge(ack);
+    /// An ACK: to its call, or on to where it is for.
+    pub async fn acknowledge(&self, ack: Request) {
+        if self.inner.proxy.is_within(&ack) {
+            self.inner.proxy.acknowledge(&ack).await;
+        } else {
+            self.inner.dialogs.acknowledge(ack);
+        }
+    }
+
+    /// True for a request that only passes: one for somebody's line, or within a call between lines. What it needs to be understood
+    /// is not this server's business.
+    pub fn is_passing(&self, request: &Request) -> bool {
+        // Most requests are registrations.
+        match request.method {
+            Method::Register => false,
+            _ if is_in_dialog(request) => self.inner.proxy.is_within(request),
+            Method::Invite => self.inner.lines_asked_for(request).is_some(),
+            _ => false,
+        }
+    }
+
+    /// A request within a call between lines.
+    pub async fn pass(&self, request: Request, responder: Responder) {
+        self.inner.proxy.pass(request, responder).await;
     }
 
     /// A request inside a dialog: to its call, or 481.
@@ -198,7 +225,12 @@ impl Switchboard {
     pub async fn invite(&self, request: Request, flow: Flow, mut responder: Responder) {
         let service = self.inner.service();
         match self.inner.admit(&request, flow, &service) {
-            Ok((phone, number)) => self.serve(request, flow, responder, phone, number, service).await,
+            Ok(Admitted::ToRoutePoint(phone, number)) => {
+                self.serve(request, flow, responder, phone, number, service).await;
+            }
+            Ok(Admitted::ToLines(requester, lines)) => {
+                self.inner.proxy.call(request, flow, responder, requester, lines).await;
+            }
             Err(refusal) => {
                 tracing::info!(peer = %flow.peer, status = refusal.status, reason = %refusal.reason, "a call was not let in");
                 responder.respond(refusal.with_to_tag(&new_tag())).await;
@@ -262,6 +294,12 @@ impl Switchboard {
     }
 }
 
+/// Who was let in, and to what.
+enum Admitted {
+    ToRoutePoint(PhoneId, DirectoryNumber),
+    ToLines(Requester, Lines),
+}
+
 /// A place among the calls at once; given back when dropped.
 struct Place(Arc<AtomicUsize>);
 
@@ -305,20 +343,37 @@ impl Inner {
         }
     }
 
+    /// The lines a request asks for, if it asks for somebody's.
+    fn lines_asked_for(&self, request: &Request) -> Option<Lines> {
+        let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
+        if number.is_some_and(|number| self.service().route.numbers.contains(&number)) {
+            return None;
+        }
+        self.proxy.lines_of(&request.uri)
+    }
+
     /// Who calls what, and whether they may.
-    fn admit(&self, request: &Request, flow: Flow, service: &Service) -> Result<(PhoneId, DirectoryNumber), Response> {
+    fn admit(&self, request: &Request, flow: Flow, service: &Service) -> Result<Admitted, Response> {
+        let lines = self.lines_asked_for(request);
+        if lines.is_some() {
+            proxy::check(request)?;
+        }
         if *self.phase.borrow() != Phase::Open {
             return Err(request.respond(503).with_header("Retry-After", "30").with_reason("The service is closing"));
         }
-        let account = match self.caller(request, flow) {
-            Verdict::Answer(answer, _) => return Err(answer),
-            Verdict::Known(account) => account,
-            Verdict::Unproven(unproven) => return Err(self.registrar.refuse(request, flow, &unproven.name)),
-        };
-        if account.is_suspended {
-            self.registrar.note_suspended(request, flow, &account);
-            return Err(request.respond(403).with_reason(SUSPENDED));
+        if let Some(lines) = lines {
+            if self.proxy.is_from_peer(request, flow) {
+                return Ok(Admitted::ToLines(Requester::Peer, lines));
+            }
+            let account = self.known_caller(request, flow)?;
+            return match Caller::of(account.state).map(|caller| permit(caller, Destination::Line)) {
+                Some(Permission::Allowed) => Ok(Admitted::ToLines(Requester::Phone(account), lines)),
+                Some(Permission::Forbidden) => Err(only_to_set_up(request)),
+                Some(Permission::NotFound) => Err(request.respond(404)),
+                None => Err(request.respond(403)),
+            };
         }
+        let account = self.known_caller(request, flow)?;
         let number = request.uri.user().and_then(|user| user.parse::<DirectoryNumber>().ok());
         let destination = match &number {
             Some(number) if service.route.numbers.contains(number) => Destination::RoutePoint,
@@ -330,12 +385,24 @@ impl Inner {
                 .respond(480)
                 .with_reason("Self-provisioning is not active")
                 .with_header("Retry-After", "60")),
-            (Permission::Allowed, Some(number)) => Ok((account.phone, number)),
-            (Permission::Forbidden, _) => {
-                Err(request.respond(403).with_reason("This phone can only call the set-up number until it is assigned"))
-            }
+            (Permission::Allowed, Some(number)) => Ok(Admitted::ToRoutePoint(account.phone, number)),
+            (Permission::Forbidden, _) => Err(only_to_set_up(request)),
             (Permission::NotFound | Permission::Allowed, _) => Err(request.respond(404)),
         }
+    }
+
+    /// The account of whoever sent a request, if it may do anything.
+    fn known_caller(&self, request: &Request, flow: Flow) -> Result<Arc<Account>, Response> {
+        let account = match self.caller(request, flow) {
+            Verdict::Answer(answer, _) => return Err(answer),
+            Verdict::Known(account) => account,
+            Verdict::Unproven(unproven) => return Err(self.registrar.refuse(request, flow, &unproven.name)),
+        };
+        if account.is_suspended {
+            self.registrar.note_suspended(request, flow, &account);
+            return Err(request.respond(403).with_reason(SUSPENDED));
+        }
+        Ok(account)
     }
 
     /// A phone without a password of ours is known by the place it registered from; everybody else by digest.
@@ -363,6 +430,10 @@ impl Inner {
         let warning = format!("399 tsunagu \"{reason}\"");
         Err(request.respond(486).with_reason(&reason).with_header("Warning", &warning).with_header("Retry-After", "30"))
     }
+}
+
+fn only_to_set_up(request: &Request) -> Response {
+    request.respond(403).with_reason("This phone can only call the set-up number until it is assigned")
 }
 
 /// Whether our Contact has to be a `sips:` URI (RFC 3261 section 12.1.1).

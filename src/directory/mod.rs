@@ -7,6 +7,7 @@ mod audit;
 mod bulk;
 mod credential;
 mod credential_policy;
+mod dr_forward;
 mod event;
 mod event_store;
 mod feed;
@@ -39,6 +40,7 @@ pub use audit::{
 };
 pub use credential::CredentialHash;
 pub use credential_policy::CredentialPolicy;
+pub use dr_forward::DrForward;
 pub use event::{Event, EventRows, Happening, PoolFill, ServiceGeneration, Severity};
 pub use event_store::{tell, tell_all};
 pub use feed::{EventFilter, EventPage, Feed};

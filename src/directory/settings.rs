@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Actor, Directory, DirectoryError, Kept, Kind};
-use crate::vocab::UnixMillis;
+use super::{Actor, Directory, DirectoryError, Kept, Kind, records};
+use crate::vocab::{Secret, UnixMillis};
 
 /// A kind with one record.
 pub trait Settings: Kind {
@@ -26,6 +26,17 @@ impl Directory {
     /// If the database fails.
     pub async fn has_settings<S: Settings>(&self) -> Result<bool, DirectoryError> {
         Ok(self.find::<S>(S::NAME).await?.is_some())
+    }
+
+    /// What one of their hidden columns has sealed, if anything.
+    ///
+    /// # Errors
+    /// If the database fails, or the secret was sealed with another key.
+    pub async fn settings_secret<S: Settings>(&self, column: &str) -> Result<Option<Secret>, DirectoryError> {
+        let mut connection = self.db().reader().acquire().await?;
+        let record = records::find(&mut connection, S::TABLE, S::NAME).await?;
+        let sealed = record.as_ref().map(|record| records::text(record, column)).filter(|sealed| !sealed.is_empty());
+        sealed.map(|sealed| self.sealer().open(&sealed)).transpose()
     }
 
     /// Changes them by a JSON merge patch (RFC 7396), if they have the version `expected`.

@@ -84,6 +84,7 @@ impl Enrolments {
             let folder = format!("http://{}:{}/c/{}/", request.host.as_str(), request.port, token.expose_secret());
             Secret::from(if vendor == Vendor::Yealink { folder } else { folder + &request.file_name })
         });
+        settings.secondary = self.secondary()?;
         if let Some(template) = template {
             apply(&template.settings, &mut settings)?;
         }
@@ -112,6 +113,21 @@ impl Enrolments {
         settings.clock.ntp = Some(&defaults.ntp).filter(|ntp| !ntp.is_empty()).map(|ntp| ntp.parse()).transpose()?;
         settings.clock.utc_offset = Some(defaults.utc_offset_minutes);
         Ok(settings)
+    }
+
+    /// True if a phone is to register with the peer site at the same time, where there is one.
+    pub async fn uses_secondary_registration(&self, phone: &Phone) -> Result<bool, EnrolmentError> {
+        let template = self.template_of(Some(phone)).await?;
+        let own = template.and_then(|template| template.settings.get("use_secondary_registration")?.as_bool());
+        Ok(own.unwrap_or(true))
+    }
+
+    /// The peer site, with which phones register at the same time.
+    fn secondary(&self) -> Result<Option<provisioning::Secondary>, EnrolmentError> {
+        let site = self.sites.site();
+        let Some(peer) = &site.peer else { return Ok(None) };
+        let server = provisioning::Server { host: peer.host.to_string().parse()?, port: peer.port };
+        Ok(Some(provisioning::Secondary { server, mode: provisioning::Redundancy::Simultaneous }))
     }
 
     /// The transport and port phones are to use; where the one that is wanted is not served, another. Desk phones speak no
@@ -144,6 +160,11 @@ fn apply(
         let fault = |wanted: &str| EnrolmentError::Template(format!("{name}: not {wanted}"));
         let flag = || value.as_bool().ok_or_else(|| fault("true or false"));
         match name.as_str() {
+            "use_secondary_registration" => {
+                if !flag()? {
+                    settings.secondary = None;
+                }
+            }
             "talk_event" => settings.talk_event = flag()?,
             "web_ui" => settings.web_ui = flag()?,
             "reboot_on_check_sync" => settings.reboot_on_check_sync = flag()?,

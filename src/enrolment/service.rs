@@ -21,6 +21,7 @@ use crate::locale::Words;
 use crate::provisioning::Templates;
 use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
 use crate::sip::Endpoint;
+use crate::sites::Sites;
 use crate::vocab::{DirectoryNumber, EnrolmentId, PhoneId, UnixMillis};
 
 /// Records of one kind forgotten in one transaction, and the time between two.
@@ -50,6 +51,7 @@ pub struct Enrolments {
     pub(super) directory: Directory,
     pub(super) registrar: Registrar,
     pub(super) endpoint: Endpoint,
+    pub(super) sites: Sites,
     pub(super) templates: Arc<Templates>,
     pub(super) turns: Turns,
     words: Arc<Words>,
@@ -76,6 +78,8 @@ pub struct Foundations {
     pub endpoint: Endpoint,
     /// Words on phones' screens.
     pub words: Words,
+    /// This site and its peer.
+    pub sites: Sites,
     /// Told of each completion.
     pub completions: mpsc::Sender<Completed>,
 }
@@ -88,6 +92,7 @@ impl Enrolments {
             directory: foundations.directory,
             registrar: foundations.registrar,
             endpoint: foundations.endpoint,
+            sites: foundations.sites,
             templates: Arc::new(Templates::built_in()?),
             turns: Turns::new(),
             words: Arc::new(foundations.words),

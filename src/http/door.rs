@@ -15,6 +15,8 @@ use crate::enrolment::Enrolments;
 use crate::locale::Locales;
 use crate::mail::Mailer;
 use crate::registrar::Registrar;
+use crate::sip::Endpoint;
+use crate::sites::Sites;
 
 /// What the door needs.
 #[derive(Clone)]
@@ -31,6 +33,10 @@ pub struct AdminDoor {
     pub switchboard: Switchboard,
     /// The self-provisioning service.
     pub service: ServiceControl,
+    /// This site and its peer.
+    pub sites: Sites,
+    /// The way to phones.
+    pub endpoint: Endpoint,
     /// Words for readers.
     pub locales: Locales,
     /// The figures.

@@ -110,6 +110,11 @@ impl Registrar {
         self.directory.db().is_on_duty()
     }
 
+    /// The realm phones show their credentials for.
+    pub fn realm(&self) -> &str {
+        &self.settings.realm
+    }
+
     /// Where everybody is.
     pub fn location(&self) -> &Location {
         &self.location

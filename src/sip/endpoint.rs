@@ -128,6 +128,11 @@ impl Responder {
         let _ = self.commands.send(Command::Respond(self.id, response)).await;
     }
 
+    /// Leaves the request unanswered: whoever sent it has stopped waiting (RFC 4320 section 4.2).
+    pub fn abandon(mut self) {
+        self.fallback = None;
+    }
+
     /// Waits until the request is cancelled; for ever if it can't be.
     pub async fn cancelled(&mut self) {
         if let Some(cancelled) = &mut self.cancelled {
@@ -159,7 +164,7 @@ pub(super) enum Command {
         name: Name,
     },
     Acknowledge(Request, Target),
-    Cancel(Name),
+    Cancel(Name, Option<&'static str>),
     /// It is not waited for any longer, unless something was heard.
     GiveUp(Name),
     /// Connections of this address over which nobody has registered or called are closed.
@@ -374,9 +379,9 @@ impl Driver {
                     self.layer.send_acknowledgement(request, flow, &new_branch());
                 }
             }
-            Command::Cancel(name) => {
+            Command::Cancel(name, reason) => {
                 if let Some(id) = name.get() {
-                    self.layer.cancel_request(now, *id);
+                    self.layer.cancel_request(now, *id, reason);
                 }
             }
             Command::GiveUp(name) => {

@@ -124,7 +124,12 @@ impl Exchange {
 
     /// Cancels it, if it is an INVITE that was answered provisionally.
     pub async fn cancel(&self) {
-        let _ = self.commands.send(Command::Cancel(self.name.clone())).await;
+        let _ = self.commands.send(Command::Cancel(self.name.clone(), None)).await;
+    }
+
+    /// The same, with a Reason header (RFC 3326) that says why.
+    pub async fn cancel_because(&self, reason: &'static str) {
+        let _ = self.commands.send(Command::Cancel(self.name.clone(), Some(reason))).await;
     }
 
     /// Nothing was heard: the transaction ends, unless something comes just now.

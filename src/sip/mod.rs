@@ -41,7 +41,7 @@ pub use opening::{new_tag, opening_request};
 pub use sending::Target;
 pub use stateless::Answerer;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};
-pub use tls_client::TlsTrust;
+pub use tls_client::{TlsClient, TlsTrust};
 pub use tls_pinned::{Pinned, connect_pinned};
 pub use tls_refusal::CertificateRefusal;
 pub use udp::address_towards;

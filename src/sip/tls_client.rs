@@ -28,7 +28,7 @@ pub struct TlsTrust {
 
 /// The client's side of TLS.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TlsClient {
+pub struct TlsClient {
     trust: Arc<TlsTrust>,
     current: Arc<Mutex<Option<Read>>>,
 }
@@ -37,15 +37,18 @@ pub(super) struct TlsClient {
 type Read = (Arc<ClientConfig>, Stamp);
 
 /// A connection within TLS that we have opened.
-pub(super) type Opened = TlsStream<TcpStream>;
+pub type Opened = TlsStream<TcpStream>;
 
 impl TlsClient {
-    pub(super) fn new(trust: TlsTrust) -> Self {
+    /// With these files.
+    pub fn new(trust: TlsTrust) -> Self {
         Self { trust: Arc::new(trust), current: Arc::default() }
     }
 
     /// The client's side of the handshake, with a server that must show a good certificate for `name`.
-    pub(super) async fn connect(&self, stream: TcpStream, name: &Host, deadline: Instant) -> std::io::Result<Opened> {
+    /// # Errors
+    /// If it doesn't, or not in time.
+    pub async fn connect(&self, stream: TcpStream, name: &Host, deadline: Instant) -> std::io::Result<Opened> {
         let this = self.clone();
         let config = tokio::task::spawn_blocking(move || this.config()).await.map_err(std::io::Error::other)?;
         let name =

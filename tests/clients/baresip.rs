@@ -1,5 +1,7 @@
-//! baresip as a phone without a sound card: it plays silence from a file, records what it hears, and is told what to do
+//! baresip as a phone without a sound card: it plays silence (or a tone) from a file, records what it hears, and is told what to do
 //! over its control port (JSON in netstrings).
+
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,8 +20,8 @@ use crate::support::wait_for;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Samples a second of what it plays and records.
 const RATE: u32 = 8000;
-/// Seconds of silence: its end would end the call.
-const SILENCE: u32 = 120;
+/// Seconds of what it says: its end would end the call.
+const VOICE: u32 = 120;
 /// From one key to the next, as a quick finger has it.
 const BETWEEN_KEYS: Duration = Duration::from_millis(250);
 
@@ -40,6 +42,17 @@ impl Baresip {
 
     /// The same with another place of the server's to register at: an address, and how it is reached if not over UDP.
     pub fn start_at(server: &Server, place_of_sip: &str, user: &str, codec: &str) -> Self {
+        Self::start_playing(server, place_of_sip, user, codec, |_| 0)
+    }
+
+    /// The same with something else than silence to say: its samples, by their place in time.
+    pub fn start_playing(
+        server: &Server,
+        place_of_sip: &str,
+        user: &str,
+        codec: &str,
+        sample: impl Fn(u32) -> i16,
+    ) -> Self {
         programs::need("baresip", "baresip-core");
         programs::need("sox", "sox");
         let folder = server.folder().join(user);
@@ -49,7 +62,7 @@ impl Baresip {
         let place = folder.display();
         let config = format!(
             "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\nrtp_ports {rtp}-{}\n\
-             audio_source aufile,{place}/silence.wav\naudio_player aufile,none\nausrc_srate {RATE}\nausrc_channels 1\n\
+             audio_source aufile,{place}/voice.wav\naudio_player aufile,none\nausrc_srate {RATE}\nausrc_channels 1\n\
              module_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule_tmp uuid.so\n\
              module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {place}\n",
@@ -61,7 +74,7 @@ impl Baresip {
             "<sip:{user}@{place_of_sip}>;auth_user={user};auth_pass=anything;regint=300;audio_codecs={codec}\n"
         );
         std::fs::write(folder.join("accounts"), account).unwrap();
-        std::fs::write(folder.join("silence.wav"), silence()).unwrap();
+        std::fs::write(folder.join("voice.wav"), voice(sample)).unwrap();
         let told = File::create(folder.join("told")).unwrap();
         let mut command = Command::new("baresip");
         command.arg("-4").arg("-f").arg(&folder);
@@ -74,7 +87,8 @@ impl Baresip {
         baresip.listen();
         wait_for("baresip's registration", PATIENCE, || {
             let phones = server.api_get("/phones");
-            (phones[0]["registrations"].as_array()?.len() == 1).then_some(())
+            let is_it = |phone: &Value| phone["registrations"][0]["number"] == user;
+            phones.as_array()?.iter().any(is_it).then_some(())
         });
         baresip
     }
@@ -176,9 +190,9 @@ fn netstring(from: &mut impl Read) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// A WAV file of silence.
-fn silence() -> Vec<u8> {
-    let octets = SILENCE * RATE * 2;
+/// A WAV file of these samples.
+fn voice(sample: impl Fn(u32) -> i16) -> Vec<u8> {
+    let octets = VOICE * RATE * 2;
     let mut wav = b"RIFF".to_vec();
     wav.extend((36 + octets).to_le_bytes());
     wav.extend(b"WAVEfmt ");
@@ -189,6 +203,6 @@ fn silence() -> Vec<u8> {
     wav.extend([2, 0, 16, 0]);
     wav.extend(b"data");
     wav.extend(octets.to_le_bytes());
-    wav.resize(wav.len() + usize::try_from(octets).unwrap(), 0);
+    wav.extend((0..VOICE * RATE).flat_map(|at| sample(at).to_le_bytes()));
     wav
 }

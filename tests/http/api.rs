@@ -26,6 +26,7 @@ const PATHS: [&str; 23] = [
     "/shut-outs",
     "/auto-registration",
     "/credential-policy",
+    "/sites",
     "/enrolments",
     "/calls",
     "/events",

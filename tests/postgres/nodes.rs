@@ -49,6 +49,11 @@ fn a_setting_changed_on_one_node_is_in_force_on_the_other() {
         (one.handset_get("/00908f200001.cfg", agent).status == 200).then_some(())
     });
     assert_eq!(other.api_get("/phones")[0]["temporary_number"], "8000");
+    changed(&one, "/sites", &json!({ "peer_name": "Osaka", "peer_address": "192.0.2.20" }));
+    wait_for("the peer site to be known", PATIENCE, || {
+        let peer = other.admin_get("/api/v1/sites/peer");
+        (peer.status == 200 && peer.json()["name"] == "Osaka").then_some(())
+    });
     // What waits for a restart waits on both, and comes into force on both.
     let status = "/self-provisioning/status";
     changed(&one, "/self-provisioning?apply=later", &json!({ "ports": 7 }));

@@ -8,7 +8,7 @@ use super::line_group::LINE_GROUPS;
 use crate::directory::kind::as_record;
 use crate::directory::records::Record;
 use crate::directory::table::{Column, ColumnKind, Table, Usage};
-use crate::directory::{Directory, DirectoryError, Kind, Listed};
+use crate::directory::{Directory, DirectoryError, DrForward, Kind, Listed};
 use crate::vocab::{DirectoryNumber, Name, UnixMillis};
 
 /// A directory number as it is given.
@@ -26,6 +26,9 @@ pub struct DirectoryNumberDraft {
     /// The group its lines are in, by name.
     #[serde(default)]
     pub line_group: Option<String>,
+    /// What becomes of calls to it while it is live at the peer site only; as the settings of the sites say if it isn't given.
+    #[serde(default)]
+    pub dr_forward: Option<DrForward>,
 }
 
 /// A pool: a range of numbers new users get theirs from.
@@ -112,6 +115,7 @@ static DIRECTORY_NUMBERS: Table = Table {
         Column::new("description", ColumnKind::Text),
         Column::new("pool", ColumnKind::Reference(&NUMBER_POOLS)),
         Column::new("line_group", ColumnKind::Reference(&LINE_GROUPS)),
+        Column::new("dr_forward", ColumnKind::Text),
     ],
     usages: &[
         Usage { what: "user", statement: "SELECT user_id FROM users WHERE primary_extension = $2" },

@@ -18,10 +18,13 @@ use super::caller::Caller;
 use super::collection::{Shown, read_only};
 use super::document::{Named, documented};
 use super::exchange::{Body, parameter};
+use super::lines::registered_from;
 use super::listing::Asked;
 use super::parameters::Parameters;
+use super::sites::{SiteView, sites_of};
 use crate::directory::{
-    Actor, DeviceType, DirectoryError, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed, Listing, Page,
+    Actor, DeviceType, DirectoryError, DrForward, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed,
+    Listing, Page,
 };
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
@@ -98,6 +101,10 @@ pub struct LineStatusView {
     is_flapping: bool,
     /// How often its state changed of late, within the window of the settings.
     changes: usize,
+    /// How it stands at each site, this one first; another only where there is a peer site.
+    sites: Vec<SiteView>,
+    /// What becomes of calls to its number while it is live at the peer site only.
+    dr_forward: DrForward,
     /// The time zone of the clocks.
     time_zone: String,
 }
@@ -280,7 +287,10 @@ pub async fn status_of(door: &AdminDoor, line: LineRecord, words: &Words, zone: 
     if matches!(state, LineStateName::NotRegistered) || standing.is_flapping {
         message = format!("{message} {}", reason_text(words, troubled));
     }
+    let here = registered_from(door, &line);
     LineStatusView {
+        sites: sites_of(door, Some(&line.number), here, words).await,
+        dr_forward: door.sites.dr_forward(&line.number).await,
         message,
         remedy: remedy(words, troubled),
         type_text: words.say(&format!("line-type-{}", line.r#type.as_str()), &[]),

@@ -43,17 +43,22 @@ pub fn router() -> ApiRouter<AdminDoor> {
 }
 
 fn view(door: &AdminDoor, line: LineRecord) -> LineView {
+    let registered_from = registered_from(door, &line);
+    LineView { is_registered: !registered_from.is_empty(), registered_from, line }
+}
+
+/// The addresses a line is registered from.
+pub fn registered_from(door: &AdminDoor, line: &LineRecord) -> Vec<String> {
     let account = door.directory.accounts().of(line.phone);
     // A phone without a password of ours has the name it was set up with, whatever number rings on it.
     let own_name = account.filter(|account| account.secret.is_none()).map(|account| account.auth_name.clone());
     let bindings = door.registrar.location().of_phone(line.phone, Instant::now());
     let is_on_it = |aor: &String| line.number.as_str() == aor || own_name.as_ref() == Some(aor);
-    let registered_from: Vec<String> = bindings
+    bindings
         .iter()
         .filter(|(aor, _)| is_on_it(aor))
         .map(|(_, binding)| format!("{} ({})", binding.flow.peer, binding.flow.transport))
-        .collect();
-    LineView { is_registered: !registered_from.is_empty(), registered_from, line }
+        .collect()
 }
 
 /// Numbers on the keys of phones, and where they are registered.

@@ -26,6 +26,7 @@ mod previews;
 mod quick_add;
 mod self_provisioning;
 mod shut_outs;
+mod sites;
 mod tokens;
 mod transfer;
 
@@ -78,12 +79,14 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(auto_registration::router())
         .merge(languages::router())
         .merge(credential_policy::router())
+        .merge(sites::settings_router())
         .merge(lines::router())
         .merge(line_status::router())
         .route_layer(middleware::from_fn_with_state(door.clone(), follow::afterwards))
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()
         .merge(phones::router())
+        .merge(sites::router())
         .merge(self_provisioning::control_router())
         .merge(enrolments::router())
         .merge(calls::router())

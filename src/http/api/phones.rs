@@ -14,8 +14,10 @@ use serde::Serialize;
 use super::caller::Caller;
 use super::document::{Named, documented};
 use super::listing::Asked;
+use super::sites::{SiteView, registered_from, sites_of};
 use crate::directory::{Action, Change, Page, Phone, Phones};
 use crate::http::door::AdminDoor;
+use crate::http::language::Reader;
 use crate::http::problem::Problem;
 use crate::vocab::{PhoneId, UnixMillis};
 
@@ -26,6 +28,15 @@ struct PhoneView {
     phone: Phone,
     /// Where it is registered at this moment.
     registrations: Vec<Registration>,
+}
+
+/// A phone, where it is registered, and how it stands at each site.
+#[derive(Serialize, JsonSchema)]
+struct PhoneAtSites {
+    #[serde(flatten)]
+    phone: PhoneView,
+    /// How it stands at each site, this one first; another, by its first number, only where there is a peer site.
+    sites: Vec<SiteView>,
 }
 
 /// Where a phone is registered.
@@ -70,8 +81,15 @@ async fn list(State(door): State<AdminDoor>, asked: Asked<Phones>) -> Result<Jso
 }
 
 /// One phone.
-async fn show(State(door): State<AdminDoor>, Named(id): Named) -> Result<Json<PhoneView>, Problem> {
-    Ok(Json(view(&door, phone(&door, &id).await?)))
+async fn show(
+    State(door): State<AdminDoor>,
+    Named(id): Named,
+    Reader(words): Reader,
+) -> Result<Json<PhoneAtSites>, Problem> {
+    let phone = phone(&door, &id).await?;
+    let number = phone.lines.first().map(|line| line.number.clone());
+    let sites = sites_of(&door, number.as_ref(), registered_from(&door, &phone), &words).await;
+    Ok(Json(PhoneAtSites { phone: view(&door, phone), sites }))
 }
 
 /// Has an enrolled phone fetch its configuration with its secrets once more.

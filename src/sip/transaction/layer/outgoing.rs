@@ -31,8 +31,9 @@ impl Layer {
         self.outputs.push_back(Output::Transmit(flow, request.encode()));
     }
 
-    /// Cancels an INVITE of ours that was answered provisionally (section 9.1). False if there is nothing to cancel.
-    pub fn cancel_request(&mut self, now: Instant, id: TransactionId) -> bool {
+    /// Cancels an INVITE of ours that was answered provisionally (section 9.1), for this reason (RFC 3326) if one is given. False
+    /// if there is nothing to cancel.
+    pub fn cancel_request(&mut self, now: Instant, id: TransactionId, reason: Option<&str>) -> bool {
         let Some(Entry { flow, machine: Machine::Client(transaction, invite), key }) = self.entries.get(&id.0) else {
             return false;
         };
@@ -44,6 +45,9 @@ impl Layer {
         copy_headers(invite, &mut cancel, &["Route", "From", "To", "Call-ID", "Max-Forwards"]);
         let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
         cancel.headers.set("CSeq", &format!("{number} CANCEL"));
+        if let Some(reason) = reason {
+            cancel.headers.set("Reason", reason);
+        }
         let (flow, branch) = (*flow, branch.clone());
         self.send_request(now, cancel, flow, &branch);
         true
