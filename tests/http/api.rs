@@ -6,7 +6,7 @@ use crate::support::http::{Answer, get, post};
 use crate::support::server::{Server, USERS};
 
 /// Paths of the API that can be read.
-const PATHS: [&str; 23] = [
+const PATHS: [&str; 24] = [
     "/users",
     "/user-profiles",
     "/device-templates",

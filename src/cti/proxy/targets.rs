@@ -85,6 +85,7 @@ mod tests {
             call_id: "c".to_owned(),
             cseq: 1,
             expires: Instant::now(),
+            refreshed: None,
             flow: Flow { transport: Transport::Udp, local: address(5060), peer: address(port) },
             user_agent: "".into(),
             path: "<sip:edge;lr>, <sip:core;lr>".into(),
