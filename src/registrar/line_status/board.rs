@@ -427,25 +427,41 @@ mod tests {
     }
 
     #[test]
-    fn refreshes_are_written_later_and_once() {
+    fn times_are_written_later_and_once() {
         let (mut board, mut ids) = (board(), ids());
         board.take(phone(1), stored(&["1001"], 0));
-        board.observe(&seen(0, of(phone(1), "1001"), registered(300_000)), &mut ids);
+        let mut observe = |board: &mut Board, at, what| board.observe(&seen(at, of(phone(1), "1001"), what), &mut ids);
+        observe(&mut board, 0, registered(300_000));
+        observe(&mut board, 0, Observed::Unregistered);
         assert_eq!(board.due(10).len(), 1);
         board.saved(&[phone(1)], &[]);
         for second in 1..50 {
-            board.observe(&seen(second * 1000, of(phone(1), "1001"), registered(second * 1000 + 300_000)), &mut ids);
-            board.elapse(UnixMillis::new(second * 1000), &mut ids);
+            observe(&mut board, second * 1000, Observed::Unregistered);
+            board.elapse(UnixMillis::new(second * 1000), &mut self::ids());
             assert!(!board.has_due(), "{second}");
         }
-        board.elapse(UnixMillis::new(61_000), &mut ids);
+        board.elapse(UnixMillis::new(61_000), &mut self::ids());
         assert_eq!(board.due(10).len(), 1);
         board.saved(&[phone(1)], &[]);
         assert!(board.later.is_empty() && !board.has_due());
         // Who is asked for is written at once.
-        board.observe(&seen(70_000, of(phone(1), "1001"), registered(370_000)), &mut ids);
+        observe(&mut board, 70_000, Observed::Unregistered);
         board.hurry(phone(1));
         assert!(board.has_due());
+    }
+
+    #[test]
+    fn a_line_that_is_registered_and_written_is_not_held() {
+        let (mut board, mut ids) = (board(), ids());
+        board.take(phone(1), stored(&["1001"], 0));
+        board.observe(&seen(0, of(phone(1), "1001"), registered(300_000)), &mut ids);
+        assert!(board.knows(phone(1)));
+        board.saved(&[phone(1)], &[]);
+        assert!(!board.knows(phone(1)));
+        board.take(phone(1), stored(&["1001"], 0));
+        board.observe(&seen(1, of(phone(1), "1001"), Observed::Failed(Reason::WrongPassword)), &mut ids);
+        board.saved(&[phone(1)], &[]);
+        assert!(board.knows(phone(1)), "what repeats is counted");
     }
 
     #[test]
