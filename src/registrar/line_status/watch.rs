@@ -163,7 +163,8 @@ struct Desk {
 }
 
 enum Answer {
-    Lines(Vec<PhoneId>, oneshot::Sender<HashMap<PhoneId, PhoneLines>>),
+    /// As they stood when somebody asked; told once that is written.
+    Lines(HashMap<PhoneId, PhoneLines>, oneshot::Sender<HashMap<PhoneId, PhoneLines>>),
     Settled(oneshot::Sender<()>),
 }
 
@@ -183,7 +184,7 @@ impl Desk {
             }
             let worked = self.work(&mut group, &mut swept_at, &mut counted_at).await;
             for answer in std::mem::take(&mut self.answers) {
-                self.answer(answer);
+                Self::answer(answer);
             }
             match worked {
                 Ok(()) => tokio::time::sleep(PAUSE).await,
@@ -274,13 +275,15 @@ impl Desk {
                     self.verify(phone, if is_suspended { Reason::Suspended } else { Reason::Renumbered });
                 }
                 Told::Asked(phones, answer) => {
+                    let mut found = HashMap::new();
                     for phone in &phones {
                         // If it can't be read, it is shown as it was known last.
                         let bindings = self.location.of_phone_everywhere(*phone).await.unwrap_or_default();
                         self.confirm(*phone, bindings);
                         self.board.hurry(*phone);
+                        found.extend(self.board.of(*phone).map(|lines| (*phone, lines.clone())));
                     }
-                    self.answers.push(Answer::Lines(phones, answer));
+                    self.answers.push(Answer::Lines(found, answer));
                 }
                 Told::Settle(is_all, done) => {
                     if is_all {
@@ -389,11 +392,10 @@ impl Desk {
         Ok(())
     }
 
-    fn answer(&self, answer: Answer) {
+    fn answer(answer: Answer) {
         match answer {
-            Answer::Lines(phones, answer) => {
-                let found = phones.into_iter().filter_map(|phone| Some((phone, self.board.of(phone)?.clone())));
-                let _ = answer.send(found.collect());
+            Answer::Lines(found, answer) => {
+                let _ = answer.send(found);
             }
             Answer::Settled(done) => {
                 let _ = done.send(());
