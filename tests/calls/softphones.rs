@@ -9,7 +9,7 @@ use crate::support::server::Server;
 /// A baresip that is this user's phone.
 fn baresip(server: &Server, name: &str, user: &str) -> Baresip {
     // A tone of 400 Hz, so that what is heard tells who it came from.
-    let tone = |at: u32| if at / 10 % 2 == 0 { 8000 } else { -8000 };
+    let tone = |at: u32| if (at / 10).is_multiple_of(2) { 8000 } else { -8000 };
     let phone = Baresip::start_playing(server, &server.sip.to_string(), name, "PCMU", tone);
     let phones = server.api_get("/phones");
     let mut phones = phones.as_array().unwrap().iter();
