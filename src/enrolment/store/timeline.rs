@@ -86,7 +86,7 @@ pub(in crate::enrolment) async fn step_of(
 ) -> Result<(), EnrolmentError> {
     sqlx::query(
         "INSERT INTO enrolment_steps (enrolment, sequence, at, step, detail) \
-         SELECT $1, count(*), $2, $3, $4 FROM enrolment_steps WHERE enrolment = $1",
+         SELECT $1, coalesce(max(sequence) + 1, 0), $2, $3, $4 FROM enrolment_steps WHERE enrolment = $1",
     )
     .bind(enrolment.to_string())
     .bind(at.get())
@@ -155,14 +155,15 @@ pub(in crate::enrolment) async fn end_as(
     Ok(ended)
 }
 
-/// The steps of a phone's open enrolment, oldest first.
+/// The steps of a phone's open enrolment, each once, in the order in which they first happened. A phone that calls again and
+/// again has many of some.
 pub(in crate::enrolment) async fn open_steps(
     db: &mut DbConnection,
     phone: PhoneId,
 ) -> Result<Vec<Step>, EnrolmentError> {
     let steps: Vec<String> = sqlx::query_scalar(
         "SELECT step FROM enrolment_steps JOIN enrolments ON enrolments.id = enrolment \
-         WHERE phone = $1 AND ended_at IS NULL ORDER BY sequence",
+         WHERE phone = $1 AND ended_at IS NULL GROUP BY step ORDER BY min(sequence)",
     )
     .bind(phone.to_string())
     .fetch_all(db)
