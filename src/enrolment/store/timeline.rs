@@ -1,7 +1,5 @@
 //! Enrolments and their timelines.
 
-use std::collections::HashMap;
-
 use sqlx::Row;
 
 use super::unreadable;
@@ -11,6 +9,10 @@ use crate::enrolment::ended::{Ended, last_step};
 use crate::enrolment::record::{Enrolment, TimelineStep, put_in_order};
 use crate::enrolment::{EnrolmentEnding, EnrolmentError, Step};
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
+
+/// Steps in a timeline after which one that is there already is not noted again: whoever holds a phone may call as often as
+/// they like.
+const MOST_REPEATED: i64 = 1000;
 
 /// Begins an enrolment of a phone; one already open stays. Gives the one that is open.
 pub(in crate::enrolment) async fn begin(
@@ -86,12 +88,15 @@ pub(in crate::enrolment) async fn step_of(
 ) -> Result<(), EnrolmentError> {
     sqlx::query(
         "INSERT INTO enrolment_steps (enrolment, sequence, at, step, detail) \
-         SELECT $1, coalesce(max(sequence) + 1, 0), $2, $3, $4 FROM enrolment_steps WHERE enrolment = $1",
+         SELECT $1, coalesce(max(sequence) + 1, 0), $2, $3, $4 FROM enrolment_steps WHERE enrolment = $1 \
+         HAVING coalesce(max(sequence) + 1, 0) < $5 OR NOT EXISTS \
+         (SELECT 1 FROM enrolment_steps AS noted WHERE noted.enrolment = $1 AND noted.step = $3)",
     )
     .bind(enrolment.to_string())
     .bind(at.get())
     .bind(step.as_str())
     .bind(detail)
+    .bind(MOST_REPEATED)
     .execute(&mut *db)
     .await?;
     let phone: String = sqlx::query_scalar("SELECT phone FROM enrolments WHERE id = $1")
@@ -209,7 +214,8 @@ pub(in crate::enrolment) async fn open_language(
     Ok(language.flatten())
 }
 
-fn enrolment(row: &DbRow, steps: Vec<TimelineStep>) -> Result<Enrolment, EnrolmentError> {
+/// A row's enrolment, without its timeline.
+fn enrolment(row: &DbRow) -> Result<Enrolment, EnrolmentError> {
     let id: String = row.try_get("id")?;
     let phone: String = row.try_get("phone")?;
     let user: Option<String> = row.try_get("user")?;
@@ -226,7 +232,7 @@ fn enrolment(row: &DbRow, steps: Vec<TimelineStep>) -> Result<Enrolment, Enrolme
         bound_at: instant("bound_at")?,
         ended_at: instant("ended_at")?,
         ending: row.try_get("ending")?,
-        steps,
+        steps: Vec::new(),
     })
 }
 
@@ -235,36 +241,29 @@ pub(in crate::enrolment) async fn enrolments_by_ids(
     db: &DbPool,
     ids: &[EnrolmentId],
 ) -> Result<Vec<Enrolment>, EnrolmentError> {
-    let wanted = serde_json::json!(ids).to_string();
+    // In one statement: a timeline read before its enrolment's end was written would want its last step.
     let rows = sqlx::query(
-        "SELECT enrolment, at, step, detail FROM enrolment_steps \
-         WHERE enrolment IN (SELECT value FROM json_each($1)) ORDER BY enrolment, at, sequence",
+        "SELECT enrolments.*, enrolment_steps.at, enrolment_steps.step, enrolment_steps.detail \
+         FROM json_each($1) AS wanted JOIN enrolments ON enrolments.id = wanted.value \
+         LEFT JOIN enrolment_steps ON enrolment_steps.enrolment = enrolments.id \
+         ORDER BY wanted.key, enrolment_steps.at, enrolment_steps.sequence",
     )
-    .bind(&wanted)
+    .bind(serde_json::json!(ids).to_string())
     .fetch_all(db)
     .await?;
-    let mut steps: HashMap<String, Vec<TimelineStep>> = HashMap::new();
+    let mut found: Vec<Enrolment> = Vec::with_capacity(ids.len());
     for row in &rows {
-        steps.entry(row.try_get("enrolment")?).or_default().push(TimelineStep {
-            at: UnixMillis::new(row.try_get("at")?),
-            step: row.try_get("step")?,
-            detail: row.try_get("detail")?,
-        });
+        let enrolment = enrolment(row)?;
+        if found.last().is_none_or(|last| last.id != enrolment.id) {
+            found.push(enrolment);
+        }
+        if let (Some(at), Some(last)) = (row.try_get::<Option<i64>, _>("at")?, found.last_mut()) {
+            let at = UnixMillis::new(at);
+            last.steps.push(TimelineStep { at, step: row.try_get("step")?, detail: row.try_get("detail")? });
+        }
     }
-    steps.values_mut().for_each(|steps| put_in_order(steps));
-    let rows = sqlx::query(
-        "SELECT enrolments.* FROM enrolments JOIN json_each($1) AS wanted ON wanted.value = enrolments.id \
-         ORDER BY wanted.key",
-    )
-    .bind(&wanted)
-    .fetch_all(db)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get("id")?;
-            enrolment(row, steps.remove(&id).unwrap_or_default())
-        })
-        .collect()
+    found.iter_mut().for_each(|enrolment| put_in_order(&mut enrolment.steps));
+    Ok(found)
 }
 
 /// One enrolment.
@@ -285,22 +284,44 @@ mod tests {
         found.steps.into_iter().map(|step| step.step).collect()
     }
 
+    async fn phone(db: &mut DbConnection) -> PhoneId {
+        let phone = PhoneId::new(UnixMillis::new(1000), [1; 10]);
+        sqlx::query(
+            "INSERT INTO phones (id, state, vendor, auth_name, source, created_at, seen_at) \
+             VALUES ($1, 'enrolled', 'audiocodes', 'p1', '127.0.0.1', 0, 0)",
+        )
+        .bind(phone.to_string())
+        .execute(db)
+        .await
+        .unwrap();
+        phone
+    }
+
+    #[tokio::test]
+    async fn a_phone_that_calls_without_end_has_a_timeline_that_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("db")).await.unwrap();
+        let mut transaction = db.write().await.unwrap();
+        let phone = phone(&mut transaction).await;
+        let enrolment = begin(&mut transaction, phone, UnixMillis::new(0)).await.unwrap();
+        for call in 0..MOST_REPEATED + 5 {
+            step(&mut transaction, phone, UnixMillis::new(call), Step::Called, "").await.unwrap();
+        }
+        step(&mut transaction, phone, UnixMillis::new(5000), Step::Bound, "").await.unwrap();
+        assert_eq!(open_steps(&mut transaction, phone).await.unwrap(), [Step::Called, Step::Bound]);
+        transaction.commit().await.unwrap();
+        let noted = names(&db, enrolment).await;
+        assert_eq!((noted.len(), noted.last().map(String::as_str)), (1001, Some("bound")));
+    }
+
     /// The phone's answer to the notification may be seen long after what the phone did because of it.
     #[tokio::test]
     async fn steps_are_shown_as_they_happened_and_not_as_they_were_noted() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("db")).await.unwrap();
         let at = |millis: i64| UnixMillis::new(1000 + millis);
-        let phone = PhoneId::new(at(0), [1; 10]);
         let mut transaction = db.write().await.unwrap();
-        sqlx::query(
-            "INSERT INTO phones (id, state, vendor, auth_name, source, created_at, seen_at) \
-             VALUES ($1, 'enrolled', 'audiocodes', 'p1', '127.0.0.1', 0, 0)",
-        )
-        .bind(phone.to_string())
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+        let phone = phone(&mut transaction).await;
         begin(&mut transaction, phone, at(0)).await.unwrap();
         let enrolment = open_enrolment(&mut transaction, phone).await.unwrap().unwrap();
         step(&mut transaction, phone, at(0), Step::Bound, "").await.unwrap();
