@@ -21,9 +21,10 @@ const NATIVE: u32 = 4;
 /// How long somebody who only reads waits for a database that is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What was committed survives a power cut too; group commits make it cheap.
+/// What was committed survives a power cut too; group commits make it cheap. Each connection keeps 16 MiB of what it read: the
+/// tables of 100,000 phones, nearly.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL; \
-    PRAGMA synchronous = FULL";
+    PRAGMA synchronous = FULL; PRAGMA cache_size = -16384";
 
 /// A plan is made for the values and the size a table has now: one made for an empty table would do for the first few
 /// rows of an import only.

@@ -9,7 +9,7 @@ use super::{
     Account, Bearer, CredentialHash, DeskTransport, DeviceTemplate, DeviceType, DirectoryError, Line, LineTemplate,
     Phone, Sealer, TokenHash, User, UserProfile,
 };
-use crate::db::{Db, DbConnection, DbPool, DbRow, flag};
+use crate::db::{Db, DbConnection, DbPool, DbRow, Statement, flag};
 use crate::sip::Transport;
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, UserId};
 
@@ -161,16 +161,17 @@ pub(super) async fn accounts(
     sealer: &Sealer,
     only: Option<PhoneId>,
 ) -> Result<Vec<Account>, DirectoryError> {
-    let rows = sqlx::query(
+    let mut query = Statement::new(
         "SELECT phones.id, state, auth_name, sealed_secret, sealed_old_secret, algorithms, source, \
                 former_numbers, CASE WHEN users.status = 'inactive' THEN 1 ELSE 0 END AS is_suspended, leases.number AS temporary_number, \
                 (SELECT string_agg(number, ',' ORDER BY position) FROM lines WHERE phone = phones.id) AS numbers \
          FROM phones LEFT JOIN leases ON leases.phone = phones.id LEFT JOIN users ON users.id = phones.user \
-         WHERE state <> 'released' AND ($1 IS NULL OR phones.id = $1)",
-    )
-    .bind(only.map(|id| id.to_string()))
-    .fetch_all(db)
-    .await?;
+         WHERE state <> 'released'",
+    );
+    if let Some(only) = only {
+        query.push(" AND phones.id = ").push_bind(only.to_string());
+    }
+    let rows = query.build().fetch_all(db).await?;
     rows.iter().map(|row| account(row, sealer)).collect()
 }
 

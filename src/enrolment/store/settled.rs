@@ -13,10 +13,11 @@ pub(in crate::enrolment) async fn settled_among(
     phones: &[PhoneId],
 ) -> Result<HashSet<PhoneId>, EnrolmentError> {
     let named = serde_json::to_string(&phones.iter().map(ToString::to_string).collect::<Vec<_>>());
+    // Not "old_token_hash IS NULL": an index says which those are, and SQLite would look at every phone there is.
     let ids: Vec<String> = sqlx::query_scalar(
         "SELECT id FROM phones WHERE id IN (SELECT value FROM json_each($1)) AND state = 'enrolled' \
          AND push_pending = 0 AND push_due IS NULL AND outdated = 0 \
-         AND sealed_old_secret IS NULL AND old_token_hash IS NULL AND former_numbers = '' \
+         AND sealed_old_secret IS NULL AND coalesce(old_token_hash, '') = '' AND former_numbers = '' \
          AND NOT EXISTS (SELECT 1 FROM enrolments WHERE enrolments.phone = phones.id AND ended_at IS NULL)",
     )
     .bind(named.map_err(|_| unreadable("phone"))?)
