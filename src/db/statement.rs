@@ -1,10 +1,15 @@
-//! Statements put together from pieces. Parameters are numbered, as both databases understand them.
+//! Statements put together from pieces. Parameters are numbered, as both databases understand them, but where there are many.
 
 use std::fmt::{Display, Write};
 
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::{Query, QueryScalar};
 use sqlx::{Any, Arguments, AssertSqlSafe, Encode, FromRow, Type};
+
+use super::DbConnection;
+
+/// What SQLite is called where it is one of two.
+const SQLITE: &str = "SQLite";
 
 /// A list in pieces for statements of many rows, each with at most `most`: a power of two, so that there are few statements to
 /// be prepared, each once.
@@ -23,12 +28,19 @@ pub struct Statement {
     arguments: AnyArguments,
     is_sound: bool,
     parameters: usize,
+    is_numbered: bool,
 }
 
 impl Statement {
     /// One that begins so.
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), arguments: AnyArguments::default(), is_sound: true, parameters: 0 }
+        Self { sql: sql.into(), arguments: AnyArguments::default(), is_sound: true, parameters: 0, is_numbered: true }
+    }
+
+    /// One of many rows. SQLite looks for a parameter with a number among all of them: hundreds would take as long to be found
+    /// as to be written.
+    pub fn of_rows(db: &DbConnection, sql: impl Into<String>) -> Self {
+        Self { is_numbered: db.backend_name() != SQLITE, ..Self::new(sql) }
     }
 
     /// Adds a piece of SQL. It must not come from outside.
@@ -46,7 +58,7 @@ impl Statement {
         self.is_sound &= self.arguments.add(value).is_ok();
         self.parameters += 1;
         let parameter = self.parameters;
-        self.push(format_args!("${parameter}"))
+        if self.is_numbered { self.push(format_args!("${parameter}")) } else { self.push("?") }
     }
 
     /// Adds `VALUES` and a row for each of these.

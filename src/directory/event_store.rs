@@ -27,7 +27,7 @@ pub async fn tell_all<H: Borrow<Happening>>(
 ) -> Result<(), DirectoryError> {
     for some in by_rows(happened, ROWS) {
         let stored: Vec<_> = some.iter().map(|(_, it)| it.borrow().stored()).collect::<Result<_, _>>()?;
-        let mut query = Statement::new("INSERT INTO events (at, severity, type, subject, data) ");
+        let mut query = Statement::of_rows(db, "INSERT INTO events (at, severity, type, subject, data) ");
         query.push_values(some.iter().zip(stored), |mut row, ((at, happening), (kind, data))| {
             let happening = happening.borrow();
             row.push_bind(at.get()).push_bind(happening.severity().as_str()).push_bind(kind);

@@ -112,7 +112,8 @@ async fn put(
     now: Instant,
     wall: UnixMillis,
 ) -> Result<(), RegistrarError> {
-    let mut query = Statement::new(
+    let mut query = Statement::of_rows(
+        db,
         "INSERT INTO location \
          (aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, path, instance, reg_id, flow) ",
     );

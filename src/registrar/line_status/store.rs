@@ -173,7 +173,7 @@ async fn put_lines(db: &mut DbConnection, lines: &[(PhoneId, &Line)], now: UnixM
     const COLUMNS: &str = "state, code, cause, since, registered_until, register_at, register_source, \
         register_transport, register_user_agent, register_is_proven, error, error_at, error_first_at, error_count, \
         error_source, error_transport, error_user_agent, error_method, is_flapping, changes, updated_at";
-    let mut query = Statement::new(format!("WITH written (phone, position, made_at, {COLUMNS}) AS ("));
+    let mut query = Statement::of_rows(db, format!("WITH written (phone, position, made_at, {COLUMNS}) AS ("));
     query.push_values(lines, |mut row, (phone, line)| {
         let standing = &line.standing;
         let (state, since, until, cause) = match standing.state {
@@ -262,7 +262,8 @@ async fn save_history<'a>(
 }
 
 async fn put_entries(db: &mut DbConnection, entries: &[(PhoneId, u8, &Entry)]) -> Result<(), RegistrarError> {
-    let mut query = Statement::new(
+    let mut query = Statement::of_rows(
+        db,
         "INSERT INTO line_history (id, phone, position, line, kind, code, first_at, last_at, count, source, transport, \
          user_agent, method) ",
     );
