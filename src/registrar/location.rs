@@ -10,6 +10,7 @@ use super::binding::Binding;
 use super::journal::{Change, Journal};
 use super::keeper::{Found, Keeper, Whose};
 use crate::db::Db;
+use crate::sip::Flow;
 use crate::vocab::PhoneId;
 
 /// Every binding there is.
@@ -26,10 +27,19 @@ const USER_AGENTS: usize = 4096;
 /// Addresses-of-record that are compared with what is kept while nobody else may look at any.
 const AT_ONCE: usize = 1000;
 
+/// Those of one address-of-record.
+#[derive(Debug, Default)]
+struct Bindings {
+    all: Vec<Binding>,
+    /// When they are looked at; no later than the first of them lapses.
+    due: Option<Instant>,
+}
+
 #[derive(Debug, Default)]
 struct Table {
-    by_aor: HashMap<Arc<str>, Vec<Binding>>,
+    by_aor: HashMap<Arc<str>, Bindings>,
     by_phone: HashMap<PhoneId, Vec<Arc<str>>>,
+    /// When to look whether something of an address-of-record has lapsed.
     expiries: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     user_agents: HashSet<Arc<str>>,
     /// What was changed here since a reading of what others wrote began: of these, what is read is old.
@@ -46,26 +56,40 @@ impl Table {
     }
 
     fn set(&mut self, aor: &str, bindings: Vec<Binding>) {
-        let (aor, before) = self.by_aor.remove_entry(aor).unwrap_or_else(|| (aor.into(), Vec::new()));
-        for binding in before {
-            if let Some(aors) = self.by_phone.get_mut(&binding.phone) {
-                aors.retain(|known| *known != aor);
-                if aors.is_empty() {
-                    self.by_phone.remove(&binding.phone);
+        let (aor, before) = self.by_aor.remove_entry(aor).unwrap_or_else(|| (aor.into(), Bindings::default()));
+        let is_refresh =
+            before.all.iter().map(|binding| binding.phone).eq(bindings.iter().map(|binding| binding.phone));
+        if !is_refresh {
+            for binding in &before.all {
+                if let Some(aors) = self.by_phone.get_mut(&binding.phone) {
+                    aors.retain(|known| *known != aor);
+                    if aors.is_empty() {
+                        self.by_phone.remove(&binding.phone);
+                    }
                 }
             }
         }
-        bindings.into_iter().for_each(|binding| self.add(&aor, binding));
+        if !bindings.is_empty() {
+            self.put(aor, bindings, before.due);
+        }
     }
 
-    fn add(&mut self, aor: &Arc<str>, binding: Binding) {
-        let aors = self.by_phone.entry(binding.phone).or_default();
-        if !aors.contains(aor) {
-            aors.push(aor.clone());
+    /// Keeps the bindings of an address-of-record that has none, and is looked at when it is `due`.
+    fn put(&mut self, aor: Arc<str>, mut bindings: Vec<Binding>, mut due: Option<Instant>) {
+        for binding in &mut bindings {
+            let aors = self.by_phone.entry(binding.phone).or_insert_with(|| Vec::with_capacity(1));
+            if !aors.contains(&aor) {
+                aors.push(aor.clone());
+            }
+            binding.user_agent = self.shared(&binding.user_agent);
         }
-        self.expiries.push(Reverse((binding.expires, aor.clone())));
-        let user_agent = self.shared(&binding.user_agent);
-        self.by_aor.entry(aor.clone()).or_insert_with(|| Vec::with_capacity(1)).push(Binding { user_agent, ..binding });
+        bindings.shrink_to_fit();
+        let first = bindings.iter().map(|binding| binding.expires).min();
+        if let Some(first) = first.filter(|first| due.is_none_or(|due| *first < due)) {
+            self.expiries.push(Reverse((first, aor.clone())));
+            due = Some(first);
+        }
+        self.by_aor.insert(aor, Bindings { all: bindings, due });
     }
 
     /// The same text, kept once.
@@ -88,20 +112,23 @@ impl Table {
             if *at > now {
                 break;
             }
-            let Some(Reverse((_, aor))) = self.expiries.pop() else { break };
-            // Most deadlines are those of bindings that were refreshed since.
-            let is_over = |all: &Vec<Binding>| all.iter().any(|binding| binding.expires <= now);
-            if self.by_aor.get(&aor).is_some_and(is_over) {
-                ended.push(aor);
+            let Some(Reverse((at, aor))) = self.expiries.pop() else { break };
+            let Some(bindings) = self.by_aor.get_mut(&aor).filter(|bindings| bindings.due == Some(at)) else {
+                continue;
+            };
+            // Most were refreshed since.
+            bindings.due = bindings.all.iter().map(|binding| binding.expires).min().filter(|first| *first > now);
+            match bindings.due {
+                Some(first) => self.expiries.push(Reverse((first, aor))),
+                None => ended.push(aor),
             }
         }
-        ended.dedup();
         ended
     }
 
     /// What is kept of an address-of-record is this.
     fn learn(&mut self, aor: &str, mut found: Vec<Binding>, now: Instant, learned: &mut Learned) {
-        let known = self.by_aor.get(aor).cloned().unwrap_or_default();
+        let known = self.of(aor).to_vec();
         for binding in &mut found {
             let is_same = |known: &&Binding| {
                 known.contact == binding.contact
@@ -126,8 +153,11 @@ impl Table {
     }
 
     fn live(&self, aor: &str, now: Instant) -> Vec<Binding> {
-        let bindings = self.by_aor.get(aor).map(Vec::as_slice).unwrap_or_default();
-        bindings.iter().filter(|binding| binding.expires > now).cloned().collect()
+        self.of(aor).iter().filter(|binding| binding.expires > now).cloned().collect()
+    }
+
+    fn of(&self, aor: &str) -> &[Binding] {
+        self.by_aor.get(aor).map(|bindings| bindings.all.as_slice()).unwrap_or_default()
     }
 }
 
@@ -137,7 +167,9 @@ impl Location {
         let keeper = Keeper::of(db).await?;
         let mut table = Table::default();
         for Found { aor, binding } in keeper.read(None, &*whose, now).await? {
-            table.add(&aor.into(), Binding { refreshed: None, ..binding });
+            let mut all = table.of(&aor).to_vec();
+            all.push(Binding { refreshed: None, ..binding });
+            table.set(&aor, all);
         }
         Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose })
     }
@@ -150,8 +182,7 @@ impl Location {
     /// True while a phone has a live binding of this address-of-record.
     pub(super) fn has(&self, phone: PhoneId, aor: &str, now: Instant) -> bool {
         let table = self.table();
-        let bindings = table.by_aor.get(aor).map(Vec::as_slice).unwrap_or_default();
-        bindings.iter().any(|binding| binding.phone == phone && binding.expires > now)
+        table.of(aor).iter().any(|binding| binding.phone == phone && binding.expires > now)
     }
 
     /// Every phone that has bindings.
@@ -171,7 +202,16 @@ impl Location {
         found
     }
 
-    /// The same as all who write have it at this moment.
+    /// The ways its live bindings came over.
+    pub(super) fn flows_of(&self, phone: PhoneId, now: Instant) -> Vec<Flow> {
+        let table = self.table();
+        let aors = table.by_phone.get(&phone).into_iter().flatten();
+        let bindings = aors.flat_map(|aor| table.of(aor));
+        let live = bindings.filter(|binding| binding.phone == phone && binding.expires > now);
+        live.map(|binding| binding.flow).collect()
+    }
+
+    /// The live bindings of a phone as all who write have them at this moment.
     pub(super) async fn of_phone_everywhere(&self, phone: PhoneId) -> Result<Vec<(String, Binding)>, RegistrarError> {
         let here = self.of_phone(phone, Instant::now());
         if !self.keeper.is_shared() {
@@ -230,7 +270,7 @@ impl Location {
 
     /// How many bindings there are.
     pub fn len(&self) -> usize {
-        self.table().by_aor.values().map(Vec::len).sum()
+        self.table().by_aor.values().map(|bindings| bindings.all.len()).sum()
     }
 
     /// True when nobody is registered.
@@ -250,7 +290,10 @@ impl Location {
         let (after, kept) = {
             let permit = self.journal.changes().reserve().await.map_err(|_| RegistrarError::Stopped)?;
             let mut table = self.table();
-            let update = match decide(&table.live(aor, now)) {
+            let known = table.of(aor);
+            let is_all_live = known.iter().all(|binding| binding.expires > now);
+            let decided = if is_all_live { decide(known) } else { decide(&table.live(aor, now)) };
+            let update = match decided {
                 Ok(update) => update,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -281,7 +324,7 @@ impl Location {
         {
             let mut table = self.table();
             for aor in table.ended(now) {
-                let all = table.by_aor.get(&aor).cloned().unwrap_or_default();
+                let all = table.of(&aor).to_vec();
                 let (alive, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|binding| binding.expires > now);
                 lapsed.extend(gone.iter().map(|binding| (binding.phone, aor.to_string())));
                 table.change(&aor, alive);
@@ -381,7 +424,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sip::Flow;
     use crate::sip::Transport;
     use crate::vocab::UnixMillis;
 

@@ -112,7 +112,9 @@ pub(super) fn decide(
         let is_this_flow = |binding: &Binding| {
             (binding.phone, &*binding.instance, binding.reg_id) == (phone, instance, reg_id) && reg_id != 0
         };
-        let is_this_contact = |binding: &Binding| binding.reg_id == 0 && is_same_contact(&binding.contact, uri);
+        let is_this_contact = |binding: &Binding| {
+            binding.reg_id == 0 && (binding.contact == text || is_same_contact(&binding.contact, uri))
+        };
         let known = bindings.iter().position(is_this_flow).or_else(|| bindings.iter().position(is_this_contact));
         if let Some(binding) = known.and_then(|index| bindings.get(index)) {
             if is_older(binding) {

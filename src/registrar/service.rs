@@ -193,8 +193,8 @@ impl Registrar {
 
     /// How well a phone is known where a request comes from.
     fn standing(&self, account: &Account, flow: Flow, now: Instant) -> Standing {
-        let bindings = self.location.of_phone(account.phone, now);
-        let at = || bindings.iter().map(|(_, binding)| binding.flow);
+        let flows = self.location.flows_of(account.phone, now);
+        let at = || flows.iter();
         // Where it fetched its configuration, or was seen first: a new phone is not held up by what others there guess.
         let is_at_home = account.source == flow.peer.ip().to_canonical();
         if at().any(|known| (known.transport, known.peer) == (flow.transport, flow.peer)) {
@@ -213,9 +213,10 @@ impl Registrar {
 
     /// Answers a REGISTER that shows no credentials, or old ones, keeping nothing of it; none if it takes more to answer it.
     pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
-        request.headers.to().ok()?.uri.user()?;
         let (challenge, doubt) =
             self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
+        // Who names nobody is told so.
+        request.headers.to().ok()?.uri.user()?;
         self.note_doubt(request, flow, &doubt);
         count_answer(&challenge);
         Some(challenge)
@@ -243,7 +244,8 @@ impl Registrar {
         let account = match self.identify(request, flow) {
             Verdict::Answer(answer, _) => return Ok(answer),
             Verdict::Known(account) => account,
-            Verdict::Unproven(unproven) => match self.admit(request, &unproven, flow).await? {
+            // Boxed: it takes much room, and hardly any REGISTER needs it.
+            Verdict::Unproven(unproven) => match Box::pin(self.admit(request, &unproven, flow)).await? {
                 Ok(account) => account,
                 Err(answer) => return Ok(answer),
             },
