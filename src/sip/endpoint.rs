@@ -304,6 +304,9 @@ impl Endpoint {
     }
 }
 
+/// Most that is looked at before what follows from it is done.
+const AT_ONCE: usize = 64;
+
 struct Driver {
     layer: Layer,
     incoming: mpsc::Sender<Incoming>,
@@ -328,14 +331,15 @@ impl Driver {
         tasks: tokio::task::JoinSet<()>,
     ) {
         let mut shown = 0;
+        let (mut asked, mut came) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
         loop {
             let deadline = self.layer.deadline().map(Instant::from_std);
             tokio::select! {
-                command = commands.recv() => match command {
-                    Some(command) => self.command(command),
-                    None => break,
+                taken = commands.recv_many(&mut asked, AT_ONCE) => match taken {
+                    0 => break,
+                    _ => asked.drain(..).for_each(|command| self.command(command)),
                 },
-                Some(event) = events.recv() => self.event(event),
+                _ = events.recv_many(&mut came, AT_ONCE) => came.drain(..).for_each(|event| self.event(event)),
                 () = sleep_until(deadline) => self.layer.elapsed(std::time::Instant::now()),
             }
             self.carry_out();

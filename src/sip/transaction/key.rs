@@ -67,7 +67,9 @@ pub(super) struct Merge {
 impl Merge {
     /// Only a request outside a dialog can be merged.
     pub(super) fn of_request(headers: &Headers, method: &Method) -> Option<Self> {
-        if headers.to().ok()?.tag().is_some() || *method == Method::Ack || *method == Method::Cancel {
+        // Hardly any that begins something has one: then To need not be read.
+        let has_tag = |to: &str| to.contains("tag") && headers.to().is_ok_and(|to| to.tag().is_some());
+        if headers.get("To").is_none_or(has_tag) || *method == Method::Ack || *method == Method::Cancel {
             return None;
         }
         Some(Self {

@@ -41,13 +41,19 @@ pub enum Output {
 #[derive(Debug)]
 enum Machine {
     Server(Box<Serving>),
-    Client(ClientTransaction, Box<Request>),
+    Client(Box<Asking>),
 }
 
 #[derive(Debug)]
 struct Serving {
     transaction: ServerTransaction,
     merge: Option<Arc<Merge>>,
+}
+
+#[derive(Debug)]
+struct Asking {
+    transaction: ClientTransaction,
+    request: Request,
 }
 
 #[derive(Debug)]
@@ -150,7 +156,7 @@ impl Layer {
                 ServerStep::Rest => false,
                 ServerStep::End | ServerStep::Unacknowledged => true,
             },
-            Machine::Client(transaction, _) => match transaction.elapsed(now, &self.timers) {
+            Machine::Client(asking) => match asking.transaction.elapsed(now, &self.timers) {
                 ClientStep::Send(octets) => {
                     self.outputs.push_back(Output::Transmit(flow, octets));
                     false
@@ -195,7 +201,7 @@ impl Layer {
     fn schedule(&mut self, id: u64) {
         let deadline = self.entries.get(&id).and_then(|entry| match &entry.machine {
             Machine::Server(serving) => serving.transaction.deadline(),
-            Machine::Client(transaction, _) => transaction.deadline(),
+            Machine::Client(asking) => asking.transaction.deadline(),
         });
         if let Some(at) = deadline {
             self.deadlines.push(Reverse((at, id)));

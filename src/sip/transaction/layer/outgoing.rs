@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Entry, Layer, Machine, Output};
+use super::{Asking, Entry, Layer, Machine, Output};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::transaction::TransactionId;
@@ -19,7 +19,7 @@ impl Layer {
         let transaction =
             ClientTransaction::new(now, is_invite, flow.transport.is_reliable(), octets.clone(), &self.timers);
         let key = Key::Client { branch: branch.to_owned(), method: request.method.clone() };
-        let id = self.insert(key, flow, Machine::Client(transaction, Box::new(request)));
+        let id = self.insert(key, flow, Machine::Client(Box::new(Asking { transaction, request })));
         self.outputs.push_back(Output::Transmit(flow, octets));
         self.schedule(id.0);
         id
@@ -34,9 +34,10 @@ impl Layer {
     /// Cancels an INVITE of ours that was answered provisionally (section 9.1), for this reason (RFC 3326) if one is given. False
     /// if there is nothing to cancel.
     pub fn cancel_request(&mut self, now: Instant, id: TransactionId, reason: Option<&str>) -> bool {
-        let Some(Entry { flow, machine: Machine::Client(transaction, invite), key }) = self.entries.get(&id.0) else {
+        let Some(Entry { flow, machine: Machine::Client(asking), key }) = self.entries.get(&id.0) else {
             return false;
         };
+        let Asking { transaction, request: invite } = &**asking;
         let Key::Client { branch, .. } = &**key else { return false };
         if !transaction.is_proceeding() {
             return false;
@@ -56,10 +57,8 @@ impl Layer {
     /// A response came. One that belongs to no request of ours is dropped.
     pub fn receive_response(&mut self, now: Instant, response: Response) {
         let Some(&id) = Key::of_response(&response).and_then(|key| self.by_key.get(&key)) else { return };
-        let Some(Entry { flow, machine: Machine::Client(transaction, request), key }) = self.entries.get_mut(&id)
-        else {
-            return;
-        };
+        let Some(Entry { flow, machine: Machine::Client(asking), key }) = self.entries.get_mut(&id) else { return };
+        let Asking { transaction, request } = &mut **asking;
         let Key::Client { branch, .. } = &**key else { return };
         match transaction.answered(now, response.status, &self.timers) {
             Step::Deliver => self.outputs.push_back(Output::Response(TransactionId(id), response)),
@@ -78,8 +77,8 @@ impl Layer {
     /// The transport could not deliver a request of ours, as far as it knows: a transaction that has heard nothing ends
     /// at once (RFC 3261 section 17.1.4). One that has heard something was delivered.
     pub fn transport_failed(&mut self, id: TransactionId) {
-        let Some(Entry { machine: Machine::Client(transaction, _), .. }) = self.entries.get(&id.0) else { return };
-        if transaction.is_calling() {
+        let Some(Entry { machine: Machine::Client(asking), .. }) = self.entries.get(&id.0) else { return };
+        if asking.transaction.is_calling() {
             self.outputs.push_back(Output::NotSent(id));
             self.forget(id.0);
         }
