@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::guessing::{Guesses, ShutOut, Standing, WrongPasswordSettings};
 use crate::directory::{Account, Accounts};
 use crate::sip::Flow;
-use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1};
+use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1, nonce_shown};
 use crate::sip::message::{Request, Response};
 use crate::vocab::{PhoneId, Secret};
 
@@ -102,6 +102,9 @@ impl Authenticator {
         now: Instant,
         entropy: u64,
     ) -> Option<(Response, Doubt)> {
+        if self.answers_usual(request, flow, now) {
+            return None;
+        }
         let doubt = match self.credentials(request) {
             None => Doubt::Unasked,
             Some(credentials) => {
@@ -225,16 +228,22 @@ impl Authenticator {
         self.offer(&credentials.nonce, flow.peer.ip(), own)
     }
 
+    /// True if a request answers a nonce that was offered to its sender as it is to everybody: that is all that can be said
+    /// without reading the rest.
+    fn answers_usual(&self, request: &Request, flow: Flow, now: Instant) -> bool {
+        let Some(nonce) = request.headers.get("Authorization").and_then(nonce_shown) else { return false };
+        self.nonces().look(nonce, now) == NonceState::Fresh
+            && shown_place(nonce) == Some(self.place(flow.peer.ip(), USUAL))
+    }
+
     /// What was offered with this nonce. Nothing if it was given to another address: whoever answers it is there, and not
     /// only says so.
     fn offer(&self, nonce: &str, ip: IpAddr, own: &str) -> Option<Offer> {
-        let shown = nonce.get(24..32).and_then(|text| u32::from_str_radix(text, 16).ok())?;
-        let (usual, own) = (self.place(ip, USUAL), self.place(ip, own));
-        match shown {
-            shown if shown == usual => Some(Offer::Usual),
-            shown if shown == own => Some(Offer::Own),
-            _ => None,
+        let shown = shown_place(nonce)?;
+        if shown == self.place(ip, USUAL) {
+            return Some(Offer::Usual);
         }
+        (shown == self.place(ip, own)).then_some(Offer::Own)
     }
 
     /// What ties a nonce to an address and an offer.
@@ -280,6 +289,11 @@ impl Authenticator {
     fn guesses(&self) -> MutexGuard<'_, Guesses> {
         self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What ties a nonce to an address and an offer, as the nonce has it.
+fn shown_place(nonce: &str) -> Option<u32> {
+    u32::from_str_radix(nonce.get(24..32)?, 16).ok()
 }
 
 /// The algorithms a device is offered once it has shown its password, comma-separated.

@@ -19,7 +19,7 @@ const QUEUE: usize = 8192;
 /// Most changes that share one transaction.
 const GROUP: usize = 512;
 /// How long a transaction waits for company when the one before had some.
-const GATHER: Duration = Duration::from_millis(4);
+const GATHER: Duration = Duration::from_millis(8);
 /// How long the database may take for a group before it counts as away, and how long while it does.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_WHILE_AWAY: Duration = Duration::from_secs(1);

@@ -8,12 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::Registrar;
 use super::authentication::Doubt;
-use super::line_status::{
-    Asked, Named, Observation, Observed, Reason, Sighting, Standing, address_asked_for, name_kept,
-};
+use super::line_status::{Named, Observation, Observed, Reason, Sighting, Standing, address_asked_for, name_kept};
 use crate::directory::Account;
 use crate::sip::Flow;
-use crate::sip::message::Request;
+use crate::sip::message::{Method, Request};
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// Phones of one number that are told of.
@@ -22,11 +20,10 @@ const MOST_PHONES: usize = 16;
 impl Registrar {
     /// Nobody is known yet, for this reason.
     pub(super) fn note_doubt(&self, request: &Request, flow: Flow, doubt: &Doubt) {
-        let Some(seen) = Sighting::of(request, flow) else { return };
         let (phone, what) = match doubt {
             Doubt::AskedAgain | Doubt::Stale(None) | Doubt::ShutOut(None) => return,
             // A call begins so too; who is to be registered is of interest.
-            Doubt::Unasked if seen.method == Asked::Register => return self.note_challenged(request, seen),
+            Doubt::Unasked if request.method == Method::Register => return self.note_challenged(request, flow),
             Doubt::Unasked => return,
             // A nonce grows old between two registrations: that is of interest where none is in force.
             Doubt::Stale(Some(phone)) if !self.location().of_phone(*phone, Instant::now()).is_empty() => return,
@@ -34,16 +31,15 @@ impl Registrar {
             Doubt::ShutOut(Some(phone)) => (*phone, Observed::Failed(Reason::ShutOut)),
             Doubt::OtherAlgorithm(phone) => (*phone, Observed::Failed(Reason::WrongAlgorithm)),
         };
-        if self.has_lines(phone) {
-            self.note_stranger(Named::Phone { phone, aor: address_asked_for(request) }, seen, what);
-        }
+        let Some(seen) = Sighting::of(request, flow).filter(|_| self.has_lines(phone)) else { return };
+        self.note_stranger(Named::Phone { phone, aor: address_asked_for(request) }, seen, what);
     }
 
     fn has_lines(&self, phone: PhoneId) -> bool {
         self.directory.accounts().of(phone).is_some_and(|account| has_lines(&account))
     }
 
-    fn note_challenged(&self, request: &Request, seen: Sighting) {
+    fn note_challenged(&self, request: &Request, flow: Flow) {
         let Some(asked) = address_asked_for(request) else { return };
         let (accounts, now) = (self.directory.accounts(), Instant::now());
         // What is registered is challenged with every refresh: that says nothing of the line.
@@ -61,7 +57,9 @@ impl Registrar {
                 Named::Number { phones, number: asked }
             }
         };
-        self.note_stranger(named, seen, Observed::Challenged);
+        if let Some(seen) = Sighting::of(request, flow) {
+            self.note_stranger(named, seen, Observed::Challenged);
+        }
     }
 
     /// Somebody answered a challenge, and not as a phone of that name does; `reason` is why where no phone has it.

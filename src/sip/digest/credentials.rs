@@ -43,6 +43,14 @@ pub struct Credentials {
     nc_text: String,
 }
 
+/// The nonce credentials show, found without reading them; none where they are written in an unusual way.
+pub fn nonce_shown(header_value: &str) -> Option<&str> {
+    const NAME: &str = "nonce=\"";
+    let is_whole_name = |at: &usize| header_value.get(..*at).is_some_and(|before| before.ends_with([' ', ',']));
+    let at = header_value.match_indices(NAME).map(|(at, _)| at).find(is_whole_name)?;
+    header_value.get(at + NAME.len()..)?.split('"').next()
+}
+
 impl Credentials {
     /// Reads a header value. Nothing where the scheme is not Digest, the algorithm or the quality of protection is not one
     /// we speak, a needed parameter is missing or malformed, or the value is longer than 4096 octets.
@@ -159,6 +167,13 @@ mod tests {
                 assert!(!Credentials::parse(&text.replace(from, to)).unwrap().matches(&mufasa(algorithm), "GET"));
             }
         }
+    }
+
+    #[test]
+    fn the_nonce_is_found_where_others_end_like_it() {
+        assert_eq!(nonce_shown(MD5), Some("7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"));
+        assert_eq!(nonce_shown("Digest cnonce=\"a\",nonce=\"b\""), Some("b"));
+        assert_eq!((nonce_shown("Digest nonce=b"), nonce_shown("Digest cnonce=\"a\"")), (None, None));
     }
 
     #[test]

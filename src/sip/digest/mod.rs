@@ -13,5 +13,5 @@ mod parameters;
 pub use algorithm::{Algorithm, Ha1, UnknownAlgorithm, ha1};
 pub use authorization::authorize;
 pub use challenge::Challenge;
-pub use credentials::{Credentials, Qop};
+pub use credentials::{Credentials, Qop, nonce_shown};
 pub use nonces::{NonceState, Nonces};

@@ -11,8 +11,12 @@ pub struct Params(Vec<(String, Option<String>)>);
 impl Params {
     /// Reads header parameters, `text` starting at the first `;` (or empty). Quoted values keep their quotes.
     pub(super) fn of_header(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Some(Self::default());
+        }
         let mut params = Vec::new();
-        for piece in split_outside_quotes(text.trim(), ';')?.into_iter().enumerate() {
+        for piece in split_outside_quotes(text, ';')?.into_iter().enumerate() {
             match piece {
                 (0, before) if before.trim().is_empty() => {}
                 (0, _) => return None,

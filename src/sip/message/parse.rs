@@ -1,5 +1,7 @@
 //! From octets to messages.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::Message;
@@ -77,11 +79,12 @@ impl Head {
         let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
         let (start, mut fault) = start_line(lines.next().unwrap_or_default());
         let mut headers = Headers::default();
-        let mut field: Option<(&str, String)> = None;
+        let mut field: Option<(&str, Cow<'_, str>)> = None;
         for line in lines {
             if line.starts_with([' ', '\t']) {
                 match &mut field {
                     Some((_, value)) => {
+                        let value = value.to_mut();
                         value.push(' ');
                         value.push_str(line.trim());
                     }
@@ -97,7 +100,7 @@ impl Head {
             }
             match line.split_once(':') {
                 Some((name, value)) if is_token(name.trim_end()) && headers.len() < MOST_HEADERS => {
-                    field = Some((name.trim_end(), value.trim().to_owned()));
+                    field = Some((name.trim_end(), Cow::Borrowed(value.trim())));
                 }
                 Some(_) if headers.len() >= MOST_HEADERS => fault = fault.or(Some(Fault::TooLarge)),
                 _ => fault = fault.or(Some(Fault::HeaderLine)),
