@@ -1,0 +1,199 @@
+//! The load: SIPp with a scenario and accounts written for it, and what it counted.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::process;
+
+/// The number of the first phone.
+pub const FIRST_NUMBER: u32 = 2_000_000;
+
+/// What a phone authenticates as, and its password.
+pub fn name_of(index: u32) -> String {
+    format!("p{index:07}")
+}
+
+/// Why there was no load.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The system.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// SIPp left no figures.
+    #[error("SIPp left no figures: {0}")]
+    Uncounted(String),
+    /// The process to be measured.
+    #[error("there is no process {0} to be measured")]
+    NoProcess(u32),
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Cycles a second that were asked for.
+    pub rate: u32,
+    /// Cycles that ended well.
+    pub registered: u64,
+    /// Cycles that did not.
+    pub failed: u64,
+    /// Requests that were sent again.
+    pub sent_twice: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// CPU-seconds the server used.
+    pub cpu_seconds: f64,
+    /// The server's resident memory afterwards, in bytes.
+    pub resident: u64,
+}
+
+impl Outcome {
+    /// CPU-seconds of the server per 1,000 cycles.
+    pub fn cpu_per_thousand(&self) -> f64 {
+        1000.0 * self.cpu_seconds / self.registered.max(1) as f64
+    }
+
+    /// For programs.
+    pub fn as_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "rate": self.rate,
+            "registered": self.registered,
+            "failed": self.failed,
+            "sent_twice": self.sent_twice,
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "cpu_seconds_per_1000": self.cpu_per_thousand(),
+            "resident": self.resident,
+        })
+    }
+}
+
+/// A scenario and the accounts it runs through.
+#[derive(Debug)]
+pub struct Load {
+    folder: tempfile::TempDir,
+    scenario: PathBuf,
+    accounts: PathBuf,
+}
+
+impl Load {
+    /// One for so many phones.
+    pub fn new(phones: u32) -> Result<Self, LoadError> {
+        let system = |doing| move |source| LoadError::System { doing, source };
+        let folder = tempfile::tempdir().map_err(system("making a folder"))?;
+        let (scenario, accounts) = (folder.path().join("register.xml"), folder.path().join("accounts.csv"));
+        std::fs::write(&scenario, SCENARIO).map_err(system("writing a scenario"))?;
+        let mut lines = "SEQUENTIAL\n".to_owned();
+        for index in 0..phones {
+            let (number, name) = (FIRST_NUMBER + index, name_of(index));
+            let _ = writeln!(lines, "{number};[authentication username={name} password={name}];");
+        }
+        std::fs::write(&accounts, lines).map_err(system("writing accounts"))?;
+        Ok(Self { folder, scenario, accounts })
+    }
+
+    /// Registers at this rate for so long.
+    pub fn run(&self, target: &str, pid: u32, rate: u32, seconds: u32) -> Result<Outcome, LoadError> {
+        let system = |doing| move |source| LoadError::System { doing, source };
+        let figures = self.folder.path().join("figures.csv");
+        let _ = std::fs::remove_file(&figures);
+        let cycles = u64::from(rate) * u64::from(seconds);
+        let before = process::cpu_seconds(pid).ok_or(LoadError::NoProcess(pid))?;
+        let ended = Command::new("sipp")
+            .arg(target)
+            .args(["-i", "127.0.0.1", "-l", "20000", "-nostdin", "-fd", "1", "-buff_size", "4194304"])
+            .args(["-r", &rate.to_string(), "-m", &cycles.to_string(), "-timeout", &(3 * seconds + 20).to_string()])
+            .arg("-sf")
+            .arg(&self.scenario)
+            .arg("-inf")
+            .arg(&self.accounts)
+            .args(["-trace_stat", "-stf"])
+            .arg(&figures)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .map_err(system("starting sipp (Debian: sip-tester)"))?;
+        let after = process::cpu_seconds(pid).ok_or(LoadError::NoProcess(pid))?;
+        let text = std::fs::read_to_string(&figures).map_err(|_| LoadError::Uncounted(ended.to_string()))?;
+        let counted = Counted::read(&text).ok_or_else(|| LoadError::Uncounted(ended.to_string()))?;
+        Ok(Outcome {
+            rate,
+            registered: counted.number("SuccessfulCall(C)"),
+            failed: counted.number("FailedCall(C)"),
+            sent_twice: counted.number("Retransmissions(C)"),
+            seconds: counted.time("ElapsedTime(C)").as_secs_f64(),
+            cpu_seconds: after - before,
+            resident: process::resident(pid).unwrap_or(0),
+        })
+    }
+}
+
+/// The last line of SIPp's figures, with its heading.
+struct Counted<'a> {
+    names: Vec<&'a str>,
+    values: Vec<&'a str>,
+}
+
+impl<'a> Counted<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let (first, last) = (text.lines().next()?, text.lines().last()?);
+        (first != last).then(|| Self { names: first.split(';').collect(), values: last.split(';').collect() })
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let at = self.names.iter().position(|known| *known == name);
+        at.and_then(|at| self.values.get(at)).copied().unwrap_or_default()
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.value(name).parse().unwrap_or(0)
+    }
+
+    /// `00:00:08`, or with more behind it.
+    fn time(&self, name: &str) -> Duration {
+        let parts = self.value(name).split(':').take(3).map(|part| part.parse::<f64>().unwrap_or(0.0));
+        Duration::from_secs_f64(parts.fold(0.0, |sum, part| sum * 60.0 + part))
+    }
+}
+
+const SCENARIO: &str = r#"<?xml version="1.0" encoding="UTF-8" ?>
+<scenario name="A phone registers: challenged, and let in">
+  <send retrans="500"><![CDATA[
+    REGISTER sip:[remote_ip] SIP/2.0
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
+    Max-Forwards: 70
+    From: <sip:[field0]@[remote_ip]>;tag=[pid]-[call_number]
+    To: <sip:[field0]@[remote_ip]>
+    Call-ID: [call_id]
+    CSeq: 1 REGISTER
+    Contact: <sip:[field0]@[local_ip]:[local_port]>
+    Expires: 3600
+    User-Agent: SIPp
+    Content-Length: 0
+
+  ]]></send>
+  <recv response="401" auth="true"></recv>
+  <send retrans="500"><![CDATA[
+    REGISTER sip:[remote_ip] SIP/2.0
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
+    Max-Forwards: 70
+    From: <sip:[field0]@[remote_ip]>;tag=[pid]-[call_number]
+    To: <sip:[field0]@[remote_ip]>
+    Call-ID: [call_id]
+    CSeq: 2 REGISTER
+    Contact: <sip:[field0]@[local_ip]:[local_port]>
+    Expires: 3600
+    [field1]
+    User-Agent: SIPp
+    Content-Length: 0
+
+  ]]></send>
+  <recv response="200"></recv>
+</scenario>
+"#;
