@@ -67,9 +67,9 @@ pub(super) struct Merge {
 impl Merge {
     /// Only a request outside a dialog can be merged.
     pub(super) fn of_request(headers: &Headers, method: &Method) -> Option<Self> {
-        // Hardly any that begins something has one: then To need not be read.
-        let has_tag = |to: &str| to.contains("tag") && headers.to().is_ok_and(|to| to.tag().is_some());
-        if headers.get("To").is_none_or(has_tag) || *method == Method::Ack || *method == Method::Cancel {
+        // A tag is a parameter. Hardly any request that begins something has one: then To need not be read.
+        let has_tag = headers.get("To")?.contains(';') && headers.to().ok()?.tag().is_some();
+        if has_tag || *method == Method::Ack || *method == Method::Cancel {
             return None;
         }
         Some(Self {
@@ -78,5 +78,23 @@ impl Merge {
             cseq: headers.cseq().ok()?.number,
             method: method.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_of_a_dialog_is_merged_with_none_however_its_tag_is_written() {
+        let is_mergeable = |to: &str| {
+            let mut headers = Headers::default();
+            for (name, value) in [("From", "<sip:a@b.c>;tag=1"), ("To", to), ("Call-ID", "c1"), ("CSeq", "1 OPTIONS")] {
+                headers.push(name, value);
+            }
+            Merge::of_request(&headers, &Method::Options).is_some()
+        };
+        assert!(is_mergeable("<sip:tag@b.c>") && is_mergeable("<sip:d@b.c;lr>"));
+        assert!(!is_mergeable("<sip:d@b.c>;tag=2") && !is_mergeable("<sip:d@b.c> ; TAG=2"));
     }
 }
