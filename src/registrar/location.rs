@@ -1,5 +1,6 @@
 //! The location service: bindings in memory. What is acknowledged was handed to the journal before, and kept by it.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -152,8 +153,20 @@ impl Table {
         self.set(aor, found);
     }
 
-    fn live(&self, aor: &str, now: Instant) -> Vec<Binding> {
-        self.of(aor).iter().filter(|binding| binding.expires > now).cloned().collect()
+    /// Borrowed where all are alive, as they mostly are.
+    fn live(&self, aor: &str, now: Instant) -> Cow<'_, [Binding]> {
+        let (all, is_live) = (self.of(aor), |binding: &&Binding| binding.expires > now);
+        match all.iter().all(|binding| is_live(&binding)) {
+            true => all.into(),
+            false => all.iter().filter(is_live).cloned().collect(),
+        }
+    }
+
+    /// The live bindings of a phone, with their address-of-record.
+    fn live_of(&self, phone: PhoneId, now: Instant) -> impl Iterator<Item = (&Arc<str>, &Binding)> {
+        let aors = self.by_phone.get(&phone).into_iter().flatten();
+        let bindings = aors.flat_map(|aor| self.of(aor).iter().map(move |binding| (aor, binding)));
+        bindings.filter(move |(_, binding)| binding.phone == phone && binding.expires > now)
     }
 
     fn of(&self, aor: &str) -> &[Binding] {
@@ -176,7 +189,7 @@ impl Location {
 
     /// The live bindings of an address-of-record (the user part).
     pub fn of_aor(&self, aor: &str, now: Instant) -> Vec<Binding> {
-        self.table().live(aor, now)
+        self.table().live(aor, now).into_owned()
     }
 
     /// True while a phone has a live binding of this address-of-record.
@@ -193,22 +206,15 @@ impl Location {
     /// The live bindings of a phone, with their address-of-record, latest to expire first.
     pub fn of_phone(&self, phone: PhoneId, now: Instant) -> Vec<(String, Binding)> {
         let table = self.table();
-        let aors = table.by_phone.get(&phone).into_iter().flatten();
-        let mut found: Vec<(String, Binding)> = aors
-            .flat_map(|aor| table.live(aor, now).into_iter().map(|binding| (aor.to_string(), binding)))
-            .filter(|(_, binding)| binding.phone == phone)
-            .collect();
+        let bindings = table.live_of(phone, now).map(|(aor, binding)| (aor.to_string(), binding.clone()));
+        let mut found: Vec<(String, Binding)> = bindings.collect();
         found.sort_by_key(|(_, binding)| Reverse(binding.expires));
         found
     }
 
     /// The ways its live bindings came over.
     pub(super) fn flows_of(&self, phone: PhoneId, now: Instant) -> Vec<Flow> {
-        let table = self.table();
-        let aors = table.by_phone.get(&phone).into_iter().flatten();
-        let bindings = aors.flat_map(|aor| table.of(aor));
-        let live = bindings.filter(|binding| binding.phone == phone && binding.expires > now);
-        live.map(|binding| binding.flow).collect()
+        self.table().live_of(phone, now).map(|(_, binding)| binding.flow).collect()
     }
 
     /// The live bindings of a phone as all who write have them at this moment.
@@ -242,12 +248,12 @@ impl Location {
             let committed = {
                 let mut table = self.table();
                 let (moved, left): (Vec<_>, Vec<_>) =
-                    table.live(&from, now).into_iter().partition(|binding| binding.phone == phone);
+                    table.live(&from, now).into_owned().into_iter().partition(|binding| binding.phone == phone);
                 table.change(&from, left);
                 let removed = moved.iter().map(Binding::ruid).collect();
                 let mut changes = vec![(from.to_string(), Vec::new(), removed)];
                 if let Some(to) = to {
-                    let mut there = table.live(&to, now);
+                    let mut there = table.live(&to, now).into_owned();
                     there.retain(|binding| moved.iter().all(|moved| moved.ruid() != binding.ruid()));
                     there.extend(moved.iter().cloned());
                     table.change(&to, there);
@@ -290,10 +296,7 @@ impl Location {
         let (after, kept) = {
             let permit = self.journal.changes().reserve().await.map_err(|_| RegistrarError::Stopped)?;
             let mut table = self.table();
-            let known = table.of(aor);
-            let is_all_live = known.iter().all(|binding| binding.expires > now);
-            let decided = if is_all_live { decide(known) } else { decide(&table.live(aor, now)) };
-            let update = match decided {
+            let update = match decide(&table.live(aor, now)) {
                 Ok(update) => update,
                 Err(refusal) => return Ok(Err(refusal)),
             };
