@@ -88,7 +88,7 @@ impl Load {
         let system = |doing| move |source| LoadError::System { doing, source };
         let folder = tempfile::tempdir().map_err(system("making a folder"))?;
         let (scenario, accounts) = (folder.path().join("register.xml"), folder.path().join("accounts.csv"));
-        std::fs::write(&scenario, SCENARIO).map_err(system("writing a scenario"))?;
+        std::fs::write(&scenario, self::scenario()).map_err(system("writing a scenario"))?;
         let mut lines = "SEQUENTIAL\n".to_owned();
         for index in 0..phones {
             let (number, name) = (FIRST_NUMBER + index, name_of(index));
@@ -162,38 +162,35 @@ impl<'a> Counted<'a> {
     }
 }
 
-const SCENARIO: &str = r#"<?xml version="1.0" encoding="UTF-8" ?>
+/// REGISTER, 401, REGISTER with digest, 200.
+fn scenario() -> String {
+    let (first, second) = (register(1, ""), register(2, "    [field1]\n"));
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8" ?>
 <scenario name="A phone registers: challenged, and let in">
-  <send retrans="500"><![CDATA[
-    REGISTER sip:[remote_ip] SIP/2.0
-    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
-    Max-Forwards: 70
-    From: <sip:[field0]@[remote_ip]>;tag=[pid]-[call_number]
-    To: <sip:[field0]@[remote_ip]>
-    Call-ID: [call_id]
-    CSeq: 1 REGISTER
-    Contact: <sip:[field0]@[local_ip]:[local_port]>
-    Expires: 3600
-    User-Agent: SIPp
-    Content-Length: 0
-
-  ]]></send>
-  <recv response="401" auth="true"></recv>
-  <send retrans="500"><![CDATA[
-    REGISTER sip:[remote_ip] SIP/2.0
-    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
-    Max-Forwards: 70
-    From: <sip:[field0]@[remote_ip]>;tag=[pid]-[call_number]
-    To: <sip:[field0]@[remote_ip]>
-    Call-ID: [call_id]
-    CSeq: 2 REGISTER
-    Contact: <sip:[field0]@[local_ip]:[local_port]>
-    Expires: 3600
-    [field1]
-    User-Agent: SIPp
-    Content-Length: 0
-
-  ]]></send>
-  <recv response="200"></recv>
+{first}  <recv response="401" auth="true"></recv>
+{second}  <recv response="200"></recv>
 </scenario>
-"#;
+"#
+    )
+}
+
+fn register(cseq: u8, credentials: &str) -> String {
+    format!(
+        r#"  <send retrans="500"><![CDATA[
+    REGISTER sip:[remote_ip] SIP/2.0
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
+    Max-Forwards: 70
+    From: <sip:[field0]@[remote_ip]>;tag=[pid]-[call_number]
+    To: <sip:[field0]@[remote_ip]>
+    Call-ID: [call_id]
+    CSeq: {cseq} REGISTER
+    Contact: <sip:[field0]@[local_ip]:[local_port]>
+    Expires: 3600
+{credentials}    User-Agent: SIPp
+    Content-Length: 0
+
+  ]]></send>
+"#
+    )
+}
