@@ -6,9 +6,9 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chacha20poly1305::aead::Aead;
-use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::error::Unspecified;
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 
@@ -16,12 +16,11 @@ use super::DirectoryError;
 use crate::vocab::Secret;
 
 const KEY_LENGTH: usize = 32;
-const NONCE_LENGTH: usize = 12;
 
 /// Seals and opens secrets with ChaCha20-Poly1305 (RFC 8439), and marks texts with HMAC-SHA-256 (RFC 2104).
 #[derive(Clone)]
 pub struct Sealer {
-    cipher: ChaCha20Poly1305,
+    key: [u8; KEY_LENGTH],
     marker: Hmac<Sha256>,
 }
 
@@ -32,7 +31,7 @@ impl Sealer {
         let mut derived = keyed(key);
         derived.update(b"tsunagu marks");
         let marker = keyed(derived.finalize().into_bytes().into());
-        Self { cipher: ChaCha20Poly1305::new(&Key::from(key)), marker }
+        Self { key, marker }
     }
 
     /// What stands in the database for a text that must not be there, 64 hexadecimal digits: the same for the same text and
@@ -77,26 +76,36 @@ impl Sealer {
     }
 
     /// Seals a secret; `nonce` must never be used twice.
-    pub fn seal(&self, secret: &Secret, nonce: [u8; NONCE_LENGTH]) -> Result<String, DirectoryError> {
-        let sealed = self
-            .cipher
-            .encrypt(&Nonce::from(nonce), secret.expose_secret().as_bytes())
-            .map_err(|_| DirectoryError::Unreadable { what: "secret", fault: "it could not be sealed".to_owned() })?;
-        let mut octets = nonce.to_vec();
-        octets.extend_from_slice(&sealed);
-        Ok(BASE64.encode(octets))
+    pub fn seal(&self, secret: &Secret, nonce: [u8; NONCE_LEN]) -> Result<String, DirectoryError> {
+        let mut sealed = secret.expose_secret().as_bytes().to_vec();
+        let nonce_used = Nonce::assume_unique_for_key(nonce);
+        self.cipher()
+            .and_then(|cipher| cipher.seal_in_place_append_tag(nonce_used, Aad::empty(), &mut sealed))
+            .map_err(|Unspecified| DirectoryError::Unreadable {
+                what: "secret",
+                fault: "it could not be sealed".to_owned(),
+            })?;
+        Ok(BASE64.encode([&nonce[..], &sealed].concat()))
     }
 
     /// Opens what [`Sealer::seal`] made.
     pub fn open(&self, sealed: &str) -> Result<Secret, DirectoryError> {
         let unreadable = |fault: &str| DirectoryError::Unreadable { what: "secret", fault: fault.to_owned() };
         let octets = BASE64.decode(sealed).map_err(|_| unreadable("it is not base64"))?;
-        let (nonce, sealed) =
-            octets.split_first_chunk::<NONCE_LENGTH>().ok_or_else(|| unreadable("it is too short"))?;
-        let opened = self.cipher.decrypt(&Nonce::from(*nonce), sealed).map_err(|_| {
-            unreadable("it was sealed with another key; restore the key file that belongs to this database")
-        })?;
+        let (nonce, sealed) = octets.split_first_chunk().ok_or_else(|| unreadable("it is too short"))?;
+        let (nonce, mut opened) = (Nonce::assume_unique_for_key(*nonce), sealed.to_vec());
+        let length = self
+            .cipher()
+            .and_then(|cipher| Ok(cipher.open_in_place(nonce, Aad::empty(), &mut opened)?.len()))
+            .map_err(|Unspecified| {
+                unreadable("it was sealed with another key; restore the key file that belongs to this database")
+            })?;
+        opened.truncate(length);
         String::from_utf8(opened).map(Secret::from).map_err(|_| unreadable("it is not text"))
+    }
+
+    fn cipher(&self) -> Result<LessSafeKey, Unspecified> {
+        UnboundKey::new(&CHACHA20_POLY1305, &self.key).map(LessSafeKey::new)
     }
 }
 
@@ -124,6 +133,14 @@ mod tests {
         assert_eq!(Sealer::new([1; 32]).open(&sealed).unwrap().expose_secret(), "s3cret");
         assert!(Sealer::new([2; 32]).open(&sealed).is_err());
         assert!(Sealer::new([1; 32]).open("AAAA").is_err());
+    }
+
+    /// ChaCha20-Poly1305 of "s3cret" by another implementation (the Python package cryptography).
+    #[test]
+    fn what_was_sealed_stays_readable() {
+        let sealed = "CQkJCQkJCQkJCQkJ/bqHAQsUmwd0U99Jn22yqCxDTMcHTw==";
+        assert_eq!(Sealer::new([1; 32]).open(sealed).unwrap().expose_secret(), "s3cret");
+        assert_eq!(Sealer::new([1; 32]).seal(&Secret::from("s3cret".to_owned()), [9; 12]).unwrap(), sealed);
     }
 
     #[test]
