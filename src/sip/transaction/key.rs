@@ -1,83 +1,97 @@
 //! How a message finds its transaction (RFC 3261 sections 17.1.3 and 17.2.3).
 
-use crate::sip::message::{Headers, Method, Request, Response};
+use std::hash::{BuildHasher, RandomState};
+
+use crate::sip::message::{Headers, Host, Method, Request, Response};
 
 const MAGIC_COOKIE: &str = "z9hG4bK";
 
-/// What makes two messages belong to one transaction.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Key {
+/// Stands for what makes two messages belong to one transaction, or be one request: 128 bits of keyed hashes, so that nobody
+/// outside can have two meet. What is kept of a transaction stays small.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Key(u64, u64);
+
+/// Makes keys.
+#[derive(Debug, Default)]
+pub(super) struct Keys(RandomState, RandomState);
+
+/// What a key stands for.
+#[derive(Hash)]
+enum Named<'a> {
     /// A request we received, or answer, whose branch is unique.
-    Server { branch: String, sent_by: String, method: Method },
+    Server { branch: &'a str, host: &'a Host, port: Option<u16>, method: &'a Method },
     /// A request of an RFC 2543 element, or one whose branch is the bare cookie: everything else that names it.
-    Legacy { uri: String, call_id: String, from_tag: Option<String>, cseq: u32, via: String, method: Method },
+    Legacy {
+        uri: String,
+        call_id: &'a str,
+        from_tag: Option<&'a str>,
+        cseq: u32,
+        host: &'a Host,
+        port: Option<u16>,
+        method: &'a Method,
+    },
     /// A request we sent.
-    Client { branch: String, method: Method },
+    Client { branch: &'a str, method: &'a Method },
+    /// What stays the same when one request reaches us over two paths (RFC 3261 section 8.2.2.2).
+    Merge { call_id: &'a str, from_tag: &'a str, cseq: u32, method: &'a Method },
 }
 
-impl Key {
+impl Keys {
     /// The server transaction a request belongs to; an ACK belongs to its INVITE. `None` if the request names none.
-    pub(super) fn of_request(request: &Request) -> Option<Self> {
-        let method = if request.method == Method::Ack { Method::Invite } else { request.method.clone() };
-        let via = request.headers.top_via().ok()?;
-        match via.branch() {
-            Some(branch) if branch.len() > MAGIC_COOKIE.len() && branch.starts_with(MAGIC_COOKIE) => {
-                let port = via.port.map(|port| format!(":{port}")).unwrap_or_default();
-                Some(Self::Server { branch: branch.to_owned(), sent_by: format!("{}{port}", via.host), method })
-            }
-            _ => Some(Self::Legacy {
-                uri: request.uri.to_string(),
-                call_id: request.headers.call_id().ok()?.to_owned(),
-                from_tag: request.headers.from().ok()?.tag().map(str::to_owned),
-                cseq: request.headers.cseq().ok()?.number,
-                via: format!("{}{:?}", via.host, via.port),
-                method,
-            }),
-        }
+    pub(super) fn of_request(&self, request: &Request) -> Option<Key> {
+        let is_acknowledgement = request.method == Method::Ack;
+        self.of_server(request, if is_acknowledgement { &Method::Invite } else { &request.method })
     }
 
     /// The INVITE a CANCEL is about: the same key but for the method.
-    pub(super) fn cancelled_by(request: &Request) -> Option<Self> {
-        match Self::of_request(request)? {
-            Self::Server { branch, sent_by, .. } => Some(Self::Server { branch, sent_by, method: Method::Invite }),
-            Self::Legacy { uri, call_id, from_tag, cseq, via, .. } => {
-                Some(Self::Legacy { uri, call_id, from_tag, cseq, via, method: Method::Invite })
+    pub(super) fn cancelled_by(&self, request: &Request) -> Option<Key> {
+        self.of_server(request, &Method::Invite)
+    }
+
+    fn of_server(&self, request: &Request, method: &Method) -> Option<Key> {
+        let via = request.headers.top_via().ok()?;
+        let (host, port) = (&via.host, via.port);
+        match via.branch() {
+            Some(branch) if branch.len() > MAGIC_COOKIE.len() && branch.starts_with(MAGIC_COOKIE) => {
+                Some(self.of(&Named::Server { branch, host, port, method }))
             }
-            Self::Client { .. } => None,
+            _ => Some(self.of(&Named::Legacy {
+                uri: request.uri.to_string(),
+                call_id: request.headers.call_id().ok()?,
+                from_tag: request.headers.from().ok()?.tag(),
+                cseq: request.headers.cseq().ok()?.number,
+                host,
+                port,
+                method,
+            })),
         }
     }
 
     /// The client transaction a response belongs to.
-    pub(super) fn of_response(response: &Response) -> Option<Self> {
+    pub(super) fn of_response(&self, response: &Response) -> Option<Key> {
         let via = response.headers.top_via().ok()?;
-        let branch = via.branch()?.to_owned();
-        Some(Self::Client { branch, method: response.headers.cseq().ok()?.method })
+        Some(self.of_client(via.branch()?, &response.headers.cseq().ok()?.method))
     }
-}
 
-/// What stays the same when one request reaches us over two paths (RFC 3261 section 8.2.2.2).
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Merge {
-    call_id: String,
-    from_tag: String,
-    cseq: u32,
-    method: Method,
-}
+    /// The client transaction of a request we send.
+    pub(super) fn of_client(&self, branch: &str, method: &Method) -> Key {
+        self.of(&Named::Client { branch, method })
+    }
 
-impl Merge {
-    /// Only a request outside a dialog can be merged.
-    pub(super) fn of_request(headers: &Headers, method: &Method) -> Option<Self> {
+    /// What is the same of a request and the same over another path. Only one outside a dialog can be merged.
+    pub(super) fn of_merge(&self, headers: &Headers, method: &Method) -> Option<Key> {
         // A tag is a parameter. Hardly any request that begins something has one: then To need not be read.
         let has_tag = headers.get("To")?.contains(';') && headers.to().ok()?.tag().is_some();
         if has_tag || *method == Method::Ack || *method == Method::Cancel {
             return None;
         }
-        Some(Self {
-            call_id: headers.call_id().ok()?.to_owned(),
-            from_tag: headers.from().ok()?.tag()?.to_owned(),
-            cseq: headers.cseq().ok()?.number,
-            method: method.clone(),
-        })
+        let from = headers.from().ok()?;
+        let (call_id, from_tag, cseq) = (headers.call_id().ok()?, from.tag()?, headers.cseq().ok()?.number);
+        Some(self.of(&Named::Merge { call_id, from_tag, cseq, method }))
+    }
+
+    fn of(&self, named: &Named<'_>) -> Key {
+        Key(self.0.hash_one(named), self.1.hash_one(named))
     }
 }
 
@@ -92,7 +106,7 @@ mod tests {
             for (name, value) in [("From", "<sip:a@b.c>;tag=1"), ("To", to), ("Call-ID", "c1"), ("CSeq", "1 OPTIONS")] {
                 headers.push(name, value);
             }
-            Merge::of_request(&headers, &Method::Options).is_some()
+            Keys::default().of_merge(&headers, &Method::Options).is_some()
         };
         assert!(is_mergeable("<sip:tag@b.c>") && is_mergeable("<sip:d@b.c;lr>"));
         assert!(!is_mergeable("<sip:d@b.c>;tag=2") && !is_mergeable("<sip:d@b.c> ; TAG=2"));

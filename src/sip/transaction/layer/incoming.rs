@@ -1,20 +1,19 @@
 //! The layer's server half: requests of others and our answers to them (RFC 3261 section 17.2).
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Entry, Layer, Machine, Output, Serving};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::transaction::TransactionId;
-use crate::sip::transaction::key::{Key, Merge};
+use crate::sip::transaction::key::Key;
 use crate::sip::transaction::server::{ServerTransaction, Step};
 use crate::sip::transaction::via::way_back;
 
 impl Layer {
     /// A request came over `flow`. Its topmost Via must already carry `received` and `rport` (`note_source`).
     pub fn receive_request(&mut self, now: Instant, request: Request, flow: Flow) {
-        let Some(key) = Key::of_request(&request) else { return };
+        let Some(key) = self.keys.of_request(&request) else { return };
         if let Some(&id) = self.by_key.get(&key) {
             return self.repeat(now, id, request, flow);
         }
@@ -44,11 +43,11 @@ impl Layer {
             self.outputs.push_back(Output::Transmit(way_back(&answer.headers, flow), answer.encode()));
             return;
         }
-        let merge = Merge::of_request(&request.headers, &request.method);
+        let merge = self.keys.of_merge(&request.headers, &request.method);
         let is_merged = merge.as_ref().is_some_and(|merge| self.by_merge.contains_key(merge));
         let is_invite = request.method == Method::Invite;
         let transaction = ServerTransaction::new(is_invite, flow.transport.is_reliable());
-        let merge = if is_merged { None } else { merge.map(Arc::new) };
+        let merge = merge.filter(|_| !is_merged);
         let id = self.insert(key, flow, Machine::Server(Box::new(Serving { transaction, merge })));
         if is_merged {
             return self.respond(now, id, request.respond(482));
@@ -63,7 +62,7 @@ impl Layer {
         if !self.make_room() {
             return;
         }
-        let invite = Key::cancelled_by(request).and_then(|key| self.by_key.get(&key).copied());
+        let invite = self.keys.cancelled_by(request).and_then(|key| self.by_key.get(&key).copied());
         let transaction = ServerTransaction::new(false, flow.transport.is_reliable());
         let id = self.insert(key, flow, Machine::Server(Box::new(Serving { transaction, merge: None })));
         let Some(invite) = invite else { return self.respond(now, id, request.respond(481)) };

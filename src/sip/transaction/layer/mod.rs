@@ -5,13 +5,12 @@ mod outgoing;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::client::{ClientTransaction, Step as ClientStep};
-use super::key::{Key, Merge};
+use super::key::{Key, Keys};
 use super::server::{ServerTransaction, Step as ServerStep};
 use super::{Timers, TransactionId};
 use crate::sip::flow::Flow;
@@ -47,18 +46,19 @@ enum Machine {
 #[derive(Debug)]
 struct Serving {
     transaction: ServerTransaction,
-    merge: Option<Arc<Merge>>,
+    merge: Option<Key>,
 }
 
 #[derive(Debug)]
 struct Asking {
     transaction: ClientTransaction,
     request: Request,
+    branch: String,
 }
 
 #[derive(Debug)]
 struct Entry {
-    key: Arc<Key>,
+    key: Key,
     flow: Flow,
     machine: Machine,
 }
@@ -70,8 +70,9 @@ pub struct Layer {
     most: usize,
     next_id: u64,
     entries: HashMap<u64, Entry>,
-    by_key: HashMap<Arc<Key>, u64>,
-    by_merge: HashMap<Arc<Merge>, u64>,
+    keys: Keys,
+    by_key: HashMap<Key, u64>,
+    by_merge: HashMap<Key, u64>,
     /// Those that are answered and only absorb retransmissions, in the order of their answers; some may have ended.
     answered: VecDeque<u64>,
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -87,6 +88,7 @@ impl Layer {
             most,
             next_id: 1,
             entries: HashMap::new(),
+            keys: Keys::default(),
             by_key: HashMap::new(),
             by_merge: HashMap::new(),
             answered: VecDeque::new(),
@@ -116,14 +118,14 @@ impl Layer {
     }
 
     fn insert(&mut self, key: Key, flow: Flow, machine: Machine) -> TransactionId {
-        let (id, key) = (self.next_id, Arc::new(key));
+        let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         if let Machine::Server(serving) = &machine
-            && let Some(merge) = &serving.merge
+            && let Some(merge) = serving.merge
         {
-            self.by_merge.insert(merge.clone(), id);
+            self.by_merge.insert(merge, id);
         }
-        self.by_key.insert(key.clone(), id);
+        self.by_key.insert(key, id);
         self.entries.insert(id, Entry { key, flow, machine });
         TransactionId(id)
     }

@@ -7,7 +7,6 @@ use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::transaction::TransactionId;
 use crate::sip::transaction::client::{ClientTransaction, Step};
-use crate::sip::transaction::key::Key;
 use crate::sip::transaction::via::own_via;
 
 impl Layer {
@@ -18,8 +17,9 @@ impl Layer {
         let is_invite = request.method == Method::Invite;
         let transaction =
             ClientTransaction::new(now, is_invite, flow.transport.is_reliable(), octets.clone(), &self.timers);
-        let key = Key::Client { branch: branch.to_owned(), method: request.method.clone() };
-        let id = self.insert(key, flow, Machine::Client(Box::new(Asking { transaction, request })));
+        let key = self.keys.of_client(branch, &request.method);
+        let asking = Asking { transaction, request, branch: branch.to_owned() };
+        let id = self.insert(key, flow, Machine::Client(Box::new(asking)));
         self.outputs.push_back(Output::Transmit(flow, octets));
         self.schedule(id.0);
         id
@@ -34,11 +34,10 @@ impl Layer {
     /// Cancels an INVITE of ours that was answered provisionally (section 9.1), for this reason (RFC 3326) if one is given. False
     /// if there is nothing to cancel.
     pub fn cancel_request(&mut self, now: Instant, id: TransactionId, reason: Option<&str>) -> bool {
-        let Some(Entry { flow, machine: Machine::Client(asking), key }) = self.entries.get(&id.0) else {
+        let Some(Entry { flow, machine: Machine::Client(asking), .. }) = self.entries.get(&id.0) else {
             return false;
         };
-        let Asking { transaction, request: invite } = &**asking;
-        let Key::Client { branch, .. } = &**key else { return false };
+        let Asking { transaction, request: invite, branch } = &**asking;
         if !transaction.is_proceeding() {
             return false;
         }
@@ -56,10 +55,9 @@ impl Layer {
 
     /// A response came. One that belongs to no request of ours is dropped.
     pub fn receive_response(&mut self, now: Instant, response: Response) {
-        let Some(&id) = Key::of_response(&response).and_then(|key| self.by_key.get(&key)) else { return };
-        let Some(Entry { flow, machine: Machine::Client(asking), key }) = self.entries.get_mut(&id) else { return };
-        let Asking { transaction, request } = &mut **asking;
-        let Key::Client { branch, .. } = &**key else { return };
+        let Some(&id) = self.keys.of_response(&response).and_then(|key| self.by_key.get(&key)) else { return };
+        let Some(Entry { flow, machine: Machine::Client(asking), .. }) = self.entries.get_mut(&id) else { return };
+        let Asking { transaction, request, branch } = &mut **asking;
         match transaction.answered(now, response.status, &self.timers) {
             Step::Deliver => self.outputs.push_back(Output::Response(TransactionId(id), response)),
             Step::DeliverAndAcknowledge => {
