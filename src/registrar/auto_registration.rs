@@ -1,6 +1,6 @@
 //! Auto-registration: a temporary number for a phone nobody knows yet (seed 003), leased and given back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -203,7 +203,7 @@ impl AutoRegistration {
         if from_here.count() >= usize::try_from(settings.numbers_per_address).unwrap_or(usize::MAX) {
             return Ok(Err(Refusal::TooManyNumbers));
         }
-        let used: HashSet<String> = store::numbers_in_use(db).await?.into_iter().collect();
+        let used = store::numbers_in_use(db, range).await?;
         let mut free = range.numbers().filter(|number| !used.contains(number)).peekable();
         let number = match kept {
             Some(kept) => kept.to_owned(),
@@ -243,8 +243,8 @@ impl AutoRegistration {
         if let Some(number) = store::revive_lease(db, phone, now).await? {
             return Ok(Some(number));
         }
-        let used: HashSet<String> = store::numbers_in_use(db).await?.into_iter().collect();
         let in_force = self.in_force();
+        let used = store::numbers_in_use(db, &in_force.range).await?;
         let Some(number) = in_force.range.numbers().find(|number| !used.contains(number)) else { return Ok(None) };
         let number = temporary(number)?;
         store::lease(db, phone, &number, now).await?;
@@ -258,8 +258,7 @@ impl AutoRegistration {
 
     async fn level_in(&self, range: &NumberRange) -> Result<PoolLevel, RegistrarError> {
         let mut connection = self.directory.db().reader().acquire().await?;
-        let used = store::numbers_in_use(&mut connection).await?;
-        let used = used.iter().filter(|number| range.contains(number)).count() as u64;
+        let used = store::numbers_in_use(&mut connection, range).await?.len() as u64;
         Ok(PoolLevel { total: range.len(), free: range.len().saturating_sub(used) })
     }
 

@@ -18,7 +18,7 @@ impl NumberRange {
             fault,
             remedy: "give two numbers of equally many digits, the first not above the last, such as 9000 and 9999",
         };
-        let read = |number: &DirectoryNumber| number.as_str().parse::<u64>().map_err(|_| fault("not digits only"));
+        let read = |number: &DirectoryNumber| digits_only(number.as_str()).ok_or_else(|| fault("not digits only"));
         let range = Self { first: read(first)?, last: read(last)?, digits: first.as_str().len() };
         if last.as_str().len() != range.digits {
             return Err(fault("the two numbers differ in length"));
@@ -32,7 +32,21 @@ impl NumberRange {
 
     /// Each of them, the lowest first.
     pub(super) fn numbers(&self) -> impl Iterator<Item = String> + '_ {
-        (self.first..=self.last).map(|number| format!("{number:0width$}", width = self.digits))
+        (self.first..=self.last).map(|number| self.written(number))
+    }
+
+    /// The lowest.
+    pub(super) fn first(&self) -> String {
+        self.written(self.first)
+    }
+
+    /// The highest.
+    pub(super) fn last(&self) -> String {
+        self.written(self.last)
+    }
+
+    fn written(&self, number: u64) -> String {
+        format!("{number:0width$}", width = self.digits)
     }
 
     /// How many numbers it has.
@@ -47,8 +61,14 @@ impl NumberRange {
 
     /// True if `number` is one of them.
     pub fn contains(&self, number: &str) -> bool {
-        number.len() == self.digits && number.parse().is_ok_and(|number| (self.first..=self.last).contains(&number))
+        number.len() == self.digits
+            && digits_only(number).is_some_and(|number| (self.first..=self.last).contains(&number))
     }
+}
+
+/// What a number of digits comes to: no `+` before them.
+fn digits_only(number: &str) -> Option<u64> {
+    number.bytes().all(|octet| octet.is_ascii_digit()).then(|| number.parse().ok())?
 }
 
 #[cfg(test)]
@@ -64,12 +84,12 @@ mod tests {
         let range = range("0098", "0101").unwrap();
         assert_eq!(range.numbers().collect::<Vec<_>>(), ["0098", "0099", "0100", "0101"]);
         assert_eq!(range.len(), 4);
-        assert!(range.contains("0101") && !range.contains("101") && !range.contains("0102"));
+        assert!(range.contains("0101") && !range.contains("101") && !range.contains("0102") && !range.contains("+101"));
     }
 
     #[test]
     fn what_is_not_a_range_is_refused() {
-        for (first, last) in [("9", "10"), ("20", "10"), ("1*", "20"), ("000000", "999999")] {
+        for (first, last) in [("9", "10"), ("20", "10"), ("1*", "20"), ("+900", "+999"), ("000000", "999999")] {
             assert!(range(first, last).is_err(), "{first} {last}");
         }
     }

@@ -1,5 +1,6 @@
 //! The registrar's SQL: leases, and phones in quarantine. Bindings have their own (`bindings.rs`).
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -7,19 +8,28 @@ use sqlx::Row;
 
 use super::RegistrarError;
 use super::admission::{Candidate, RETIRED};
+use super::number_range::NumberRange;
 use crate::db::{Db, DbConnection};
 use crate::directory::DirectoryError;
 use crate::vocab::{DirectoryNumber, MacAddress, PhoneId, UnixMillis};
 
-/// Numbers that can't be leased: leased or cooling, somebody's extension, or on a line. One that has cooled down stays
+/// Numbers of a range that can't be leased: leased or cooling, somebody's extension, or on a line. One that has cooled down stays
 /// among them until it is forgotten: only there is it known whether the clock was set.
-pub(super) async fn numbers_in_use(db: &mut DbConnection) -> Result<Vec<String>, RegistrarError> {
-    Ok(sqlx::query_scalar(
-        "SELECT number FROM leases \
-         UNION SELECT number FROM lines UNION SELECT primary_extension FROM users WHERE primary_extension IS NOT NULL",
+pub(super) async fn numbers_in_use(
+    db: &mut DbConnection,
+    range: &NumberRange,
+) -> Result<HashSet<String>, RegistrarError> {
+    // Longer numbers lie between them too.
+    let used: Vec<String> = sqlx::query_scalar(
+        "SELECT number FROM leases WHERE number BETWEEN $1 AND $2 \
+         UNION SELECT number FROM lines WHERE number BETWEEN $1 AND $2 \
+         UNION SELECT primary_extension FROM users WHERE primary_extension BETWEEN $1 AND $2",
     )
+    .bind(range.first())
+    .bind(range.last())
     .fetch_all(db)
-    .await?)
+    .await?;
+    Ok(used.into_iter().filter(|number| range.contains(number)).collect())
 }
 
 /// Temporary numbers of phones that are nobody's, leased or cooling, and the address each phone was first seen at.
