@@ -144,6 +144,9 @@ pub fn name_kept(name: &str) -> String {
 }
 
 fn printable(text: &str, most: usize) -> String {
+    if text.len() <= most && !text.contains(char::is_control) {
+        return text.to_owned();
+    }
     text.chars().take(most).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

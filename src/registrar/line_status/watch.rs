@@ -211,12 +211,13 @@ impl Desk {
             self.sweep().await?;
         }
         self.write().await?;
-        // Counting takes as long as there are lines: a twentieth of the time at most goes into it.
+        // Counting takes as long as there are lines: a hundredth of the time at most goes into it.
         if counted_at
-            .is_none_or(|(at, took)| now.saturating_duration_since(at) >= (20 * took).max(Duration::from_secs(10)))
+            .is_none_or(|(at, took)| now.saturating_duration_since(at) >= (100 * took).max(Duration::from_secs(10)))
         {
+            let began = Instant::now();
             self.count().await?;
-            *counted_at = Some((now, now.elapsed()));
+            *counted_at = Some((began, began.elapsed()));
         }
         Ok(())
     }
