@@ -148,7 +148,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let (directory, data_lock) = first_run::open(data, &config.database.url).await?;
     // Of nodes that start together, one is the first.
     let alone = directory.db().alone().await.map_err(DataError::from)?;
-    // From before anything is read that is kept in memory.
+    // From when the database was opened: before anything was read that is kept in memory.
     let news_of_nodes = directory.db().news();
     let (requests, incoming) = mpsc::channel(REQUESTS);
     let identity = identity(&config)?;

@@ -132,7 +132,7 @@ impl Db {
         self.commits.subscribe()
     }
 
-    /// What other nodes change; nothing ever comes where there are none.
+    /// What other nodes change, for the first who asks from when the database was opened; nothing ever comes where there are none.
     pub fn news(&self) -> Option<broadcast::Receiver<News>> {
         self.nodes.as_ref().map(|nodes| nodes.news())
     }

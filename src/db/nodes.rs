@@ -1,6 +1,7 @@
 //! The nodes of one PostgreSQL: what one changes, the others are told by the database itself (LISTEN and NOTIFY), and one
 //! of them, whichever holds a lock, does what only one may do. What the news means is known above.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool};
@@ -45,6 +46,8 @@ pub(super) struct Nodes {
     native: PgPool,
     options: PgConnectOptions,
     news: broadcast::Sender<News>,
+    /// What was told from the beginning, for whoever asks first.
+    from_the_beginning: Mutex<Option<broadcast::Receiver<News>>>,
     on_duty: watch::Receiver<bool>,
     tasks: [AbortHandle; 2],
 }
@@ -63,13 +66,14 @@ impl Nodes {
         commits: watch::Sender<()>,
     ) -> Result<Self, DbError> {
         let options = native_options(url, &node)?;
-        let news = broadcast::channel(NEWS).0;
+        let (news, from_the_beginning) = broadcast::channel(NEWS);
         let listener = listen(&options).await?;
         let ear = Ear { node: node.clone(), options: options.clone(), news: news.clone(), commits };
         let listening = tokio::spawn(ear.run(listener)).abort_handle();
         let (is_on_duty, on_duty) = watch::channel(false);
         let serving = tokio::spawn(serve(options.clone(), is_on_duty)).abort_handle();
-        Ok(Self { node, native, options, news, on_duty, tasks: [listening, serving] })
+        let (from_the_beginning, tasks) = (Mutex::new(Some(from_the_beginning)), [listening, serving]);
+        Ok(Self { node, native, options, news, from_the_beginning, on_duty, tasks })
     }
 
     pub(super) fn node(&self) -> &str {
@@ -80,8 +84,10 @@ impl Nodes {
         &self.native
     }
 
+    /// What the others change, for the first who asks from when they were joined.
     pub(super) fn news(&self) -> broadcast::Receiver<News> {
-        self.news.subscribe()
+        let first = self.from_the_beginning.lock().unwrap_or_else(PoisonError::into_inner).take();
+        first.unwrap_or_else(|| self.news.subscribe())
     }
 
     pub(super) fn is_on_duty(&self) -> bool {
