@@ -7,6 +7,7 @@
 pub mod file;
 mod nodes;
 mod opening;
+mod pages;
 mod place;
 pub mod server;
 mod statement;
@@ -20,6 +21,7 @@ use tokio::sync::{broadcast, watch};
 
 use self::nodes::Nodes;
 pub use self::nodes::{Alone, News};
+pub use self::pages::{Pages, rows};
 pub use self::place::{DatabaseUrl, Place, UrlFault};
 pub use self::statement::{Statement, by_rows};
 pub use self::writing::Writing;

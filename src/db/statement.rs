@@ -9,7 +9,7 @@ use sqlx::{Any, Arguments, AssertSqlSafe, Encode, FromRow, Type};
 use super::DbConnection;
 
 /// What SQLite is called where it is one of two.
-const SQLITE: &str = "SQLite";
+pub(super) const SQLITE: &str = "SQLite";
 
 /// A list in pieces for statements of many rows, each with at most `most`: a power of two, so that there are few statements to
 /// be prepared, each once.

@@ -1,10 +1,13 @@
 //! What phones authenticate with, kept in memory: asked on every request.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
 use super::PhoneState;
+use crate::sip::digest::Algorithm;
 use crate::vocab::{DirectoryNumber, PhoneId, Secret};
 
 /// One phone's SIP account.
@@ -21,7 +24,7 @@ pub struct Account {
     /// The password before the last bind, while the phone may not have the new one yet.
     pub old_secret: Option<Secret>,
     /// Digest algorithms offered to it, in order.
-    pub algorithms: Vec<String>,
+    pub algorithms: Vec<Algorithm>,
     /// The numbers of its lines.
     pub lines: Vec<DirectoryNumber>,
     /// Its temporary number; after a bind still there while the phone may be using it.
@@ -35,11 +38,6 @@ pub struct Account {
 }
 
 impl Account {
-    /// True if this digest algorithm is one it is offered.
-    pub fn offers(&self, algorithm: &str) -> bool {
-        self.algorithms.iter().any(|offered| offered.eq_ignore_ascii_case(algorithm))
-    }
-
     /// The address-of-record it gets when it asks to register `user`: a number of its own, or its own name. What it asks
     /// for under a number it had before is kept under its name: it can be reached there, and the number rings on it no more.
     pub fn address_of(&self, user: &str) -> Option<&str> {
@@ -56,29 +54,80 @@ impl Account {
 #[derive(Clone, Debug, Default)]
 pub struct Accounts(Arc<RwLock<Table>>);
 
+/// Accounts, found by what they are asked for by.
 #[derive(Debug, Default)]
-struct Table {
-    by_name: HashMap<String, Arc<Account>>,
-    by_phone: HashMap<PhoneId, String>,
-    by_number: HashMap<String, Vec<PhoneId>>,
+pub(super) struct Table {
+    by_name: HashSet<ByName>,
+    by_phone: HashMap<PhoneId, Arc<Account>>,
+    by_number: HashMap<DirectoryNumber, Vec<PhoneId>>,
 }
 
+/// An account, found by the name it authenticates as.
+#[derive(Debug)]
+struct ByName(Arc<Account>);
+
+impl Borrow<str> for ByName {
+    fn borrow(&self) -> &str {
+        &self.0.auth_name
+    }
+}
+
+impl Hash for ByName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.auth_name.hash(state);
+    }
+}
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.auth_name == other.0.auth_name
+    }
+}
+
+impl Eq for ByName {}
+
 impl Table {
+    /// For so many accounts with a line each.
+    pub(super) fn with_capacity(accounts: usize) -> Self {
+        Self {
+            by_name: HashSet::with_capacity(accounts),
+            by_phone: HashMap::with_capacity(accounts),
+            by_number: HashMap::with_capacity(accounts),
+        }
+    }
+
+    /// Adds an account of a phone that has none.
+    pub(super) fn add(&mut self, account: Account) {
+        self.number(&account);
+        let account = Arc::new(account);
+        self.by_phone.insert(account.phone, account.clone());
+        self.by_name.replace(ByName(account));
+    }
+
+    /// Takes the account of a phone away.
+    fn remove(&mut self, phone: PhoneId) {
+        let Some(account) = self.by_phone.remove(&phone) else { return };
+        self.unnumber(&account);
+        // Another phone may have its name by now.
+        if self.by_name.get(account.auth_name.as_str()).is_some_and(|named| named.0.phone == phone) {
+            self.by_name.remove(account.auth_name.as_str());
+        }
+    }
+
     /// Puts the numbers of a phone's lines on the index.
     fn number(&mut self, account: &Account) {
         for number in &account.lines {
-            self.by_number.entry(number.as_str().to_owned()).or_default().push(account.phone);
+            self.by_number.entry(number.clone()).or_insert_with(|| Vec::with_capacity(1)).push(account.phone);
         }
     }
 
     /// Takes the numbers of a phone's lines off the index.
-    fn unnumber(&mut self, phone: PhoneId) {
-        let Some(account) = self.by_phone.get(&phone).and_then(|name| self.by_name.get(name)) else { return };
+    fn unnumber(&mut self, account: &Account) {
         for number in &account.lines {
-            if let Some(phones) = self.by_number.get_mut(number.as_str()) {
-                phones.retain(|known| *known != phone);
+            if let Some(phones) = self.by_number.get_mut(number) {
+                phones.retain(|known| *known != account.phone);
                 if phones.is_empty() {
-                    self.by_number.remove(number.as_str());
+                    self.by_number.remove(number);
                 }
             }
         }
@@ -88,13 +137,12 @@ impl Table {
 impl Accounts {
     /// The account of this name.
     pub fn named(&self, auth_name: &str) -> Option<Arc<Account>> {
-        self.read().by_name.get(auth_name).cloned()
+        self.read().by_name.get(auth_name).map(|named| named.0.clone())
     }
 
     /// The account of this phone.
     pub fn of(&self, phone: PhoneId) -> Option<Arc<Account>> {
-        let table = self.read();
-        table.by_phone.get(&phone).and_then(|name| table.by_name.get(name)).cloned()
+        self.read().by_phone.get(&phone).cloned()
     }
 
     /// The phones a number rings on.
@@ -109,34 +157,19 @@ impl Accounts {
 
     pub(super) fn put(&self, account: Account) {
         let mut table = self.write();
-        table.unnumber(account.phone);
-        let before = table.by_phone.insert(account.phone, account.auth_name.clone());
-        if let Some(other) = before.filter(|before| *before != account.auth_name) {
-            table.by_name.remove(&other);
-        }
-        table.number(&account);
-        table.by_name.insert(account.auth_name.clone(), Arc::new(account));
+        table.remove(account.phone);
+        table.add(account);
     }
 
     /// Puts these in the place of all there are. Gives the phones that are not among them.
-    pub(super) fn replace(&self, accounts: Vec<Account>) -> Vec<PhoneId> {
-        let mut fresh = Table::default();
-        for account in accounts {
-            fresh.number(&account);
-            fresh.by_phone.insert(account.phone, account.auth_name.clone());
-            fresh.by_name.insert(account.auth_name.clone(), Arc::new(account));
-        }
+    pub(super) fn replace(&self, fresh: Table) -> Vec<PhoneId> {
         let before = std::mem::replace(&mut *self.write(), fresh);
         let table = self.read();
         before.by_phone.into_keys().filter(|phone| !table.by_phone.contains_key(phone)).collect()
     }
 
     pub(super) fn remove(&self, phone: PhoneId) {
-        let mut table = self.write();
-        table.unnumber(phone);
-        if let Some(name) = table.by_phone.remove(&phone) {
-            table.by_name.remove(&name);
-        }
+        self.write().remove(phone);
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Table> {

@@ -3,6 +3,7 @@
 //! It says who and what exists. It does not know how a phone registers, what it is sent, or how its user proves who they are at the phone.
 
 mod account;
+mod account_store;
 mod audit;
 mod bulk;
 mod credential;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::account_store;
 use super::hashing;
 use super::store::{self, UserColumn};
 use super::token::{Bearer, new_token};
@@ -76,7 +77,7 @@ impl Directory {
     /// Reads a phone's account again after its record changed.
     pub async fn refresh_account(&self, phone: PhoneId) -> Result<(), DirectoryError> {
         let _turn = self.refreshing.lock().await;
-        match store::accounts(self.db.reader(), &self.sealer, Some(phone)).await?.pop() {
+        match account_store::one(self.db.reader(), &self.sealer, phone).await? {
             Some(account) => self.accounts.put(account),
             None => self.accounts.remove(phone),
         }
@@ -86,8 +87,7 @@ impl Directory {
     /// Reads every account again. Gives the phones that have none any more.
     pub async fn refresh_accounts(&self) -> Result<Vec<PhoneId>, DirectoryError> {
         let _turn = self.refreshing.lock().await;
-        let accounts = store::accounts(self.db.reader(), &self.sealer, None).await?;
-        Ok(self.accounts.replace(accounts))
+        Ok(self.accounts.replace(account_store::all(self.db.reader(), &self.sealer).await?))
     }
 
     /// A page of phones.

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use sqlx::Row;
 
 use super::{
-    Account, Bearer, CredentialHash, DeskTransport, DeviceTemplate, DeviceType, DirectoryError, Line, LineTemplate,
-    Phone, Sealer, TokenHash, User, UserProfile,
+    Bearer, CredentialHash, DeskTransport, DeviceTemplate, DeviceType, DirectoryError, Line, LineTemplate, Phone,
+    TokenHash, User, UserProfile,
 };
-use crate::db::{Db, DbConnection, DbPool, DbRow, Statement, flag};
+use crate::db::{Db, DbConnection, DbPool, DbRow, flag};
 use crate::sip::Transport;
-use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, UserId};
+use crate::vocab::{PhoneId, UnixMillis, UserId};
 
 /// True if the database's secrets are sealed with the key that makes this mark. A new database is from now on.
 pub(super) async fn is_sealed_with(db: &Db, mark: &str) -> Result<bool, DirectoryError> {
@@ -27,14 +27,14 @@ pub(super) async fn is_sealed_with(db: &Db, mark: &str) -> Result<bool, Director
 }
 
 /// Reads a stored word back.
-fn word<T: FromStr>(what: &'static str, text: String) -> Result<T, DirectoryError>
+pub(super) fn word<T: FromStr>(what: &'static str, text: &str) -> Result<T, DirectoryError>
 where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|fault: T::Err| DirectoryError::Unreadable { what, fault: fault.to_string() })
 }
 
-fn optional<T: FromStr>(what: &'static str, text: Option<String>) -> Result<Option<T>, DirectoryError>
+fn optional<T: FromStr>(what: &'static str, text: Option<&str>) -> Result<Option<T>, DirectoryError>
 where
     T::Err: std::fmt::Display,
 {
@@ -153,49 +153,6 @@ pub async fn insert_line(
         .execute(db)
         .await?;
     Ok(())
-}
-
-/// What a phone authenticates with and the numbers it may register.
-pub(super) async fn accounts(
-    db: &DbPool,
-    sealer: &Sealer,
-    only: Option<PhoneId>,
-) -> Result<Vec<Account>, DirectoryError> {
-    let mut query = Statement::new(
-        "SELECT phones.id, state, auth_name, sealed_secret, sealed_old_secret, algorithms, source, \
-                former_numbers, CASE WHEN users.status = 'inactive' THEN 1 ELSE 0 END AS is_suspended, leases.number AS temporary_number, \
-                (SELECT string_agg(number, ',' ORDER BY position) FROM lines WHERE phone = phones.id) AS numbers \
-         FROM phones LEFT JOIN leases ON leases.phone = phones.id LEFT JOIN users ON users.id = phones.user \
-         WHERE state <> 'released'",
-    );
-    if let Some(only) = only {
-        query.push(" AND phones.id = ").push_bind(only.to_string());
-    }
-    let rows = query.build().fetch_all(db).await?;
-    rows.iter().map(|row| account(row, sealer)).collect()
-}
-
-fn account(row: &DbRow, sealer: &Sealer) -> Result<Account, DirectoryError> {
-    let open = |sealed: Option<String>| sealed.map(|sealed| sealer.open(&sealed)).transpose();
-    let numbers = |column: &str| -> Result<Vec<DirectoryNumber>, DirectoryError> {
-        let text: Option<String> = row.try_get(column)?;
-        let parts = text.iter().flat_map(|numbers| numbers.split(',')).filter(|number| !number.is_empty());
-        parts.map(|number| word("line number", number.to_owned())).collect()
-    };
-    let algorithms: String = row.try_get("algorithms")?;
-    Ok(Account {
-        phone: word("phone", row.try_get("id")?)?,
-        state: row.try_get::<String, _>("state")?.parse()?,
-        auth_name: row.try_get("auth_name")?,
-        secret: open(row.try_get("sealed_secret")?)?,
-        old_secret: open(row.try_get("sealed_old_secret")?)?,
-        algorithms: algorithms.split(',').map(|name| name.trim().to_owned()).collect(),
-        lines: numbers("numbers")?,
-        temporary_number: optional("temporary number", row.try_get("temporary_number")?)?,
-        former_numbers: numbers("former_numbers")?,
-        is_suspended: flag(row, "is_suspended")?,
-        source: word("address", row.try_get("source")?)?,
-    })
 }
 
 /// The sealed secret a phone will be given next becomes its own; the one before stays good until it has fetched the new one.

@@ -219,7 +219,7 @@ mod tests {
             auth_name: "p1".to_owned(),
             secret: Some(Secret::from(NEW.to_owned())),
             old_secret: Some(Secret::from(OLD.to_owned())),
-            algorithms: vec!["MD5".to_owned()],
+            algorithms: Vec::new(),
             lines: Vec::new(),
             temporary_number: None,
             former_numbers: Vec::new(),

@@ -18,7 +18,7 @@ use crate::vocab::{PhoneId, Secret};
 /// How long a challenge may be answered.
 const NONCE_LIFETIME: Duration = Duration::from_secs(120);
 /// What everybody is challenged with who has not shown a password yet: every phone speaks it.
-const USUAL: &str = Algorithm::Md5.as_str();
+const USUAL: &[Algorithm] = &[Algorithm::Md5];
 
 /// Decides who sent a request.
 #[derive(Clone)]
@@ -109,8 +109,8 @@ impl Authenticator {
             None => Doubt::Unasked,
             Some(credentials) => {
                 let account = self.accounts.named(&credentials.username);
-                let own = own_algorithms(account.as_deref());
-                if self.offered(&credentials, flow, &own, now).is_some() {
+                let own = offered_to(account.as_deref());
+                if self.offered(&credentials, flow, own, now).is_some() {
                     return None;
                 }
                 Doubt::Stale(account.map(|account| account.phone))
@@ -118,7 +118,7 @@ impl Authenticator {
         };
         let via = request.headers.get("Via").unwrap_or_default();
         let call_id = request.headers.call_id().unwrap_or_default();
-        let tag = self.mark(&[via.as_bytes(), call_id.as_bytes()]);
+        let tag = self.mark([via.as_bytes(), call_id.as_bytes()]);
         let is_stale = doubt != Doubt::Unasked;
         let answer = self.challenge(request, flow.peer.ip(), USUAL, is_stale, entropy, now);
         Some((answer.with_to_tag(&format!("{tag:016x}")), doubt))
@@ -133,15 +133,15 @@ impl Authenticator {
         now: Instant,
         entropy: u64,
     ) -> Verdict {
-        let challenge = |algorithms: &str, doubt: Doubt| {
+        let challenge = |algorithms: &[Algorithm], doubt: Doubt| {
             let is_stale = doubt != Doubt::Unasked;
             Verdict::Answer(self.challenge(request, flow.peer.ip(), algorithms, is_stale, entropy, now), doubt)
         };
         let Some(credentials) = self.credentials(request) else { return challenge(USUAL, Doubt::Unasked) };
         let account = self.accounts.named(&credentials.username);
         let phone = account.as_ref().map(|account| account.phone);
-        let own = own_algorithms(account.as_deref());
-        let offer = self.offered(&credentials, flow, &own, now);
+        let own = offered_to(account.as_deref());
+        let offer = self.offered(&credentials, flow, own, now);
         if offer.is_none() {
             return challenge(USUAL, Doubt::Stale(phone));
         }
@@ -154,15 +154,15 @@ impl Authenticator {
         let is_right = self.is_right(&credentials, account.as_deref(), request.method.as_str());
         let unproven =
             |credentials: Credentials, is_taken| Verdict::Unproven(Unproven { name: credentials.username, is_taken });
-        let Some(account) = account else { return unproven(credentials, false) };
+        let Some(account) = &account else { return unproven(credentials, false) };
         match &account.secret {
             // A phone without a password of ours is believed only where it was first seen.
             None if account.source != flow.peer.ip().to_canonical() => return unproven(credentials, true),
             None => {}
             Some(_) if !is_right => return unproven(credentials, true),
             // The password is shown: now the device is asked in the way its record says.
-            Some(_) if offer == Some(Offer::Usual) && own != USUAL => return challenge(&own, Doubt::AskedAgain),
-            Some(_) if !account.offers(credentials.algorithm.as_str()) => {
+            Some(_) if offer == Some(Offer::Usual) && own != USUAL => return challenge(own, Doubt::AskedAgain),
+            Some(_) if !account.algorithms.contains(&credentials.algorithm) => {
                 tracing::info!(peer = %flow.peer, phone = %account.phone, "a digest algorithm the phone was not offered");
                 return Verdict::Answer(forbidden(request), Doubt::OtherAlgorithm(account.phone));
             }
@@ -171,12 +171,12 @@ impl Authenticator {
         // Bound first: the lock must be gone before a challenge takes it again.
         let state = self.nonces().check(&credentials.nonce, credentials.nc, now);
         if state != NonceState::Fresh {
-            return challenge(&own, Doubt::Stale(phone));
+            return challenge(own, Doubt::Stale(phone));
         }
         if standing != Standing::Here {
             self.guesses().forgive(flow.peer.ip(), &credentials.username);
         }
-        Verdict::Known(account)
+        Verdict::Known(account.clone())
     }
 
     /// Refuses somebody who did not show who they are, and counts it. The same for a wrong password and a name nobody has.
@@ -220,7 +220,7 @@ impl Authenticator {
     }
 
     /// What was offered with the nonce of these credentials. Nothing if it is old, or none of ours for whoever sent them.
-    fn offered(&self, credentials: &Credentials, flow: Flow, own: &str, now: Instant) -> Option<Offer> {
+    fn offered(&self, credentials: &Credentials, flow: Flow, own: &[Algorithm], now: Instant) -> Option<Offer> {
         let state = self.nonces().look(&credentials.nonce, now);
         if state != NonceState::Fresh {
             return None;
@@ -238,7 +238,7 @@ impl Authenticator {
 
     /// What was offered with this nonce. Nothing if it was given to another address: whoever answers it is there, and not
     /// only says so.
-    fn offer(&self, nonce: &str, ip: IpAddr, own: &str) -> Option<Offer> {
+    fn offer(&self, nonce: &str, ip: IpAddr, own: &[Algorithm]) -> Option<Offer> {
         let shown = shown_place(nonce)?;
         if shown == self.place(ip, USUAL) {
             return Some(Offer::Usual);
@@ -247,14 +247,15 @@ impl Authenticator {
     }
 
     /// What ties a nonce to an address and an offer.
-    fn place(&self, ip: IpAddr, algorithms: &str) -> u32 {
+    fn place(&self, ip: IpAddr, algorithms: &[Algorithm]) -> u32 {
         let ip = ip.to_canonical().to_string();
+        let names = algorithms.iter().map(|algorithm| algorithm.as_str().as_bytes());
         // The upper half: any half would do.
-        (self.mark(&[ip.as_bytes(), algorithms.as_bytes()]) >> 32) as u32
+        (self.mark([ip.as_bytes()].into_iter().chain(names)) >> 32) as u32
     }
 
     /// What only this server can say of some texts.
-    fn mark(&self, texts: &[&[u8]]) -> u64 {
+    fn mark<'t>(&self, texts: impl IntoIterator<Item = &'t [u8]>) -> u64 {
         let mut hash = Sha256::new();
         hash.update(self.key.as_slice());
         for text in texts {
@@ -269,15 +270,15 @@ impl Authenticator {
         &self,
         request: &Request,
         ip: IpAddr,
-        algorithms: &str,
+        algorithms: &[Algorithm],
         stale: bool,
         entropy: u64,
         now: Instant,
     ) -> Response {
         let nonce = self.nonces().issue(now, entropy << 32 | u64::from(self.place(ip, algorithms)));
-        let algorithms = algorithms.split(',').filter_map(|name| name.parse().ok());
-        algorithms.fold(request.respond(401), |response, algorithm| {
-            let challenge = Challenge { realm: self.realm.to_string(), nonce: nonce.clone(), algorithm, stale };
+        algorithms.iter().fold(request.respond(401), |response, algorithm| {
+            let challenge =
+                Challenge { realm: self.realm.to_string(), nonce: nonce.clone(), algorithm: *algorithm, stale };
             response.with_header("WWW-Authenticate", &challenge.to_string())
         })
     }
@@ -296,12 +297,9 @@ fn shown_place(nonce: &str) -> Option<u32> {
     u32::from_str_radix(nonce.get(24..32)?, 16).ok()
 }
 
-/// The algorithms a device is offered once it has shown its password, comma-separated.
-fn own_algorithms(account: Option<&Account>) -> String {
-    let names = account.map_or(&[][..], |account| &account.algorithms);
-    let known: Vec<&str> =
-        names.iter().filter_map(|name| name.parse().ok()).map(|algorithm: Algorithm| algorithm.as_str()).collect();
-    if known.is_empty() { USUAL.to_owned() } else { known.join(",") }
+/// The algorithms a device is offered once it has shown its password.
+fn offered_to(account: Option<&Account>) -> &[Algorithm] {
+    account.map(|account| account.algorithms.as_slice()).filter(|own| !own.is_empty()).unwrap_or(USUAL)
 }
 
 /// The same words for a wrong password and for a name nobody has.

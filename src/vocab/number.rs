@@ -1,5 +1,6 @@
 //! Numbers people dial.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -47,6 +48,12 @@ macro_rules! serde_as_text {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DirectoryNumber(String);
 serde_as_text!(DirectoryNumber);
+
+impl Borrow<str> for DirectoryNumber {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for DirectoryNumber {
     type Err = VocabError;
