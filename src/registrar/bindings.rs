@@ -1,15 +1,18 @@
 //! The SQL of bindings in SQLite. Nobody else reads them.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use sqlx::Row;
+use serde::Deserialize;
 
 use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Batch, Fate};
 use super::keeper::{Found, Whose};
-use crate::db::{Db, DbConnection, DbRow, Statement, by_rows};
+use crate::db::{Db, DbConnection, Pages, Statement, by_rows, rows};
 use crate::directory::DirectoryError;
 use crate::sip::{Flow, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
@@ -17,51 +20,81 @@ use crate::vocab::{PhoneId, UnixMillis};
 /// Most rows of one statement.
 const ROWS: usize = 64;
 
-/// Every binding that has not lapsed and is somebody's.
-pub(super) async fn read(db: &Db, whose: &Whose, now: Instant) -> Result<Vec<Found>, RegistrarError> {
-    let wall = UnixMillis::now();
-    let rows = sqlx::query(
-        "SELECT aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, \
-         path, instance, reg_id FROM location WHERE expires_at > $1",
-    )
-    .bind(wall.get())
-    .fetch_all(db.reader())
-    .await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let found = Found { aor: row.try_get(0)?, binding: binding(row, now, wall)? };
-        if whose(Some(found.binding.phone), &found.aor).is_some() {
-            all.push(found);
-        }
-    }
-    Ok(all)
+/// The rows as they are.
+const LOCATION: Pages = Pages {
+    table: "location",
+    select: "SELECT rowid AS place, aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, path, \
+         instance, reg_id FROM location",
+    columns: "aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, path, instance, reg_id",
+    key: "place",
+};
+
+/// The columns of one.
+#[derive(Deserialize)]
+struct Row<'a> {
+    aor: String,
+    contact: String,
+    phone: &'a str,
+    call_id: String,
+    cseq: u32,
+    expires_at: i64,
+    transport: &'a str,
+    local: &'a str,
+    received: &'a str,
+    #[serde(borrow)]
+    user_agent: Cow<'a, str>,
+    path: Box<str>,
+    instance: Box<str>,
+    reg_id: u32,
 }
 
-fn binding(row: &DbRow, now: Instant, wall: UnixMillis) -> Result<Binding, RegistrarError> {
-    let unreadable = |fault: &str| DirectoryError::Unreadable { what: "binding", fault: fault.to_owned() };
-    let address = |column: usize| -> Result<SocketAddr, RegistrarError> {
-        let text: &str = row.try_get(column)?;
-        Ok(text.parse().map_err(|_| unreadable(text))?)
+/// Puts every binding that has not lapsed and is somebody's into what is made for about so many.
+pub(super) async fn read<T: Send + 'static>(
+    db: &Db,
+    whose: &Arc<Whose>,
+    now: Instant,
+    all: fn(usize) -> T,
+    put: fn(&mut T, Found),
+) -> Result<T, RegistrarError> {
+    let (whose, wall) = (whose.clone(), UnixMillis::now());
+    let parse = move |page: &str| {
+        let mut all = Vec::new();
+        for row in rows::<Row<'_>>(page) {
+            let row = row.map_err(|fault| unreadable(&fault))?;
+            if row.expires_at > wall.get() {
+                all.push(found(row, now, wall)?);
+            }
+        }
+        all.retain(|found| whose(Some(found.binding.phone), &found.aor).is_some());
+        Ok(all)
     };
-    let (phone, transport): (&str, &str) = (row.try_get(2)?, row.try_get(6)?);
-    let left = UnixMillis::new(row.try_get(5)?).since(wall);
-    Ok(Binding {
-        contact: row.try_get(1)?,
-        phone: phone.parse().map_err(|_| unreadable(phone))?,
-        call_id: row.try_get(3)?,
-        cseq: u32::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0),
-        expires: now + left,
+    LOCATION.read::<i64, _, _, _>(db.reader(), parse, all, put).await
+}
+
+fn found(row: Row<'_>, now: Instant, wall: UnixMillis) -> Result<Found, RegistrarError> {
+    let address = |text: &str| text.parse::<SocketAddr>().map_err(|_| unreadable(&text));
+    let binding = Binding {
+        contact: row.contact,
+        phone: row.phone.parse().map_err(|_| unreadable(&row.phone))?,
+        call_id: row.call_id,
+        cseq: row.cseq,
+        expires: now + UnixMillis::new(row.expires_at).since(wall),
         refreshed: None,
         flow: Flow {
-            transport: Transport::from_param(transport).ok_or_else(|| unreadable(transport))?,
-            local: address(7)?,
-            peer: address(8)?,
+            transport: Transport::from_param(row.transport).ok_or_else(|| unreadable(&row.transport))?,
+            local: address(row.local)?,
+            peer: address(row.received)?,
         },
-        user_agent: row.try_get::<&str, _>(9)?.into(),
-        path: row.try_get::<&str, _>(10)?.into(),
-        instance: row.try_get::<&str, _>(11)?.into(),
-        reg_id: u32::try_from(row.try_get::<i64, _>(12)?).unwrap_or(0),
-    })
+        user_agent: (&*row.user_agent).into(),
+        path: row.path,
+        instance: row.instance,
+        reg_id: row.reg_id,
+    };
+    Ok(Found { aor: row.aor, binding })
+}
+
+fn unreadable(fault: &dyn Display) -> RegistrarError {
+    DirectoryError::Unreadable { what: "binding", fault: fault.to_string() }.into()
 }
 
 /// Writes a batch: all of it, or nothing.

@@ -1,5 +1,6 @@
 //! Where bindings are kept: in this process's own file, or in the table that several nodes and the rest of the stack share.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use sqlx::postgres::PgPool;
@@ -45,16 +46,35 @@ impl Keeper {
         }
     }
 
-    /// The bindings that have not lapsed: all, or those of some addresses-of-record.
+    /// Puts every binding that has not lapsed and is somebody's into what is made for about so many.
+    pub(super) async fn read_all<T: Send + 'static>(
+        &self,
+        whose: &Arc<Whose>,
+        now: Instant,
+        all: fn(usize) -> T,
+        put: fn(&mut T, Found),
+    ) -> Result<T, RegistrarError> {
+        match self {
+            Self::Own(db) => bindings::read(db, whose, now, all, put).await,
+            Self::Shared(pool) => {
+                let found = usrloc::read(pool, None, &**whose, now).await?;
+                let mut all = all(found.len());
+                found.into_iter().for_each(|found| put(&mut all, found));
+                Ok(all)
+            }
+        }
+    }
+
+    /// The same as a list; where others write too, those of some addresses-of-record only, if these are named.
     pub(super) async fn read(
         &self,
         aors: Option<&[String]>,
-        whose: &Whose,
+        whose: &Arc<Whose>,
         now: Instant,
     ) -> Result<Vec<Found>, RegistrarError> {
         match self {
-            Self::Own(db) => bindings::read(db, whose, now).await,
-            Self::Shared(pool) => usrloc::read(pool, aors, whose, now).await,
+            Self::Own(_) => self.read_all(whose, now, Vec::with_capacity, Vec::push).await,
+            Self::Shared(pool) => usrloc::read(pool, aors, &**whose, now).await,
         }
     }
 

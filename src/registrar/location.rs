@@ -48,12 +48,34 @@ struct Table {
 }
 
 impl Table {
+    /// For so many addresses-of-record of a phone each.
+    fn with_capacity(aors: usize) -> Self {
+        Self {
+            by_aor: HashMap::with_capacity(aors),
+            by_phone: HashMap::with_capacity(aors),
+            expiries: BinaryHeap::with_capacity(aors),
+            ..Self::default()
+        }
+    }
+
     /// Something was decided here.
     fn change(&mut self, aor: &str, bindings: Vec<Binding>) {
         if let Some(changed) = &mut self.changed {
             changed.insert(aor.into());
         }
         self.set(aor, bindings);
+    }
+
+    /// Adds a binding that was kept from before.
+    fn add(&mut self, Found { aor, binding }: Found) {
+        let kept = Binding { refreshed: None, ..binding };
+        match self.of(&aor) {
+            [] => self.put(aor.into(), vec![kept], None),
+            others => {
+                let all = others.iter().cloned().chain([kept]).collect();
+                self.set(&aor, all);
+            }
+        }
     }
 
     fn set(&mut self, aor: &str, bindings: Vec<Binding>) {
@@ -178,12 +200,7 @@ impl Location {
     /// Reads what was kept before, as far as `whose` says that a phone may be there.
     pub(super) async fn open(db: &Db, now: Instant, whose: Arc<Whose>) -> Result<Self, RegistrarError> {
         let keeper = Keeper::of(db).await?;
-        let mut table = Table::default();
-        for Found { aor, binding } in keeper.read(None, &*whose, now).await? {
-            let mut all = table.of(&aor).to_vec();
-            all.push(Binding { refreshed: None, ..binding });
-            table.set(&aor, all);
-        }
+        let table = keeper.read_all(&whose, now, Table::with_capacity, Table::add).await?;
         Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose })
     }
 
@@ -225,7 +242,7 @@ impl Location {
         }
         let aors: Vec<String> =
             self.table().by_phone.get(&phone).into_iter().flatten().map(|aor| aor.to_string()).collect();
-        let found = self.keeper.read(Some(&aors), &*self.whose, Instant::now()).await?;
+        let found = self.keeper.read(Some(&aors), &self.whose, Instant::now()).await?;
         let of_phone = found.into_iter().filter(|found| found.binding.phone == phone);
         Ok(of_phone.map(|Found { aor, binding }| (aor, binding)).collect())
     }
@@ -375,7 +392,7 @@ impl Location {
     /// What is kept, with all that was decided here before.
     async fn read_settled(&self, aors: Option<&[String]>) -> Result<Vec<Found>, RegistrarError> {
         self.journal.settle().await?;
-        self.keeper.read(aors, &*self.whose, Instant::now()).await
+        self.keeper.read(aors, &self.whose, Instant::now()).await
     }
 
     /// Forgets what others may have refreshed, once it lapsed a while ago.
