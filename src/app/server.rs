@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
 use super::config::Config;
 use super::data_lock::DataLock;
@@ -24,7 +24,7 @@ use crate::http::{
 };
 use crate::locale::{LocaleError, Locales};
 use crate::mail::{MailError, Mailer};
-use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange};
+use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange, PromptLibrary};
 use crate::registrar::{AutoRegistration, Registrar, RegistrarError, Subscriptions};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsClient, TlsFault, Transport};
 use crate::sites::Sites;
@@ -145,6 +145,8 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     descriptors::raise_limit();
     let metrics = figures::recorder();
     figures::show_limits(&config);
+    // Decoding takes a moment of a core, and reading the directory is not all work.
+    let recordings = spawn_blocking(|| Voice::library(prompts::files()));
     let (directory, data_lock) = first_run::open(data, &config.database.url).await?;
     // Of nodes that start together, one is the first.
     let alone = directory.db().alone().await.map_err(DataError::from)?;
@@ -161,7 +163,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     endpoint.answer_at_once(routing::answer_at_once(registrar.clone()));
     let (completions, completed) = mpsc::channel(NEWS);
     let mut locales = Locales::embedded()?;
-    let voices = Voices::new(load_voice(&locales).await?, data.join(LANGUAGES));
+    let voices = Voices::new(load_voice(&locales, recordings).await?, data.join(LANGUAGES));
     let voice = voices.voice(None).await;
     install_words(&mut locales, &voice);
     let foundations = enrolment::Foundations {
@@ -334,10 +336,12 @@ fn address(setting: &'static str, text: &str) -> Result<Option<IpAddr>, StartErr
     }
 }
 
-/// The recordings and sentences carried in the program. Decoding takes a moment of a core.
-async fn load_voice(locales: &Locales) -> Result<Voice, StartError> {
-    let decoded = tokio::task::spawn_blocking(|| Voice::library(prompts::files())).await;
-    let library = decoded.map_err(|_| StartError::Media(MediaError::Stopped))??;
+/// The recordings and sentences carried in the program.
+async fn load_voice(
+    locales: &Locales,
+    decoded: JoinHandle<Result<PromptLibrary, MediaError>>,
+) -> Result<Voice, StartError> {
+    let library = decoded.await.map_err(|_| StartError::Media(MediaError::Stopped))??;
     Ok(Voice::new(locales, library)?)
 }
 
