@@ -23,6 +23,7 @@ mod phone_command;
 mod probe;
 mod prompts;
 mod prompts_check;
+mod registering;
 mod ring_back;
 mod routing;
 mod serve;

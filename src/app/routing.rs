@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use super::registering::Registering;
 use crate::cti::{self, EXTENSIONS, METHODS, Switchboard};
 use crate::registrar::{self, Registrar, Subscriptions};
 use crate::sip::message::{Method, Understood, check_request};
@@ -29,6 +30,7 @@ pub(super) async fn route(
     subscriptions: Subscriptions,
     switchboard: Switchboard,
 ) {
+    let mut registering = Registering::start(&registrar);
     while let Some(Incoming { flow, kind }) = incoming.recv().await {
         match kind {
             IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack).await,
@@ -50,14 +52,9 @@ pub(super) async fn route(
                     responder.respond(refusal.with_to_tag(&new_tag())).await;
                     continue;
                 }
-                let (registrar, switchboard) = (registrar.clone(), switchboard.clone());
+                let switchboard = switchboard.clone();
                 match request.method {
-                    Method::Register => {
-                        tokio::spawn(async move {
-                            let answer = registrar.register(&request, flow).await;
-                            responder.respond(answer).await;
-                        });
-                    }
+                    Method::Register => registering.take(request, flow, responder).await,
                     Method::Subscribe => {
                         let subscriptions = subscriptions.clone();
                         tokio::spawn(async move { subscriptions.subscribe(&request, flow, responder).await });
