@@ -12,6 +12,8 @@ mod baresip;
 mod between_lines;
 #[path = "calls/dialog.rs"]
 mod dialog;
+#[path = "calls/gruus.rs"]
+mod gruus;
 #[path = "transports/link.rs"]
 mod link;
 #[path = "calls/phone.rs"]

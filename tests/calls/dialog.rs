@@ -44,5 +44,5 @@ impl Dialog {
 }
 
 fn contact(message: &str) -> String {
-    header(message, "Contact").unwrap().trim_matches(['<', '>']).to_owned()
+    header(message, "Contact").unwrap().split(['<', '>']).nth(1).unwrap().to_owned()
 }

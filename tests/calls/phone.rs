@@ -128,19 +128,36 @@ impl Phone {
 
     /// Begins a call to a number, with these headers besides.
     pub fn calls(&mut self, number: &str, headers: &str) -> Dialog {
-        let from = format!("<sip:{}@tsunagu>;tag={:08x}", self.name, rand::random::<u32>());
-        self.calls_as(&from, number, headers)
+        self.calls_at(&format!("sip:{number}@tsunagu"), headers)
     }
 
-    /// The same with a From of its own making.
+    /// Begins a call to this URI.
+    pub fn calls_at(&mut self, uri: &str, headers: &str) -> Dialog {
+        let from = format!("<sip:{}@tsunagu>;tag={:08x}", self.name, rand::random::<u32>());
+        self.invites(&from, uri, headers)
+    }
+
+    /// Begins a call to a number with a From of its own making.
     pub fn calls_as(&mut self, from: &str, number: &str, headers: &str) -> Dialog {
+        self.invites(from, &format!("sip:{number}@tsunagu"), headers)
+    }
+
+    fn invites(&mut self, from: &str, uri: &str, headers: &str) -> Dialog {
         self.turn += 1;
-        let (uri, to) = (format!("sip:{number}@tsunagu"), format!("<sip:{number}@tsunagu>"));
+        let to = format!("<{uri}>");
         let call_id = format!("{:032x}", rand::random::<u128>());
         let branch = format!("z9hG4bK{call_id}");
         let named = [("From", from), ("To", &*to), ("Call-ID", &*call_id), ("CSeq", "1 INVITE")];
-        self.sends_as(&branch, "INVITE", &uri, &named, headers, SDP);
-        Dialog { call_id, branch, local: from.to_owned(), remote: to, target: uri, routes: Vec::new(), cseq: 1 }
+        self.sends_as(&branch, "INVITE", uri, &named, headers, SDP);
+        Dialog {
+            call_id,
+            branch,
+            local: from.to_owned(),
+            remote: to,
+            target: uri.to_owned(),
+            routes: Vec::new(),
+            cseq: 1,
+        }
     }
 
     /// The same, answering the challenge it is met with.
