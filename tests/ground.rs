@@ -5,6 +5,8 @@
 
 #[path = "transports/authority.rs"]
 mod authority;
+#[path = "ground/comeback.rs"]
+mod comeback;
 #[path = "ground/flood.rs"]
 mod flood;
 #[path = "faults/house.rs"]
