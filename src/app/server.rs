@@ -25,7 +25,7 @@ use crate::http::{
 use crate::locale::{LocaleError, Locales};
 use crate::mail::{MailError, Mailer};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange, PromptLibrary};
-use crate::registrar::{AutoRegistration, Registrar, RegistrarError, Subscriptions};
+use crate::registrar::{AutoRegistration, NewsQueue, Registrar, RegistrarError, Subscriptions};
 use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsClient, TlsFault, Transport};
 use crate::sites::Sites;
 use crate::vocab::{Secret, UnixMillis, VocabError};
@@ -158,8 +158,9 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     first_run::settings(&directory, &config).await?;
     let sites = Sites::open(directory.clone(), TlsClient::new(config.tls.trust())).await?;
     let auto_registration = AutoRegistration::open(directory.clone()).await.map_err(RegistrarError::from)?;
-    let (news, registrar_news) = mpsc::channel(NEWS);
-    let registrar = Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news).await?;
+    let news = NewsQueue::default();
+    let registrar =
+        Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news.clone()).await?;
     endpoint.answer_at_once(routing::answer_at_once(registrar.clone()));
     let (completions, completed) = mpsc::channel(NEWS);
     let mut locales = Locales::embedded()?;
@@ -247,7 +248,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let routed = routing::route(incoming, registrar.clone(), subscriptions.clone(), switchboard.clone());
     tasks.spawn(until(&stop, routed));
     tasks.spawn(until(&stop, subscriptions.run()));
-    tasks.spawn(until(&stop, upkeep::follow(registrar_news, enrolments.clone())));
+    tasks.spawn(until(&stop, upkeep::follow(news, enrolments.clone())));
     let neighbour = Neighbour {
         directory: directory.clone(),
         jobs: jobs.clone(),

@@ -5,26 +5,31 @@
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::mpsc;
 
 use crate::directory::{Directory, Jobs};
 use crate::enrolment::Enrolments;
-use crate::registrar::{Registrar, RegistrarEvent, RegistrarNews};
+use crate::registrar::{NewsQueue, Registrar, RegistrarEvent, RegistrarNews};
 use crate::sip::{Tls, TlsFault};
 use crate::vocab::UnixMillis;
 
-/// The registrar's news to the enrolments. Each piece in its own task: notifying a phone takes as long as the phone.
-pub(super) async fn follow(mut queue: mpsc::Receiver<RegistrarNews>, enrolments: Enrolments) {
-    const AT_ONCE: usize = 256;
-    let mut news = Vec::with_capacity(AT_ONCE);
-    while queue.recv_many(&mut news, AT_ONCE).await > 0 {
+/// The registrar's news to the enrolments. Each piece in its own task: notifying a phone takes as long as the phone. While the
+/// database is away the news waits.
+pub(super) async fn follow(queue: NewsQueue, enrolments: Enrolments) {
+    const PAUSE: Duration = Duration::from_secs(1);
+    loop {
         let is_admission = |news: &RegistrarNews| matches!(news.event, RegistrarEvent::Admitted { .. });
-        let (admissions, others): (Vec<_>, Vec<_>) = news.drain(..).partition(is_admission);
+        let (admissions, mut others): (Vec<_>, Vec<_>) = queue.next().await.into_iter().partition(is_admission);
         // What follows an admission rests on it.
         for admission in admissions {
             note(&enrolments, admission).await;
         }
-        for news in enrolments.of_concern(others).await {
+        if let Err(error) = enrolments.keep_of_concern(&mut others).await {
+            tracing::debug!(%error, "enrolments can't be followed yet");
+            queue.put_back(others);
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
+        for news in others {
             let enrolments = enrolments.clone();
             tokio::spawn(async move { note(&enrolments, news).await });
         }

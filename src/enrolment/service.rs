@@ -155,23 +155,25 @@ impl Enrolments {
         store::count_open(self.directory.db().reader()).await
     }
 
-    /// The news there is something to do about. Most phones that register are done, and that is found out for many at once.
-    pub async fn of_concern(&self, mut news: Vec<RegistrarNews>) -> Vec<RegistrarNews> {
+    /// Leaves the news there is something to do about. Most phones that register are done, and that is found out for many at once.
+    ///
+    /// # Errors
+    /// If the database fails; then all is left as it was.
+    pub async fn keep_of_concern(&self, news: &mut Vec<RegistrarNews>) -> Result<(), EnrolmentError> {
         let registered = news.iter().filter_map(|news| match &news.event {
             RegistrarEvent::Registered { phone, aor } => self.is_line_of(*phone, aor).then_some(*phone),
             _ => None,
         });
         let registered: Vec<PhoneId> = registered.collect();
-        if !registered.is_empty() {
-            let settled = store::settled_among(self.directory.db().reader(), &registered).await;
-            // Each by itself finds out what is wrong.
-            let settled = settled.unwrap_or_default();
-            news.retain(|news| match &news.event {
-                RegistrarEvent::Registered { phone, aor } => !settled.contains(phone) || !self.is_line_of(*phone, aor),
-                _ => true,
-            });
+        if registered.is_empty() {
+            return Ok(());
         }
-        news
+        let settled = store::settled_among(self.directory.db().reader(), &registered).await?;
+        news.retain(|news| match &news.event {
+            RegistrarEvent::Registered { phone, aor } => !settled.contains(phone) || !self.is_line_of(*phone, aor),
+            _ => true,
+        });
+        Ok(())
     }
 
     fn is_line_of(&self, phone: PhoneId, aor: &str) -> bool {
@@ -197,7 +199,6 @@ impl Enrolments {
                 Ok(())
             }
             RegistrarEvent::Registered { phone, aor } => self.registered(phone, &aor, at).await,
-            RegistrarEvent::Unregistered { .. } => Ok(()),
             RegistrarEvent::LeaseEnded { phone } => {
                 let mut transaction = self.directory.db().write().await?;
                 let ended = store::end(&mut transaction, phone, at, EnrolmentEnding::Abandoned).await?;

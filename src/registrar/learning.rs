@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::Registrar;
 use super::keeper::Found;
 use super::line_status::{Named, Observation, Observed, Sighting};
 use super::location::{Learned, Went};
-use super::{Registrar, RegistrarEvent};
 use crate::vocab::UnixMillis;
 
 /// Addresses-of-record that wait to be read; when there are more, all are read.
@@ -88,7 +88,7 @@ impl Registrar {
                     let again = learned.again.iter().map(|aor| (aor.clone(), aors.get(aor).copied().unwrap_or(false)));
                     again.for_each(|(aor, is_elsewhere)| self.learning.note([aor], is_elsewhere));
                     if self.is_on_duty() {
-                        self.tell_learned(learned, &aors).await;
+                        self.tell_learned(learned, &aors);
                     }
                 }
                 Err(error) => {
@@ -105,7 +105,7 @@ impl Registrar {
         }
     }
 
-    async fn tell_learned(&self, learned: Learned, elsewhere: &HashMap<String, bool>) {
+    fn tell_learned(&self, learned: Learned, elsewhere: &HashMap<String, bool>) {
         let is_elsewhere = |aor: &String| elsewhere.get(aor).copied().unwrap_or(false);
         for Found { aor, binding } in learned.came.into_iter().filter(|found| is_elsewhere(&found.aor)) {
             let at = UnixMillis::now();
@@ -114,7 +114,7 @@ impl Registrar {
             let what = Observed::Registered { until: at.after(left), moved_from: None };
             let named = Named::Phone { phone: binding.phone, aor: Some(aor.clone()) };
             self.lines.note(Observation { at, named, seen: Some(seen), what });
-            self.tell(RegistrarEvent::Registered { phone: binding.phone, aor }).await;
+            self.tell_registered(binding.phone, aor);
         }
         for Went { aor, phone, is_lapsed } in learned.went {
             if is_lapsed {
@@ -126,7 +126,7 @@ impl Registrar {
             } else {
                 continue;
             }
-            self.tell(RegistrarEvent::Unregistered { phone, aor }).await;
+            self.tell_lost(phone, aor);
         }
     }
 }

@@ -35,7 +35,7 @@ pub use admission_settings::AutoRegistrationKind;
 pub use authentication::{Unproven, Verdict};
 pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
-pub use events::{RegistrarEvent, RegistrarNews};
+pub use events::{NewsQueue, RegistrarEvent, RegistrarNews};
 pub use gruu::GruuHolder;
 pub use guessing::{Guesses, Scope as ShutOutScope, ShutOut, Standing as GuessStanding, WrongPasswordSettings};
 pub use line_status::{

@@ -60,7 +60,7 @@ impl Registrar {
             Ok(admission) => admission,
             Err(refusal) => return Ok(Err(self.refused(request, flow, &who.name, refusal))),
         };
-        self.tell(RegistrarEvent::Admitted { phone: admission.phone }).await;
+        self.news.tell(RegistrarEvent::Admitted { phone: admission.phone });
         match self.directory.accounts().of(admission.phone) {
             Some(account) => Ok(Ok(account)),
             None => Ok(Err(request.respond(500))),

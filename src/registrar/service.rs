@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::authentication::{Authenticator, forbidden};
@@ -18,7 +17,7 @@ use super::listing::Listing;
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
 use super::service_route::ServiceRoute;
-use super::{RegistrarError, RegistrarEvent, RegistrarNews, Verdict};
+use super::{NewsQueue, RegistrarError, RegistrarEvent, Verdict};
 use crate::directory::{Account, Directory, Happening, PhoneState, UnderWay};
 use crate::sip::Flow;
 use crate::sip::message::{Request, Response};
@@ -78,16 +77,16 @@ pub struct Registrar {
     pub(super) auto_registration: AutoRegistration,
     pub(super) gruus: Gruus,
     pub(super) lines: LineWatch,
-    events: mpsc::Sender<RegistrarNews>,
+    pub(super) news: NewsQueue,
 }
 
 impl Registrar {
-    /// Reads the bindings that were committed before. News goes to `events`, which must be drained.
+    /// Reads the bindings that were committed before. News goes to `news`, which somebody must hear.
     pub async fn open(
         settings: RegistrarSettings,
         directory: Directory,
         auto_registration: AutoRegistration,
-        events: mpsc::Sender<RegistrarNews>,
+        news: NewsQueue,
     ) -> Result<Self, RegistrarError> {
         let now = Instant::now();
         let accounts = directory.accounts().clone();
@@ -103,7 +102,7 @@ impl Registrar {
         let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
         let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
         let (learning, gruus) = (Learning::default(), Gruus::new(directory.sealer()));
-        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, gruus, lines, events })
+        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, gruus, lines, news })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -330,8 +329,8 @@ impl Registrar {
         }
         let is_registered = ends.is_some();
         match (was_registered, is_registered) {
-            (false, true) => self.tell(RegistrarEvent::Registered { phone, aor: aor.to_owned() }).await,
-            (true, false) => self.tell(RegistrarEvent::Unregistered { phone, aor: aor.to_owned() }).await,
+            (false, true) => self.tell_registered(phone, aor.to_owned()),
+            (true, false) => self.tell_lost(phone, aor.to_owned()),
             (true, true) | (false, false) => {}
         }
         Ok(self.listing(account, aor, flow, now).answer_to_change(request, &bindings, has_flow))
@@ -356,19 +355,17 @@ impl Registrar {
         Listing { account, service_route, transport, now, aor, gruus: &self.gruus, nonces: rand::random }
     }
 
-    pub(super) async fn tell(&self, event: RegistrarEvent) {
-        match &event {
-            RegistrarEvent::Registered { phone, aor } => {
-                tracing::info!(aor, "a phone registered");
-                self.directory.feed().tell(Happening::PhoneRegistered { phone: *phone, aor: aor.clone() });
-            }
-            RegistrarEvent::Unregistered { phone, aor } => {
-                tracing::info!(%phone, aor, "a phone's registration has gone");
-                self.directory.feed().tell(Happening::PhoneLost { phone: *phone, aor: aor.clone() });
-            }
-            RegistrarEvent::Admitted { .. } | RegistrarEvent::LeaseEnded { .. } => {}
-        }
-        let _ = self.events.send(RegistrarNews { at: UnixMillis::now(), event }).await;
+    /// A phone is registered under an address-of-record it was not registered under before.
+    pub(super) fn tell_registered(&self, phone: PhoneId, aor: String) {
+        tracing::info!(aor, "a phone registered");
+        self.directory.feed().tell(Happening::PhoneRegistered { phone, aor: aor.clone() });
+        self.news.tell(RegistrarEvent::Registered { phone, aor });
+    }
+
+    /// A phone's last binding for an address-of-record is gone.
+    pub(super) fn tell_lost(&self, phone: PhoneId, aor: String) {
+        tracing::info!(%phone, aor, "a phone's registration has gone");
+        self.directory.feed().tell(Happening::PhoneLost { phone, aor });
     }
 
     /// Lets bindings lapse and leases end; to be called every second or so.
@@ -385,7 +382,7 @@ impl Registrar {
             let is_gone = !self.location.of_aor(&aor, now).iter().any(|binding| binding.phone == phone);
             if is_gone {
                 self.note_expired(phone, &aor);
-                self.tell(RegistrarEvent::Unregistered { phone, aor }).await;
+                self.tell_lost(phone, aor);
             }
         }
     }
@@ -396,7 +393,7 @@ impl Registrar {
         let is_registered = |phone| !self.location.of_phone(phone, now).is_empty();
         for phone in self.auto_registration.collect(UnixMillis::now(), now, is_registered).await? {
             self.forget(phone).await?;
-            self.tell(RegistrarEvent::LeaseEnded { phone }).await;
+            self.news.tell(RegistrarEvent::LeaseEnded { phone });
         }
         self.location.forget_lapsed().await
     }

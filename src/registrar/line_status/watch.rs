@@ -261,9 +261,13 @@ impl Desk {
         });
         let wanted: HashSet<PhoneId> = unknown.into_iter().chain(outdated).collect();
         if let Err(error) = self.load(wanted.into_iter()).await {
-            metrics::counter!("line_observations_lost_total").increment(group.len() as u64);
-            self.has_lost.store(true, Ordering::Relaxed);
-            group.clear();
+            // Who asks waits no longer; what was seen waits for the database.
+            group.retain(|told| matches!(told, Told::Seen(_) | Told::Changed(_)));
+            if group.len() > QUEUE {
+                metrics::counter!("line_observations_lost_total").increment((group.len() - QUEUE) as u64);
+                self.has_lost.store(true, Ordering::Relaxed);
+                group.truncate(QUEUE);
+            }
             return Err(error);
         }
         for told in group.drain(..) {
