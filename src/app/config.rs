@@ -161,6 +161,12 @@ pub struct LimitSettings {
     pub handset_connections_per_address: usize,
     /// Seconds a request at the phones' door may take to come.
     pub handset_request_seconds: u64,
+    /// Connections to the administrators' door.
+    pub admin_connections: usize,
+    /// Connections to the administrators' door from one address.
+    pub admin_connections_per_address: usize,
+    /// Seconds a request at the administrators' door may take to come.
+    pub admin_request_seconds: u64,
     /// Requests of the API in a second by one token; twice as many may come at once.
     pub api_requests_per_token: NonZeroU32,
     /// Requests of the API in a second without a good token from one address; twenty times as many may come at once.
@@ -180,6 +186,9 @@ impl Default for LimitSettings {
             handset_connections: 1000,
             handset_connections_per_address: 100,
             handset_request_seconds: 10,
+            admin_connections: 1000,
+            admin_connections_per_address: 500,
+            admin_request_seconds: 10,
             api_requests_per_token: RateSettings::default().of_token,
             api_requests_of_strangers: RateSettings::default().of_strangers_address,
             drain_seconds: 60,

@@ -1,15 +1,13 @@
-//! The doors: HTTP listeners, and what is served at them until the server stops. Must not know what the doors are for.
+//! The doors: where they listen, and what bounds the connections to each.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt;
-use socket2::SockRef;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
+use super::config::LimitSettings;
 use super::server::StartError;
+use crate::http::ConnectionLimits;
 
 /// Opens one; gives where, with the port the system chose if it was to.
 pub(super) async fn listen(door: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -19,19 +17,20 @@ pub(super) async fn listen(door: &'static str, address: SocketAddr) -> Result<(T
     Ok((listener, bound))
 }
 
-/// How long somebody may leave what is sent unread. One who reads nothing would keep a connection for ever.
-const UNREAD: Duration = Duration::from_secs(60);
+/// What bounds those of phones.
+pub(super) fn of_handsets(limits: &LimitSettings) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: limits.handset_connections,
+        per_address: limits.handset_connections_per_address,
+        head: Duration::from_secs(limits.handset_request_seconds),
+    }
+}
 
-/// Serves `router` until the server stops.
-pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let listener = listener.tap_io(|stream| {
-        let _ = SockRef::from(&*stream).set_tcp_user_timeout(Some(UNREAD));
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a door closed");
+/// What bounds those of administrators and programs.
+pub(super) fn of_admins(limits: &LimitSettings) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: limits.admin_connections,
+        per_address: limits.admin_connections_per_address,
+        head: Duration::from_secs(limits.admin_request_seconds),
     }
 }

@@ -19,8 +19,8 @@ use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Sw
 use crate::directory::{Directory, DirectoryError, Happening, Jobs};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{
-    AdminDoor, ConnectionLimits, HandsetDoor, PortalLogins, RateSettings, Rates, ShutOuts, admin_router, event_places,
-    handset_router, serve_handsets,
+    AdminDoor, Entrance, HandsetDoor, PortalLogins, RateSettings, Rates, ShutOuts, admin_router, event_places,
+    handset_router, serve,
 };
 use crate::locale::{LocaleError, Locales};
 use crate::mail::{MailError, Mailer};
@@ -274,13 +274,10 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     }
     let caller = RingBack { config: config.clone(), registrar: registrar.clone(), switchboard: switchboard.clone() };
     tasks.spawn(until(&stop, caller.run(completed)));
-    let limits = ConnectionLimits {
-        connections: config.limits.handset_connections,
-        per_address: config.limits.handset_connections_per_address,
-        head: Duration::from_secs(config.limits.handset_request_seconds),
-    };
-    tasks.spawn(serve_handsets(handset_listener, handset_router(handset_door), limits, stop.subscribe()));
-    tasks.spawn(doors::serve(admin_listener, admin_router(admin_door), stop.subscribe()));
+    let (handsets, admins) = (doors::of_handsets(&config.limits), doors::of_admins(&config.limits));
+    let (handset_router, admin_router) = (handset_router(handset_door), admin_router(admin_door));
+    tasks.spawn(serve(Entrance::Handset, handset_listener, handset_router, handsets, stop.subscribe()));
+    tasks.spawn(serve(Entrance::Admin, admin_listener, admin_router, admins, stop.subscribe()));
     Ok(Running {
         sip: endpoint.bound().to_vec(),
         handset,

@@ -4,6 +4,7 @@
 
 mod admin;
 mod api;
+mod connections;
 mod door;
 mod handset;
 mod language;
@@ -14,8 +15,9 @@ mod shut_outs;
 
 pub use admin::router as admin_router;
 pub use api::event_places;
+pub use connections::{ConnectionLimits, Entrance, serve};
 pub use door::AdminDoor;
-pub use handset::{ConnectionLimits, HandsetDoor, router as handset_router, serve as serve_handsets};
+pub use handset::{HandsetDoor, router as handset_router};
 pub use logins::PortalLogins;
 pub use rates::{RateSettings, Rates};
 pub use shut_outs::{ShutOut, ShutOutReason, ShutOuts};

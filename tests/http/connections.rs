@@ -85,6 +85,23 @@ async fn one_address_has_so_many_connections_and_no_more_and_another_has_its_own
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_administrators_door_is_held_by_nobody_who_says_nothing_or_comes_too_often() {
+    let house = house("admin_connections_per_address = 3\nadmin_request_seconds = 2").await;
+    let door = house.running.admin;
+    let health = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut held: Vec<TcpStream> =
+        ["", "GET", "GET /healthz HTTP/1.1\r\n"].iter().map(|said| opened(door, 1, said)).collect();
+    assert_eq!(closing(&mut opened(door, 1, "")), "", "one too many");
+    assert!(closing(&mut opened(door, 2, health)).starts_with("HTTP/1.1 200"), "somebody else");
+    for stream in &mut held {
+        assert!(!closing(stream).contains(" 200 "), "who doesn't finish a request");
+    }
+    assert!(closing(&mut opened(door, 1, health)).starts_with("HTTP/1.1 200"));
+    assert!(house.figure("admin_connections_refused_total") >= 1.0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_every_place_is_taken_others_wait_until_the_idle_are_cut() {
     let house = house("handset_connections = 4\nhandset_request_seconds = 1").await;
     let door = house.running.handset;

@@ -1,9 +1,5 @@
 //! The door phones fetch their files through. A stranger, a phone that is somebody's and a wrong address all get the same 404.
 
-mod connections;
-
-pub use connections::{ConnectionLimits, serve};
-
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;

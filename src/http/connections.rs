@@ -1,8 +1,10 @@
-//! Connections to the phones' door: so many in all and from one address, none of them for long.
+//! Connections to a door: so many in all and from one address; who says nothing or reads nothing is cut, and at the phones' door nobody
+//! stays for long.
 //!
 //! Knows no path and no answer. The only file that names hyper.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,18 +15,47 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// The largest head of a request, in octets.
 const LARGEST_HEAD: usize = 16 * 1024;
-/// The longest a connection lasts, whatever goes over it: a phone's whole round takes a moment.
+/// The longest a connection of a phone lasts, whatever goes over it: its whole round takes a moment.
 const LIFETIME: Duration = Duration::from_secs(60);
+/// How long somebody may leave what is sent unread. One who reads nothing would keep a connection for ever.
+const UNREAD: Duration = Duration::from_secs(60);
 /// What a connection may take beyond that for the answer it is in.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// The pause after a connection could not be taken, as when no descriptor is left.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Which door it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entrance {
+    /// That of phones.
+    Handset,
+    /// That of administrators, programs and portal accounts, who may follow events for as long as they like.
+    Admin,
+}
+
+impl Entrance {
+    fn refused(self) -> &'static str {
+        match self {
+            Self::Handset => "handset_connections_refused_total",
+            Self::Admin => "admin_connections_refused_total",
+        }
+    }
+
+    /// The end of the longest a connection may last.
+    async fn lapse(self) {
+        match self {
+            Self::Handset => tokio::time::sleep(LIFETIME).await,
+            Self::Admin => pending().await,
+        }
+    }
+}
 
 /// What bounds the connections.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +104,13 @@ impl Drop for Place {
 }
 
 /// Serves `router` until `stop`, then finishes the answers it is in.
-pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    door: Entrance,
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    mut stop: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(limits.connections));
     let counts = Counts::default();
     let mut connections = JoinSet::new();
@@ -89,11 +126,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimi
         };
         match Place::take(peer.ip().to_canonical(), limits.per_address, &counts, permit) {
             Some(place) => {
-                connections.spawn(connection(stream, peer, router.clone(), limits, stop.clone(), place));
+                let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
+                connections.spawn(connection(door, stream, peer, router.clone(), limits, stop.clone(), place));
             }
             None => {
-                metrics::counter!("handset_connections_refused_total").increment(1);
-                tracing::debug!(%peer, "too many connections from one address");
+                metrics::counter!(door.refused()).increment(1);
+                tracing::debug!(%peer, ?door, "too many connections from one address");
             }
         }
     }
@@ -110,13 +148,14 @@ async fn accept(
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, permit)),
         Err(error) => {
-            tracing::warn!(%error, "a connection to the phones' door could not be taken");
+            tracing::warn!(%error, "a connection to a door could not be taken");
             None
         }
     }
 }
 
 async fn connection(
+    door: Entrance,
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
@@ -134,11 +173,11 @@ async fn connection(
     tokio::select! {
         ended = connection.as_mut() => {
             if let Err(error) = ended {
-                tracing::debug!(%peer, %error, "a connection to the phones' door was cut");
+                tracing::debug!(%peer, ?door, %error, "a connection was cut");
             }
             return;
         }
-        () = tokio::time::sleep(LIFETIME) => {}
+        () = door.lapse() => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
     connection.as_mut().graceful_shutdown();
