@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::standing::{AtPeer, PeerFault};
 use crate::sip::TlsClient;
 use crate::sip::message::Host;
-use crate::vocab::{DirectoryNumber, Secret};
+use crate::vocab::{DirectoryNumber, MacAddress, Secret};
 
 /// How long the peer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -65,20 +65,32 @@ struct Lines {
 
 #[derive(Deserialize)]
 struct Line {
+    number: String,
+    mac: Option<String>,
     is_registered: bool,
     registered_from: Vec<String>,
 }
 
-/// How a number stands at this place.
+impl Line {
+    /// False if it is another phone's than the one with this hardware address.
+    fn may_be_on(&self, mac: Option<MacAddress>) -> bool {
+        let own: Option<MacAddress> = self.mac.as_deref().and_then(|text| text.parse().ok());
+        own.zip(mac).is_none_or(|(own, mac)| own == mac)
+    }
+}
+
+/// How a number stands at this place, on the phone with this hardware address, if that is known.
 pub(super) async fn ask(
     client: &TlsClient,
     place: &Place,
     token: &Secret,
     number: &DirectoryNumber,
+    mac: Option<MacAddress>,
 ) -> Result<AtPeer, PeerFault> {
-    let number: String = number.as_str().bytes().map(|octet| format!("%{octet:02X}")).collect();
-    let body = get(client, place, token, &format!("/api/v1/lines?limit=100&number={number}")).await?;
-    let lines: Lines = serde_json::from_slice(&body).map_err(|_| PeerFault::Unreadable)?;
+    let escaped: String = number.as_str().bytes().map(|octet| format!("%{octet:02X}")).collect();
+    let body = get(client, place, token, &format!("/api/v1/lines?limit=100&number={escaped}")).await?;
+    let mut lines: Lines = serde_json::from_slice(&body).map_err(|_| PeerFault::Unreadable)?;
+    lines.items.retain(|line| line.number == number.as_str() && line.may_be_on(mac));
     let is_registered = lines.items.iter().any(|line| line.is_registered);
     Ok(match lines.items.is_empty() {
         true => AtPeer::NoLine,

@@ -12,7 +12,7 @@ use super::standing::{AtPeer, PeerFault, Reach, Unknown};
 use crate::directory::{Directory, DirectoryError, DrForward};
 use crate::sip::message::Host;
 use crate::sip::{TlsClient, Transport};
-use crate::vocab::{DirectoryNumber, Secret, UnixMillis};
+use crate::vocab::{DirectoryNumber, MacAddress, Secret, UnixMillis};
 
 /// The time between two looks whether the peer answers.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -103,14 +103,18 @@ impl Sites {
         }
     }
 
-    /// How a number stands at the peer; none where there is no peer.
-    pub async fn at_peer(&self, number: &DirectoryNumber) -> Option<AtPeer> {
+    /// How a number stands at the peer, on the phone with this hardware address, if that is known; none where there is no peer. While the
+    /// peer is known not to answer nobody waits for it.
+    pub async fn at_peer(&self, number: &DirectoryNumber, mac: Option<MacAddress>) -> Option<AtPeer> {
         let site = self.site();
         let peer = site.peer.as_ref()?;
         let Some((place, token)) = &peer.api else {
             return Some(AtPeer::Unknown(Unknown { fault: PeerFault::NotSet, since: None }));
         };
-        Some(match asking::ask(&self.client, place, token, number).await {
+        if let Some(unknown) = self.reach.fault() {
+            return Some(AtPeer::Unknown(unknown));
+        }
+        Some(match asking::ask(&self.client, place, token, number, mac).await {
             Ok(answer) => {
                 self.reach.answered();
                 answer

@@ -257,10 +257,10 @@ fn a_peer_that_is_gone_and_back_is_shown_as_such_and_calls_follow() {
 
     // Back: what is registered there is read anew, and calls go there.
     sites.osaka.restart();
-    is(&sites.tokyo, ("not-registered", "registered"));
     wait_for("the peer to be known again", PATIENCE, || {
         (sites.tokyo.api_get("/sites/peer")["is_known"] == true).then_some(())
     });
+    is(&sites.tokyo, ("not-registered", "registered"));
     is_forwarded(&mut one, &mut there);
     // A token that is worth nothing there.
     assert_eq!(sites.tokyo.api_patch("/sites", &json!({ "peer_token": "tsu_nothing" })).status, 200);

@@ -288,8 +288,9 @@ pub async fn status_of(door: &AdminDoor, line: LineRecord, words: &Words, zone: 
         message = format!("{message} {}", reason_text(words, troubled));
     }
     let here = registered_from(door, &line);
+    let mac = line.mac.as_deref().and_then(|mac| mac.parse().ok());
     LineStatusView {
-        sites: sites_of(door, Some(&line.number), here, words).await,
+        sites: sites_of(door, Some(&line.number), mac, here, words).await,
         dr_forward: door.sites.dr_forward(&line.number).await,
         message,
         remedy: remedy(words, troubled),

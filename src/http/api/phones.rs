@@ -88,7 +88,7 @@ async fn show(
 ) -> Result<Json<PhoneAtSites>, Problem> {
     let phone = phone(&door, &id).await?;
     let number = phone.lines.first().map(|line| line.number.clone());
-    let sites = sites_of(&door, number.as_ref(), registered_from(&door, &phone), &words).await;
+    let sites = sites_of(&door, number.as_ref(), phone.mac, registered_from(&door, &phone), &words).await;
     Ok(Json(PhoneAtSites { phone: view(&door, phone), sites }))
 }
 

@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 use crate::locale::Words;
 use crate::sip::Transport;
 use crate::sites::{AtPeer, SitesKind, SitesSettings, SitesShown, Unknown};
-use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis};
+use crate::vocab::{DirectoryNumber, MacAddress, PhoneId, UnixMillis};
 
 const TAG: &str = "sites";
 
@@ -139,10 +139,12 @@ pub struct SiteView {
     fault: FaultView,
 }
 
-/// How a number stands at each site, this one first; `here` are the addresses it is registered from here.
+/// How a number on the phone with this hardware address stands at each site, this one first; `here` are the addresses it is registered from
+/// here.
 pub async fn sites_of(
     door: &AdminDoor,
     number: Option<&DirectoryNumber>,
+    mac: Option<MacAddress>,
     here: Vec<String>,
     words: &Words,
 ) -> Vec<SiteView> {
@@ -151,7 +153,7 @@ pub async fn sites_of(
     let mut sites = vec![SiteView::of(site.name.clone(), true, state, words)];
     if let Some(peer) = &site.peer {
         let there = match number {
-            Some(number) => door.sites.at_peer(number).await,
+            Some(number) => door.sites.at_peer(number, mac).await,
             None => Some(AtPeer::NoLine),
         };
         sites.extend(there.map(|there| SiteView::of(peer.name.clone(), false, there, words)));
@@ -215,7 +217,7 @@ async fn how_to_register(
     let phone = door.directory.phone(id).await?.ok_or_else(|| Problem::not_found("phone"))?;
     let number = phone.lines.first().map(|line| line.number.clone());
     let here = registered_from(&door, &phone);
-    let mut sites = sites_of(&door, number.as_ref(), here, &words).await.into_iter();
+    let mut sites = sites_of(&door, number.as_ref(), phone.mac, here, &words).await.into_iter();
     let Some(own) = sites.next() else { return Err(Problem::not_found("phone")) };
     let primary = primary(&door, &phone, own);
     let site = door.sites.site();
