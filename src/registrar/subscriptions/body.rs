@@ -91,7 +91,7 @@ impl Registrations<'_> {
 }
 
 fn contact(writer: &mut Writer<Vec<u8>>, known: &Known, attributes: &[(&str, &str)]) -> std::io::Result<()> {
-    let id = short(&known.ruid);
+    let id = short(&format!("{} {}", known.ruid, known.contact));
     let attributes = [("id", id.as_str())].into_iter().chain(attributes.iter().copied());
     writer.create_element("contact").with_attributes(attributes).write_inner_content(|writer| {
         writer.create_element("uri").write_text_content(BytesText::new(&known.contact))?;

@@ -18,7 +18,7 @@ use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::message::{Request, Response};
 use crate::sip::{Endpoint, Flow, Responder, new_tag};
 
-/// Subscriptions there may be, and those of one phone.
+/// Subscriptions there may be, and those a phone may have.
 const MOST: usize = 20_000;
 const MOST_OF_PHONE: usize = 8;
 /// Notifications that are begun in one round.
@@ -99,8 +99,17 @@ impl Subscriptions {
         let subscription = Subscription::new(account.phone, aor.to_owned(), host, dialog, flow, &asked, now);
         let answer = accepted(request, &subscription, &asked).with_to_tag(&id.local_tag);
         let mut table = self.table();
-        let of_phone = table.values().filter(|other| other.phone == account.phone).count();
-        if table.len() >= MOST || of_phone >= MOST_OF_PHONE {
+        let of_phone = table.iter().filter(|(_, other)| other.phone == account.phone);
+        let mut of_phone: Vec<(Instant, DialogId)> =
+            of_phone.map(|(id, other)| (other.expires(), id.clone())).collect();
+        if of_phone.len() >= MOST_OF_PHONE {
+            // A phone that has restarted knows nothing of those it had: the one that ends first makes way.
+            of_phone.sort_by_key(|(expires, _)| *expires);
+            if let Some((_, first)) = of_phone.first() {
+                table.remove(first);
+            }
+        }
+        if table.len() >= MOST {
             return Err(request.respond(503).with_header("Retry-After", "60"));
         }
         table.insert(id.clone(), subscription);

@@ -87,6 +87,11 @@ impl Subscription {
         self.is_due = true;
     }
 
+    /// When it ends, unless more time is asked for.
+    pub(super) fn expires(&self) -> Instant {
+        self.expires
+    }
+
     /// The Contact of our end.
     pub(super) fn contact(&self) -> String {
         let is_secure = self.dialog.target().sip().is_some_and(|uri| uri.secure);

@@ -40,7 +40,8 @@ pub fn check_request(request: &Request, understood: &Understood<'_>) -> Result<(
         return Ok(());
     }
     let required = request.headers.list("Require").into_iter().chain(request.headers.list("Proxy-Require"));
-    let unknown: Vec<&str> = required.filter(|tag| !understood.extensions.contains(tag)).collect();
+    let is_known = |tag: &&str| understood.extensions.iter().any(|known| known.eq_ignore_ascii_case(tag));
+    let unknown: Vec<&str> = required.filter(|tag| !is_known(tag)).collect();
     if !unknown.is_empty() {
         return Err(request.respond(420).with_header("Unsupported", &unknown.join(", ")));
     }
