@@ -20,7 +20,7 @@ const QUEUE: usize = 8192;
 const GROUP: usize = 512;
 /// How long a transaction waits for company when the one before had some.
 const GATHER: Duration = Duration::from_millis(8);
-/// How long the database may take for a group before it counts as away, and how long while it does.
+/// How long a database that others use too may take for a group before it counts as away, and how long while it does.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_WHILE_AWAY: Duration = Duration::from_secs(1);
 /// How long a database that took nothing is left alone.
@@ -99,6 +99,20 @@ impl Batch {
         Self { bindings: std::mem::replace(&mut self.bindings, rest), seen: std::mem::take(&mut self.seen) }
     }
 
+    /// Two halves; none of what is one thing only.
+    fn halves(mut self) -> Result<[Self; 2], Self> {
+        let rest = match (self.bindings.len(), self.seen.len()) {
+            (0, _) | (1, 0) => return Err(self),
+            (1, _) => Self { bindings: std::mem::take(&mut self.bindings), seen: BTreeSet::new() },
+            (several, _) => {
+                let middle = self.bindings.keys().nth(several / 2).cloned();
+                let bindings = middle.map(|key| self.bindings.split_off(&key)).unwrap_or_default();
+                Self { bindings, seen: BTreeSet::new() }
+            }
+        };
+        Ok([self, rest])
+    }
+
     /// Puts back what could not be written. What came since is newer.
     fn put_back(&mut self, older: Self) {
         for (key, value) in older.bindings {
@@ -157,10 +171,10 @@ impl Writer {
             if self.away_since.is_some() {
                 // Acknowledged without having been written: a phone is not refused for what the database lacks.
                 match timeout_at(try_again, queue.recv_many(&mut group, GROUP)).await {
-                    Ok(0) => return self.write_waiting().await,
+                    Ok(0) => return self.write_waiting(&mut queue).await,
                     Ok(_) => self.remember(&mut group),
                     Err(_) => {
-                        self.write_waiting().await;
+                        self.write_waiting(&mut queue).await;
                         try_again = Instant::now() + PAUSE;
                     }
                 }
@@ -182,17 +196,50 @@ impl Writer {
     async fn write(&mut self, group: &mut Vec<Change>) {
         let mut batch = Batch::default();
         let done: Vec<oneshot::Sender<()>> = group.drain(..).map(|change| batch.add(change)).collect();
-        if let Err(error) = self.try_writing(&batch, PATIENCE).await {
-            self.is_away(&error, batch);
+        // A file of one's own is never away, however long somebody else writes to it.
+        let patience = self.keeper.is_shared().then_some(PATIENCE);
+        if let Err((error, unwritten)) = self.put(batch, patience).await {
+            self.is_away(&error, unwritten);
         }
         for done in done {
             let _ = done.send(());
         }
     }
 
+    /// Writes a batch; gives back what is left of it where the database is away. What it refuses is no reason to think so: the
+    /// rest is written without it.
+    async fn put(&self, batch: Batch, patience: Option<Duration>) -> Result<(), (RegistrarError, Batch)> {
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            let error = match self.try_writing(&part, patience).await {
+                Ok(()) => continue,
+                Err(error) => error,
+            };
+            if !error.is_refusal() {
+                parts.push(part);
+                let mut unwritten = Batch::default();
+                parts.into_iter().for_each(|part| unwritten.put_back(part));
+                return Err((error, unwritten));
+            }
+            match part.halves() {
+                Ok(halves) => parts.extend(halves),
+                Err(refused) => {
+                    metrics::counter!("registrar_commit_failures_total").increment(1);
+                    let aor = refused.bindings.keys().next().map(|(aor, _)| aor);
+                    tracing::error!(%error, aor, "a registration the database can't hold: it is known until the server ends");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writing the same twice does no harm: what came too late may have been written after all.
-    async fn try_writing(&self, batch: &Batch, patience: Duration) -> Result<(), RegistrarError> {
-        timeout(patience, self.keeper.write(batch)).await.unwrap_or(Err(RegistrarError::Late))
+    async fn try_writing(&self, batch: &Batch, patience: Option<Duration>) -> Result<(), RegistrarError> {
+        let writing = self.keeper.write(batch);
+        match patience {
+            Some(patience) => timeout(patience, writing).await.unwrap_or(Err(RegistrarError::Late)),
+            None => writing.await,
+        }
     }
 
     fn remember(&mut self, group: &mut Vec<Change>) {
@@ -202,14 +249,20 @@ impl Writer {
         self.show();
     }
 
-    /// Writes what waits, as far as the database goes.
-    async fn write_waiting(&mut self) {
+    /// Writes what waits, as far as the database goes. Nobody who comes meanwhile waits for all of it.
+    async fn write_waiting(&mut self, queue: &mut mpsc::Receiver<Change>) {
+        let mut group = Vec::with_capacity(GROUP);
         while !self.waiting.is_empty() {
             let batch = self.waiting.split_off_first();
-            if let Err(error) = self.try_writing(&batch, PATIENCE_WHILE_AWAY).await {
-                return self.is_away(&error, batch);
+            if let Err((error, unwritten)) = self.put(batch, Some(PATIENCE_WHILE_AWAY)).await {
+                return self.is_away(&error, unwritten);
             }
-            self.show();
+            while group.len() < GROUP
+                && let Ok(change) = queue.try_recv()
+            {
+                group.push(change);
+            }
+            self.remember(&mut group);
         }
         if let Some(since) = self.away_since.take() {
             self.written.send_replace(true);

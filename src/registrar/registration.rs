@@ -98,7 +98,13 @@ pub(super) fn decide(
         if text.len() > LONGEST_CONTACT {
             return Decision::Malformed("Contact is longer than 512 octets");
         }
-        let instance = contact.param("+sip.instance").filter(|instance| instance.len() <= INSTANCE).unwrap_or_default();
+        if text.contains(char::is_control) {
+            return Decision::Malformed("Contact has control characters");
+        }
+        let instance = contact.param("+sip.instance").unwrap_or_default();
+        if instance.len() > INSTANCE || instance.contains(char::is_control) {
+            return Decision::Malformed("+sip.instance is longer than 255 octets, or has control characters");
+        }
         // Without an instance the number of a flow means nothing (section 6).
         let reg_id = contact.param("reg-id").filter(|_| does_outbound && !instance.is_empty());
         let reg_id = match reg_id.map(str::parse::<u32>) {
@@ -178,7 +184,8 @@ fn path(request: &Request) -> Option<String> {
     let proxies = request.headers.list("Path");
     let is_right = |proxy: &&str| proxy.parse::<NameAddr>().is_ok_and(|proxy| proxy.uri.sip().is_some());
     let path = proxies.join(", ");
-    (proxies.len() <= PROXIES && path.len() <= PATH && proxies.iter().all(is_right)).then_some(path)
+    let fits = proxies.len() <= PROXIES && path.len() <= PATH && !path.contains(char::is_control);
+    (fits && proxies.iter().all(is_right)).then_some(path)
 }
 
 /// Whether the proxy next to the phone keeps its flows, as it says in its Path (RFC 5626 section 6); if there is none, we are

@@ -25,6 +25,10 @@ pub struct Registrant {
     password: Secret,
     /// Further headers of its requests, each with its end of line.
     pub headers: String,
+    /// Parameters of its Contact, each with its semicolon.
+    pub contact_params: String,
+    /// Where it says it is reached; by default where it is.
+    pub reached_at: Option<SocketAddr>,
     is_patient: bool,
     turn: AtomicU32,
 }
@@ -40,8 +44,9 @@ impl Registrant {
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let (name, password) = (name.to_owned(), Secret::from(password.to_owned()));
-        let (number, headers, turn) = (name.clone(), String::new(), AtomicU32::new(0));
-        Self { socket, server, number, name, password, headers, is_patient: false, turn }
+        let (number, headers, contact_params) = (name.clone(), String::new(), String::new());
+        let (is_patient, turn) = (false, AtomicU32::new(0));
+        Self { socket, server, number, name, password, headers, contact_params, reached_at: None, is_patient, turn }
     }
 
     /// The same that sends again what is not answered (RFC 3261 section 17.1.2), as phones do.
@@ -58,6 +63,40 @@ impl Registrant {
         self
     }
 
+    /// The same, going on from this CSeq.
+    pub fn going_on_from(mut self, turn: u32) -> Self {
+        self.turn = AtomicU32::new(turn);
+        self
+    }
+
+    /// Answers the server's next request, an OPTIONS.
+    pub fn answers_when_asked(&self) {
+        let mut buffer = [0; 4096];
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        loop {
+            let length = self.socket.recv(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.starts_with("OPTIONS ") {
+                let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+                let kept = text.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
+                let kept: String = kept.map(|line| format!("{line}\r\n")).collect();
+                self.socket.send(format!("SIP/2.0 200 OK\r\n{kept}Content-Length: 0\r\n\r\n").as_bytes()).unwrap();
+                return;
+            }
+        }
+    }
+
+    /// True if nobody answers a request, sent three times.
+    pub fn is_ignored(&self, method: &str) -> bool {
+        self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut buffer = [0; 4096];
+        (0..3).all(|_| {
+            self.send(method, "", None);
+            self.socket.set_read_timeout(Some(T1)).unwrap();
+            self.socket.recv(&mut buffer).is_err()
+        })
+    }
+
     /// Its socket, for somebody else.
     pub fn into_socket(self) -> UdpSocket {
         let place = self.place();
@@ -65,6 +104,11 @@ impl Registrant {
         let socket = UdpSocket::bind(place).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket
+    }
+
+    /// The CSeq of its last request.
+    pub fn turn(&self) -> u32 {
+        self.turn.load(Ordering::Relaxed)
     }
 
     /// Where it is.
@@ -164,11 +208,12 @@ impl Registrant {
         let uri = self.uri(if method == "ACK" { "INVITE" } else { method });
         let to = if to.is_empty() { format!("<sip:{callee}@{server}>") } else { to.to_owned() };
         let credentials = credentials.map(|text| format!("Authorization: {text}\r\n")).unwrap_or_default();
-        let headers = &self.headers;
+        let Self { headers, contact_params, .. } = self;
+        let reached_at = self.reached_at.unwrap_or(own);
         let text = format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch=z9hG4bK{turn}\r\nMax-Forwards: 70\r\n\
              From: <sip:{name}@{server}>;tag=1\r\nTo: {to}\r\nCall-ID: {own}\r\nCSeq: {turn} {method}\r\n\
-             Contact: <sip:{name}@{own}>\r\n{headers}{credentials}Content-Length: 0\r\n\r\n"
+             Contact: <sip:{name}@{reached_at}>{contact_params}\r\n{headers}{credentials}Content-Length: 0\r\n\r\n"
         );
         self.socket.send(text.as_bytes()).unwrap();
         text

@@ -24,7 +24,8 @@ pub struct Desk {
     /// What it authenticates as.
     pub auth_name: String,
     password: String,
-    number: String,
+    /// The user part of its address-of-record.
+    pub number: String,
 }
 
 impl Desk {

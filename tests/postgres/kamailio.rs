@@ -78,7 +78,7 @@ fn call(kamailio: &Kamailio, number: &str) -> Program {
     sipp("calls", &["-i", "127.0.0.1", "-s", number, &kamailio.sip.to_string()])
 }
 
-fn is_registered(server: &Server, line: &str, wanted: bool) {
+pub fn is_registered(server: &Server, line: &str, wanted: bool) {
     wait_for(&format!("the line's being registered to be {wanted}"), PATIENCE, || {
         let status = server.api_get(&format!("/lines/{line}/status"));
         ((status["state"] == "registered") == wanted).then_some(())

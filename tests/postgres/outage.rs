@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::kamailio::is_registered;
+use crate::line_status::Desk;
 use crate::records::figure;
 use crate::registrant::{Registrant, status};
 use crate::support::postgres::Postgres;
@@ -46,28 +48,93 @@ fn while_the_database_is_away_the_api_says_when_to_come_back_and_afterwards_all_
 fn while_the_database_is_away_phones_are_registered_and_what_was_not_written_lands_afterwards() {
     let cluster = Postgres::start();
     let server = Server::start_at(&cluster.database(), "");
-    let phone = Registrant::new(server.sip, 21, "a-phone", "any");
-    assert_eq!(status(&phone.register()), 200);
-    let stored = || cluster.ask(server.database(), "SELECT cseq FROM location").trim().to_owned();
-    let before = stored();
+    server.fill();
+    let other = server.neighbour("");
+    let [stays, comes, goes] = [0, 1, 2].map(|user| Desk::of(&server, 0x60 + user as u16, user));
+    let (phone, new, mut gone) = (stays.at(&server, 21), comes.at(&server, 22), goes.at(&server, 23));
+    assert_eq!((status(&phone.register()), status(&gone.register())), (200, 200));
+    let stored = |desk: &Desk| {
+        let asked = format!("SELECT cseq FROM location WHERE username = '{}'", desk.number);
+        cluster.ask(server.database(), &asked).trim().to_owned()
+    };
+    assert_eq!((stored(&stays), stored(&comes), stored(&goes)), ("2".to_owned(), String::new(), "2".to_owned()));
     cluster.stop();
     let (since, mut longest) = (Instant::now(), Duration::ZERO);
     while since.elapsed() < OUTAGE {
-        let asked = Instant::now();
-        let answer = phone.register();
-        longest = longest.max(asked.elapsed());
-        assert_eq!(status(&answer), 200, "{answer}");
-        assert!(answer.contains("Contact: <sip:a-phone@127.0.0.21"), "{answer}");
+        // One refreshes, one comes, and one goes.
+        for phone in [&phone, &new] {
+            let asked = Instant::now();
+            let answer = phone.register();
+            longest = longest.max(asked.elapsed());
+            assert_eq!(status(&answer), 200, "{answer}");
+            assert!(answer.contains(&format!("@{}>", phone.place())), "{answer}");
+        }
+        if gone.headers.is_empty() || !gone.headers.contains("Expires") {
+            gone.headers.push_str("Expires: 0\r\n");
+            assert_eq!(status(&gone.register()), 200);
+        }
         std::thread::sleep(Duration::from_secs(1));
     }
     eprintln!("a registration took {longest:?} at most");
-    assert!(figure(&server, "registrar_unwritten_bindings") > 0.0);
+    assert!(figure(&server, "registrar_unwritten_bindings") >= 3.0);
     cluster.launch();
-    wait_for("the newest registration to be written", PATIENCE, || {
+    wait_for("the newest registrations to be written", PATIENCE, || {
         (figure(&server, "registrar_unwritten_bindings") == 0.0).then_some(())
     });
-    assert!(stored().parse::<u32>().unwrap() > before.parse::<u32>().unwrap() + 4, "{before} {}", stored());
+    let newest = |phone: &Registrant| phone.turn().to_string();
+    assert_eq!((stored(&stays), stored(&comes), stored(&goes)), (newest(&phone), newest(&new), String::new()));
+    // The other node, which heard of nothing meanwhile, learns of it.
+    for (desk, wanted) in [(&stays, true), (&comes, true), (&goes, false)] {
+        is_registered(&other, &desk.line, wanted);
+    }
     assert!(!server.log().contains("panicked"));
+}
+
+#[test]
+fn whatever_was_acknowledged_is_in_the_database_when_the_node_is_killed() {
+    let cluster = Postgres::shared();
+    let mut server = crate::server("");
+    let phones: Vec<Registrant> =
+        (0..64).map(|turn| Registrant::new(server.sip, 50 + turn % 8, &format!("phone-{turn:02}"), "any")).collect();
+    std::thread::scope(|scope| {
+        for eight in phones.chunks(8) {
+            scope.spawn(|| eight.iter().for_each(|phone| assert_eq!(status(&phone.register()), 200)));
+        }
+    });
+    // No moment after the last answer.
+    server.kill9();
+    let stored = cluster.ask(server.database(), "SELECT string_agg(username, ' ' ORDER BY username) FROM location");
+    let all: Vec<&str> = phones.iter().map(|phone| phone.name.as_str()).collect();
+    assert_eq!(stored, all.join(" "));
+}
+
+#[test]
+fn what_the_database_will_never_take_keeps_nothing_else_back() {
+    let cluster = Postgres::shared();
+    let server = crate::server("");
+    cluster.ask(server.database(), "ALTER TABLE location ADD CONSTRAINT no_such_phone CHECK (user_agent <> 'Bad/1.0')");
+    let stored = || cluster.ask(server.database(), "SELECT string_agg(username, ' ' ORDER BY username) FROM location");
+    let phones: Vec<Registrant> =
+        (0..8).map(|turn| Registrant::new(server.sip, 30 + turn, &format!("phone-{turn}"), "any")).collect();
+    let mut bad = Registrant::new(server.sip, 40, "phone-bad", "any");
+    bad.headers = "User-Agent: Bad/1.0\r\n".to_owned();
+    // In one group with others, as far as it can be had.
+    std::thread::scope(|scope| {
+        for phone in phones.iter().chain([&bad]) {
+            scope.spawn(|| assert_eq!(status(&phone.register()), 200));
+        }
+    });
+    let all: Vec<String> = (0..8).map(|turn| format!("phone-{turn}")).collect();
+    assert_eq!(stored().trim(), all.join(" "));
+    assert_eq!(figure(&server, "registrar_unwritten_bindings"), 0.0);
+    // And what no database could hold is refused to whoever sends it.
+    let mut odd = Registrant::new(server.sip, 41, "phone-odd", "any");
+    odd.headers = "Path: <sip:192.0.2.1;lr>;name=\"\0\"\r\n".to_owned();
+    assert_eq!(status(&odd.register()), 400);
+    (odd.headers, odd.contact_params) = (String::new(), ";+sip.instance=\"<urn:uuid:\0>\"".to_owned());
+    assert_eq!(status(&odd.register()), 400);
+    odd.contact_params = String::new();
+    assert_eq!(status(&odd.register()), 200);
 }
 
 #[test]

@@ -292,7 +292,8 @@ impl Server {
         self.folder().join("output")
     }
 
-    fn fill(&self) {
+    /// Fills an empty directory as [`Self::start`] does.
+    pub fn fill(&self) {
         let add = |path: &str, body: Value| {
             let answer = self.api_post(path, &body);
             assert_eq!(answer.status, 201, "POST {path}: {answer:?}");
