@@ -1,6 +1,9 @@
 //! Tables read from one end to the other, as at a start: a page of rows a statement, as JSON. A row at a time takes five times as
 //! long.
 
+use std::pin::pin;
+
+use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use sqlx::any::AnyArguments;
 use sqlx::query::QueryAs;
@@ -42,8 +45,7 @@ impl Key for i64 {}
 impl Key for String {}
 
 impl Pages {
-    /// Parses all rows, page after page (see [`rows`]), and puts each into what is made for about so many. Reading, parsing and putting go on
-    /// at once.
+    /// Parses all rows, page after page (see [`rows`]), and puts each into what is made for about so many (see [`assemble`]).
     ///
     /// # Errors
     /// If the database fails or a page can't be parsed.
@@ -63,27 +65,14 @@ impl Pages {
         let mut db = db.acquire().await?;
         let count = AssertSqlSafe(format!("SELECT count(*) FROM {}", self.table));
         let rows: i64 = sqlx::query_scalar(count).fetch_one(&mut *db).await?;
-        let mut all = all(usize::try_from(rows).unwrap_or(0));
-        let (pages, mut parsed) = mpsc::channel::<JoinHandle<Result<Vec<R>, E>>>(PAGES);
-        let runtime = Handle::current();
-        let putting = spawn_blocking(move || {
-            while let Some(page) = parsed.blocking_recv() {
-                let rows = runtime.block_on(page).map_err(|_| sqlx::Error::WorkerCrashed)??;
-                rows.into_iter().for_each(|row| put(&mut all, row));
+        let all = all(usize::try_from(rows).unwrap_or(0));
+        let pages = stream::try_unfold((db, K::default()), |(mut db, last)| async {
+            match self.page(&db, ">", last).fetch_one(&mut *db).await? {
+                (Some(last), Some(page)) => Ok(Some((page, (db, last)))),
+                _ => Ok(None),
             }
-            Ok(all)
         });
-        let mut last = K::default();
-        while let (Some(next), Some(page)) = self.page(&db, ">", last).fetch_one(&mut *db).await? {
-            last = next;
-            let parse = parse.clone();
-            // Who takes them may have given up, and says below why.
-            if pages.send(spawn_blocking(move || parse(&page))).await.is_err() {
-                break;
-            }
-        }
-        drop(pages);
-        putting.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        assemble(pages, move |page: String| parse(&page), all, put).await
     }
 
     /// The rows of one key, as JSON arrays one after the other, if there are any.
@@ -105,6 +94,43 @@ impl Pages {
         let page = format!("SELECT * FROM ({select}) AS every WHERE {named} {is} $1 ORDER BY {named} LIMIT {ROWS}");
         sqlx::query_as(AssertSqlSafe(format!("SELECT max({named}), {rows} FROM ({page}) AS page"))).bind(key)
     }
+}
+
+/// Parses pages and puts what they hold into `all`, in their order. Reading, parsing and putting go on at once.
+///
+/// # Errors
+/// If a page can't be read or parsed.
+pub async fn assemble<P, R, T, E>(
+    pages: impl Stream<Item = Result<P, sqlx::Error>>,
+    parse: impl Fn(P) -> Result<Vec<R>, E> + Clone + Send + 'static,
+    mut all: T,
+    put: impl Fn(&mut T, R) + Send + 'static,
+) -> Result<T, E>
+where
+    P: Send + 'static,
+    R: Send + 'static,
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    let (parsing, mut parsed) = mpsc::channel::<JoinHandle<Result<Vec<R>, E>>>(PAGES);
+    let runtime = Handle::current();
+    let putting = spawn_blocking(move || {
+        while let Some(page) = parsed.blocking_recv() {
+            let rows = runtime.block_on(page).map_err(|_| sqlx::Error::WorkerCrashed)??;
+            rows.into_iter().for_each(|row| put(&mut all, row));
+        }
+        Ok(all)
+    });
+    let mut pages = pin!(pages);
+    while let Some(page) = pages.next().await {
+        let (page, parse) = (page?, parse.clone());
+        // Who takes them may have given up, and says below why.
+        if parsing.send(spawn_blocking(move || parse(page))).await.is_err() {
+            break;
+        }
+    }
+    drop(parsing);
+    putting.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
 /// The rows of a page: structures whose fields are the columns.

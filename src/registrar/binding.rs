@@ -43,6 +43,14 @@ impl Binding {
         }
     }
 
+    /// The instance and number of the flow that such a name stands for; none for a contact.
+    pub(super) fn flow_named(ruid: &str) -> Option<(&str, u32)> {
+        let (phone, flow) = ruid.split_once(';')?;
+        let (instance, reg_id) = flow.rsplit_once(';')?;
+        phone.parse::<PhoneId>().ok()?;
+        Some((instance, reg_id.parse().ok()?))
+    }
+
     /// The same, as this server reaches it: it may have been made at another.
     ///
     /// # Errors

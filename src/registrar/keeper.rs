@@ -56,12 +56,7 @@ impl Keeper {
     ) -> Result<T, RegistrarError> {
         match self {
             Self::Own(db) => bindings::read(db, whose, now, all, put).await,
-            Self::Shared(pool) => {
-                let found = usrloc::read(pool, None, &**whose, now).await?;
-                let mut all = all(found.len());
-                found.into_iter().for_each(|found| put(&mut all, found));
-                Ok(all)
-            }
+            Self::Shared(pool) => usrloc::read(pool, whose, now, all, put).await,
         }
     }
 
@@ -72,9 +67,9 @@ impl Keeper {
         whose: &Arc<Whose>,
         now: Instant,
     ) -> Result<Vec<Found>, RegistrarError> {
-        match self {
-            Self::Own(_) => self.read_all(whose, now, Vec::with_capacity, Vec::push).await,
-            Self::Shared(pool) => usrloc::read(pool, aors, &**whose, now).await,
+        match (self, aors) {
+            (Self::Shared(pool), Some(aors)) => usrloc::read_some(pool, aors, &**whose, now).await,
+            _ => self.read_all(whose, now, Vec::with_capacity, Vec::push).await,
         }
     }
 

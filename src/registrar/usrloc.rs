@@ -5,16 +5,19 @@
 //! request arrived, `received` where it came from. How long a binding lasts is reckoned by the database's clock.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Batch, Fate};
 use super::keeper::{Found, Whose};
+use crate::db::assemble;
 use crate::sip::message::{NameAddr, SipUri};
 use crate::sip::{Flow, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
@@ -37,28 +40,46 @@ pub(super) async fn check(db: &PgPool) -> Result<(), RegistrarError> {
     }
 }
 
-/// The bindings that have not lapsed and are somebody's: all, or those of some addresses-of-record.
-pub(super) async fn read(
+/// The rows that have not lapsed.
+const LIVE: &str = "SELECT ruid, username, contact, received, callid, cseq, user_agent, socket, path, instance, reg_id, \
+    CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint), \
+    CAST(EXTRACT(EPOCH FROM timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
+    FROM location WHERE expires > timezone('UTC', now())";
+/// As many are parsed together.
+const ROWS: usize = 1024;
+
+/// Puts every binding that has not lapsed and is somebody's into what is made for about so many.
+pub(super) async fn read<T: Send + 'static>(
     db: &PgPool,
-    aors: Option<&[String]>,
+    whose: &Arc<Whose>,
+    now: Instant,
+    all: fn(usize) -> T,
+    put: fn(&mut T, Found),
+) -> Result<T, RegistrarError> {
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM location").fetch_one(db).await?;
+    let all = all(usize::try_from(rows).unwrap_or(0));
+    let whose = whose.clone();
+    let parse = move |rows: Vec<PgRow>| Ok(live(&rows, &*whose, now).collect());
+    assemble(sqlx::query(LIVE).fetch(db).try_chunks(ROWS).map_err(|failed| failed.1), parse, all, put).await
+}
+
+/// Those of some addresses-of-record.
+pub(super) async fn read_some(
+    db: &PgPool,
+    aors: &[String],
     whose: &Whose,
     now: Instant,
 ) -> Result<Vec<Found>, RegistrarError> {
-    const ALL: &str = "SELECT ruid, username, contact, received, callid, cseq, user_agent, socket, path, instance, reg_id, \
-        CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint), \
-        CAST(EXTRACT(EPOCH FROM timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
-        FROM location WHERE expires > timezone('UTC', now())";
-    const SOME: &str = "SELECT ruid, username, contact, received, callid, cseq, user_agent, socket, path, instance, reg_id, \
-        CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint), \
-        CAST(EXTRACT(EPOCH FROM timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
-        FROM location WHERE expires > timezone('UTC', now()) AND username = ANY($1)";
-    let rows = match aors {
-        None => sqlx::query(ALL).fetch_all(db).await?,
-        Some(aors) => sqlx::query(SOME).bind(aors).fetch_all(db).await?,
-    };
+    let some = AssertSqlSafe(format!("{LIVE} AND username = ANY($1)"));
+    let rows = sqlx::query(some).bind(aors).fetch_all(db).await?;
+    Ok(live(&rows, whose, now).collect())
+}
+
+fn live<'r>(rows: &'r [PgRow], whose: &'r Whose, now: Instant) -> impl Iterator<Item = Found> + 'r {
     // A row another program wrote and that makes no sense is no reason to know nobody.
-    let found = |row: &PgRow| found(row, whose, now).inspect_err(|error| tracing::debug!(%error, "a row of location"));
-    Ok(rows.iter().filter_map(|row| found(row).ok()?).collect())
+    let found =
+        move |row: &PgRow| found(row, whose, now).inspect_err(|error| tracing::debug!(%error, "a row of location"));
+    rows.iter().filter_map(move |row| found(row).ok()?)
 }
 
 fn found(row: &PgRow, whose: &Whose, now: Instant) -> Result<Option<Found>, sqlx::Error> {
@@ -66,7 +87,9 @@ fn found(row: &PgRow, whose: &Whose, now: Instant) -> Result<Option<Found>, sqlx
     let Some(phone) = whose(phone_of(ruid), aor) else { return Ok(None) };
     let text = |column: usize| Ok::<_, sqlx::Error>(row.try_get::<Option<&str>, _>(column)?.unwrap_or_default());
     let path = text(8)?;
-    let Some(flow) = flow_of(contact, text(3)?, path, text(7)?) else { return Ok(None) };
+    // Ours says where the phone's request came from; of another program's the next hop is the first proxy, if there is one.
+    let received = if ruid.starts_with(OURS) || path.is_empty() { text(3)? } else { "" };
+    let Some(flow) = flow_of(contact, received, path, text(7)?) else { return Ok(None) };
     let left = Duration::from_millis(row.try_get::<i64, _>(11)?.try_into().unwrap_or(0));
     let number = |column: usize| Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0));
     let binding = Binding {
@@ -118,13 +141,11 @@ pub(super) async fn write(db: &PgPool, batch: &Batch) -> Result<(), RegistrarErr
         match fate {
             Fate::Bound(binding) => {
                 let ruid = ruid(aor, binding);
-                // One row a contact, whoever wrote it before; a flow's contact may be that of another flow.
-                if binding.reg_id == 0 {
-                    stale.push(aor, &binding.contact, "", &ruid);
-                }
+                // One row a contact or a flow, whoever wrote it before; a flow's contact may be that of another flow.
+                stale.push(aor, Stale::Replaced(binding), &ruid);
                 kept.push(aor, binding, ruid, now);
             }
-            Fate::Removed => stale.push(aor, name, &mark(aor, name), ""),
+            Fate::Removed => stale.push(aor, Stale::Removed(name), ""),
             // It went because it ended: the row says so too, unless it was refreshed elsewhere.
             Fate::Lapsed(_) => {}
         }
@@ -136,20 +157,40 @@ pub(super) async fn write(db: &PgPool, batch: &Batch) -> Result<(), RegistrarErr
     Ok(transaction.commit().await?)
 }
 
-/// Rows that are to go: those of an address-of-record with this contact or this mark, but for the one of this `ruid`.
+/// Why a row is to go.
+enum Stale<'a> {
+    /// This binding takes its place.
+    Replaced(&'a Binding),
+    /// What this names is over (see [`Binding::ruid`]).
+    Removed(&'a str),
+}
+
+/// Rows that are to go: those of an address-of-record with this contact, this flow or this mark, but for the one of this `ruid`.
 #[derive(Default)]
 struct Named {
     aors: Vec<String>,
     contacts: Vec<String>,
+    instances: Vec<String>,
+    reg_ids: Vec<i32>,
     marks: Vec<String>,
     but: Vec<String>,
 }
 
 impl Named {
-    fn push(&mut self, aor: &str, contact: &str, mark: &str, but: &str) {
+    fn push(&mut self, aor: &str, which: Stale<'_>, but: &str) {
+        let (contact, instance, reg_id, mark) = match which {
+            Stale::Replaced(Binding { contact, reg_id: 0, .. }) => (&**contact, "", 0, String::new()),
+            Stale::Replaced(Binding { instance, reg_id, .. }) => ("", &**instance, *reg_id, String::new()),
+            Stale::Removed(name) => match Binding::flow_named(name) {
+                Some((instance, reg_id)) => ("", instance, reg_id, mark(aor, name)),
+                None => (name, "", 0, mark(aor, name)),
+            },
+        };
         self.aors.push(aor.to_owned());
         self.contacts.push(contact.to_owned());
-        self.marks.push(mark.to_owned());
+        self.instances.push(instance.to_owned());
+        self.reg_ids.push(i32::try_from(reg_id).unwrap_or(0));
+        self.marks.push(mark);
         self.but.push(but.to_owned());
     }
 
@@ -158,12 +199,16 @@ impl Named {
             return Ok(());
         }
         sqlx::query(
-            "DELETE FROM location USING unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS stale (aor, contact, mark, but) \
-             WHERE location.username = stale.aor AND location.ruid <> stale.but \
-             AND (location.contact = stale.contact AND location.reg_id = 0 OR right(location.ruid, 16) = stale.mark)",
+            "DELETE FROM location USING unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[]) \
+                AS stale (aor, contact, instance, reg_id, mark, but) \
+             WHERE location.username = stale.aor AND location.ruid <> stale.but AND (right(location.ruid, 16) = stale.mark \
+                OR location.reg_id = stale.reg_id \
+                    AND CASE stale.reg_id WHEN 0 THEN location.contact = stale.contact ELSE location.instance = stale.instance END)",
         )
         .bind(self.aors)
         .bind(self.contacts)
+        .bind(self.instances)
+        .bind(self.reg_ids)
         .bind(self.marks)
         .bind(self.but)
         .execute(db)

@@ -164,6 +164,45 @@ fn a_phone_that_goes_from_one_to_the_other_has_one_binding() {
 }
 
 #[test]
+fn a_flow_another_program_wrote_is_reached_by_its_proxy_and_is_one_with_that_of_the_phone() {
+    let server = crate::server("calls.ring_back = false");
+    let desk = Desk::of(&server, 0x55, 0);
+    let number = USERS[0].extension;
+    let instance = "<urn:uuid:00000000-0000-1000-8000-00908f200055>";
+    Postgres::shared().ask(
+        server.database(),
+        &format!(
+            "INSERT INTO location (ruid, username, contact, received, path, expires, instance, reg_id, socket) \
+             VALUES ('uloc-1', '{number}', 'sip:{number}@10.9.9.9', 'sip:10.9.9.8:4711', '<sip:127.0.0.56:5099;lr>', \
+                timezone('UTC', now()) + interval '1 hour', '{instance}', 1, 'udp:127.0.0.57:5060')"
+        ),
+    );
+    is_registered(&server, &desk.line, true);
+    let known = || {
+        let phone = server.api_get(&format!("/phones?auth_name={}", desk.auth_name));
+        let all = phone[0]["registrations"].as_array().unwrap().clone();
+        all.iter().map(|one| one["from"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(known(), ["127.0.0.56:5099"], "by way of the proxy, not past it");
+    // The phone itself comes by the same flow, and its contact is another.
+    let mut phone = desk.at(&server, 55);
+    phone.headers = "Supported: path, outbound\r\n".to_owned();
+    phone.contact_params = format!(";+sip.instance=\"{instance}\";reg-id=1");
+    assert_eq!(status(&phone.register()), 200);
+    assert_eq!(
+        Postgres::shared().ask(server.database(), "SELECT count(*), min(left(ruid, 5)) FROM location"),
+        "1|tsuna"
+    );
+    assert_eq!(known(), [phone.place().to_string()]);
+    let row = "SELECT received, socket, path IS NULL FROM location";
+    let expected = format!("sip:{}|udp:{}|t", phone.place(), server.sip);
+    assert_eq!(Postgres::shared().ask(server.database(), row).trim(), expected);
+    phone.headers.push_str("Expires: 0\r\n");
+    assert_eq!(status(&phone.register()), 200);
+    assert_eq!(Postgres::shared().ask(server.database(), "SELECT count(*) FROM location"), "0");
+}
+
+#[test]
 fn a_table_of_another_schema_is_refused_with_what_it_should_be() {
     let cluster = Postgres::shared();
     let server = crate::server("");

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tsunagu::phone::{Make, SipTransport};
 
 use crate::caller::{Handset, SOON, account, factory_new, generic};
+use crate::line_status::Desk;
 use crate::records::{ended_enrolment_of, phone_of_mac, steps};
+use crate::registrant::status;
 use crate::support::follower::Follower;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, USERS, WHOLE_WAY};
@@ -123,6 +125,30 @@ fn one_node_does_what_only_one_may_and_another_takes_over() {
     wait_for("the second node to be on duty", PATIENCE, || is_on_duty(&other).then_some(()));
     // It does what the first did: a user's new number comes to be the user's.
     assert_eq!(other.api_get("/users").as_array().unwrap().len(), USERS.len());
+}
+
+#[test]
+fn a_phone_that_is_back_after_its_registration_lapsed_is_known_everywhere() {
+    let brief = "registrar.shortest_seconds = 1\n";
+    let one = server(brief);
+    let other = one.neighbour(&format!("{SPEAKS_ENGLISH}{brief}"));
+    let desk = Desk::of(&one, 0x70, 0);
+    let mut phone = desk.at(&one, 70);
+    let is_known = |wanted: bool| {
+        wait_for(&format!("the phone's being known at the other node to be {wanted}"), PATIENCE, || {
+            let known = other.api_get(&format!("/phones?auth_name={}", desk.auth_name));
+            (known[0]["registrations"].as_array().is_some_and(|all| !all.is_empty()) == wanted).then_some(())
+        });
+    };
+    phone.headers = "Expires: 1\r\n".to_owned();
+    assert_eq!(status(&phone.register()), 200);
+    is_known(true);
+    is_known(false);
+    // Its row is still there: what it does is no more than a refresh.
+    assert_eq!(Postgres::shared().ask(one.database(), "SELECT count(*) FROM location").trim(), "1");
+    phone.headers = "Expires: 600\r\n".to_owned();
+    assert_eq!(status(&phone.register()), 200);
+    is_known(true);
 }
 
 #[test]
