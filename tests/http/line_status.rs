@@ -180,6 +180,64 @@ fn a_line_says_why_it_is_down_and_what_to_do_in_the_readers_words_and_time() {
 }
 
 #[test]
+fn whatever_keeps_a_line_down_is_named_with_its_remedy_in_either_language() {
+    let server = Server::start("registrar.contacts = 1\n[registrar.wrong_passwords]\nper_name_and_address = 2\n");
+    let desk = Desk::of(&server, 0x20, 0);
+    let is_told = |code: &str, from: u8| {
+        for language in ["ja", "en"] {
+            let shown = ask(&server, &format!("/lines/{}/status", desk.line), language).json();
+            let error = &shown["latest_error"];
+            assert_eq!(error["code"], code, "{shown:#}");
+            assert!(error["from"]["source"].as_str().unwrap().starts_with(&format!("127.0.0.{from}:")), "{shown:#}");
+            let says = |field: &str| error[field].as_str().is_some_and(|text| !text.is_empty() && !text.contains(code));
+            assert!(says("text") && says("remedy"), "{shown:#}");
+        }
+    };
+    // It came, and has shown nothing yet.
+    let phone = desk.at(&server, 1);
+    let challenged = phone.knock("REGISTER");
+    assert_eq!(shown(&server, &desk.line)["code"], "never-registered");
+    // With a nonce that is none of ours.
+    let credentials = phone.credentials("REGISTER", &challenged);
+    let nonce = credentials.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let old = nonce.chars().rev().collect::<String>();
+    let refused = phone.replay("REGISTER", &credentials.replace(nonce, &old));
+    assert!(status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
+    is_told("stale-nonce", 1);
+    // For a number that is another's.
+    let other = desk.at(&server, 2).with_number(USERS[1].extension);
+    assert_eq!(status(&other.register()), 403);
+    is_told("wrong-number", 2);
+    let mut odd = desk.at(&server, 3);
+    odd.contact_params = ";expires=soon".to_owned();
+    assert_eq!(status(&odd.register()), 400);
+    is_told("malformed", 3);
+    // At more places than one number may be.
+    odd.contact_params = ", <sip:elsewhere@127.0.0.99>".to_owned();
+    assert_eq!(status(&odd.register()), 403);
+    is_told("too-many-contacts", 3);
+    // Nobody's name, from where no phone may come in.
+    let networks = json!({ "networks": ["10.0.0.0/8"] });
+    assert_eq!(server.api_patch("/auto-registration", &networks).status, 200);
+    assert_eq!(status(&desk.with(&server, 4, "a-new-phone", "any").register()), 403);
+    is_told("wrong-network", 4);
+    // After too many wrong passwords.
+    for _ in 0..3 {
+        assert_eq!(status(&desk.with(&server, 5, &desk.auth_name, "wrong").register()), 403);
+    }
+    is_told("shut-out", 5);
+    // The phone itself, and then the same contact from another port: the translation before it has changed.
+    let mut phone = desk.at(&server, 6);
+    phone.reached_at = Some(phone.place());
+    assert_eq!(status(&phone.register()), 200);
+    let mut moved = desk.at(&server, 6).going_on_from(phone.turn());
+    moved.reached_at = phone.reached_at;
+    assert_eq!(status(&moved.register()), 200);
+    is_told("nat-mapping-changed", 6);
+    assert_eq!(shown(&server, &desk.line)["state"], "registered");
+}
+
+#[test]
 fn what_a_line_went_through_is_there_after_a_power_cut_and_what_lapsed_meanwhile_is_seen() {
     let mut server = Server::start(BRIEF);
     let desk = Desk::of(&server, 1, 0);
