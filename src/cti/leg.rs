@@ -1,6 +1,7 @@
 //! One call to a route point as it runs: the pure machines of its signalling and its conversation, fed from the wire, the media
 //! and the clock.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -44,6 +45,8 @@ pub(super) struct Surroundings {
 pub(super) struct Leg {
     pub call: Call,
     pub flow: Flow,
+    /// Where the caller is.
+    pub signalling_ip: IpAddr,
     pub phone: Option<PhoneId>,
     pub port: RtpPort,
     pub responder: Responder,
@@ -70,7 +73,7 @@ struct Running {
 impl Leg {
     /// Serves the call to its end, and says how it ended.
     pub(super) async fn run(self, outputs: Vec<Output>) -> CallEnding {
-        let Self { call, flow, phone, port, responder, mut inbox, mut call_off, surroundings } = self;
+        let Self { call, flow, signalling_ip, phone, port, responder, mut inbox, mut call_off, surroundings } = self;
         let Surroundings { endpoint, engine, voice, enrolments, dialogue: settings, proof, mut phase, .. } =
             surroundings;
         let (verdicts, mut given_verdicts) = mpsc::channel(4);
@@ -80,7 +83,7 @@ impl Leg {
             call,
             wire,
             dialogue: Dialogue::new(settings.clone(), Instant::now()),
-            speaker: Speaker::new(engine, voice, port, flow.peer.ip(), media),
+            speaker: Speaker::new(engine, voice, port, signalling_ip, media),
             enrolments,
             phone,
             verdicts,

@@ -85,7 +85,7 @@ pub(super) async fn ring_back(
     let mut talk = Talk {
         call,
         wire,
-        speaker: Speaker::new(engine, voice, port, flow.peer.ip(), events),
+        speaker: Speaker::new(engine, voice, port, binding.origin().ip(), events),
         line,
         ending: None,
         inbox,

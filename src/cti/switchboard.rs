@@ -271,6 +271,7 @@ impl Switchboard {
         };
         let is_secure = must_be_secure(&request);
         let contact = NameAddr::new(flow.own_uri(Some(number.as_str()), is_secure)).to_string();
+        let signalling_ip = inner.registrar.origin(&request, flow).ip();
         let settings = CallSettings { contact, tag: new_tag(), session_seconds: inner.settings.session_seconds };
         let (call, outputs) = match Call::answer(request, local, settings, Instant::now()) {
             Ok(answered) => answered,
@@ -282,7 +283,7 @@ impl Switchboard {
         let (calling, call_off) = inner.callers.enter(record, phone);
         let span = inner.directory.under_way().span_of_call(phone, record);
         span.in_scope(|| tracing::info!(%number, "a call came in"));
-        let leg = Leg { call, flow, phone: Some(phone), port, responder, inbox, call_off, surroundings };
+        let leg = Leg { call, flow, signalling_ip, phone: Some(phone), port, responder, inbox, call_off, surroundings };
         metrics::histogram!("call_setup_seconds").record(came_in.elapsed());
         let served = async move {
             let ending = leg.run(outputs).await;
@@ -408,9 +409,10 @@ impl Inner {
     /// A phone without a password of ours is known by the place it registered from; everybody else by digest.
     fn caller(&self, request: &Request, flow: Flow) -> Verdict {
         let from = request.headers.from().ok().and_then(|from| from.uri.user());
+        let origin = self.registrar.origin(request, flow);
         let registered = from.and_then(|from| {
             let bindings = self.registrar.location().of_aor(&from, Instant::now());
-            let here = bindings.into_iter().find(|binding| binding.flow.peer.ip() == flow.peer.ip())?;
+            let here = bindings.into_iter().find(|binding| binding.origin().ip() == origin.ip())?;
             self.enrolments.account_of(here.phone)
         });
         match registered {

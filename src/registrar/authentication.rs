@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::guessing::{Guesses, ShutOut, Standing, WrongPasswordSettings};
 use crate::directory::{Account, Accounts};
-use crate::sip::Flow;
+use crate::sip::Origin;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1, nonce_shown};
 use crate::sip::message::{Request, Response};
 use crate::vocab::{PhoneId, Secret};
@@ -98,11 +98,11 @@ impl Authenticator {
     pub fn challenge_stranger(
         &self,
         request: &Request,
-        flow: Flow,
+        origin: Origin,
         now: Instant,
         entropy: u64,
     ) -> Option<(Response, Doubt)> {
-        if self.answers_usual(request, flow, now) {
+        if self.answers_usual(request, origin, now) {
             return None;
         }
         let doubt = match self.credentials(request) {
@@ -110,7 +110,7 @@ impl Authenticator {
             Some(credentials) => {
                 let account = self.accounts.named(&credentials.username);
                 let own = offered_to(account.as_deref());
-                if self.offered(&credentials, flow, own, now).is_some() {
+                if self.offered(&credentials, origin, own, now).is_some() {
                     return None;
                 }
                 Doubt::Stale(account.map(|account| account.phone))
@@ -120,7 +120,7 @@ impl Authenticator {
         let call_id = request.headers.call_id().unwrap_or_default();
         let tag = self.mark([via.as_bytes(), call_id.as_bytes()]);
         let is_stale = doubt != Doubt::Unasked;
-        let answer = self.challenge(request, flow.peer.ip(), USUAL, is_stale, entropy, now);
+        let answer = self.challenge(request, origin.ip(), USUAL, is_stale, entropy, now);
         Some((answer.with_to_tag(&format!("{tag:016x}")), doubt))
     }
 
@@ -128,25 +128,25 @@ impl Authenticator {
     pub fn judge(
         &self,
         request: &Request,
-        flow: Flow,
+        origin: Origin,
         standing: impl FnOnce(&Account) -> Standing,
         now: Instant,
         entropy: u64,
     ) -> Verdict {
         let challenge = |algorithms: &[Algorithm], doubt: Doubt| {
             let is_stale = doubt != Doubt::Unasked;
-            Verdict::Answer(self.challenge(request, flow.peer.ip(), algorithms, is_stale, entropy, now), doubt)
+            Verdict::Answer(self.challenge(request, origin.ip(), algorithms, is_stale, entropy, now), doubt)
         };
         let Some(credentials) = self.credentials(request) else { return challenge(USUAL, Doubt::Unasked) };
         let account = self.accounts.named(&credentials.username);
         let phone = account.as_ref().map(|account| account.phone);
         let own = offered_to(account.as_deref());
-        let offer = self.offered(&credentials, flow, own, now);
+        let offer = self.offered(&credentials, origin, own, now);
         if offer.is_none() {
             return challenge(USUAL, Doubt::Stale(phone));
         }
         let standing = account.as_deref().map_or(Standing::Strange, standing);
-        let wait = self.guesses().wait(flow.peer.ip(), &credentials.username, standing, now);
+        let wait = self.guesses().wait(origin.ip(), &credentials.username, standing, now);
         if let Some(wait) = wait {
             metrics::counter!("sip_unjudged_total").increment(1);
             return Verdict::Answer(shut(request, wait), Doubt::ShutOut(phone));
@@ -157,13 +157,13 @@ impl Authenticator {
         let Some(account) = &account else { return unproven(credentials, false) };
         match &account.secret {
             // A phone without a password of ours is believed only where it was first seen.
-            None if account.source != flow.peer.ip().to_canonical() => return unproven(credentials, true),
+            None if account.source != origin.ip().to_canonical() => return unproven(credentials, true),
             None => {}
             Some(_) if !is_right => return unproven(credentials, true),
             // The password is shown: now the device is asked in the way its record says.
             Some(_) if offer == Some(Offer::Usual) && own != USUAL => return challenge(own, Doubt::AskedAgain),
             Some(_) if !account.algorithms.contains(&credentials.algorithm) => {
-                tracing::info!(peer = %flow.peer, phone = %account.phone, "a digest algorithm the phone was not offered");
+                tracing::info!(peer = %origin.peer, phone = %account.phone, "a digest algorithm the phone was not offered");
                 return Verdict::Answer(forbidden(request), Doubt::OtherAlgorithm(account.phone));
             }
             Some(_) => {}
@@ -174,17 +174,17 @@ impl Authenticator {
             return challenge(own, Doubt::Stale(phone));
         }
         if standing != Standing::Here {
-            self.guesses().forgive(flow.peer.ip(), &credentials.username);
+            self.guesses().forgive(origin.ip(), &credentials.username);
         }
         Verdict::Known(account.clone())
     }
 
     /// Refuses somebody who did not show who they are, and counts it. The same for a wrong password and a name nobody has.
-    pub fn refuse(&self, request: &Request, flow: Flow, name: &str, now: Instant) -> Response {
+    pub fn refuse(&self, request: &Request, origin: Origin, name: &str, now: Instant) -> Response {
         let name = name.chars().take(64).collect::<String>();
-        tracing::info!(peer = %flow.peer, name, "wrong SIP name or password");
+        tracing::info!(peer = %origin.peer, name, "wrong SIP name or password");
         metrics::counter!("sip_wrong_password_total").increment(1);
-        let shut = self.guesses().count(flow.peer.ip(), &name, now);
+        let shut = self.guesses().count(origin.ip(), &name, now);
         for (scope, _) in shut {
             metrics::counter!("sip_shut_total", "scope" => scope.as_str()).increment(1);
         }
@@ -220,20 +220,20 @@ impl Authenticator {
     }
 
     /// What was offered with the nonce of these credentials. Nothing if it is old, or none of ours for whoever sent them.
-    fn offered(&self, credentials: &Credentials, flow: Flow, own: &[Algorithm], now: Instant) -> Option<Offer> {
+    fn offered(&self, credentials: &Credentials, origin: Origin, own: &[Algorithm], now: Instant) -> Option<Offer> {
         let state = self.nonces().look(&credentials.nonce, now);
         if state != NonceState::Fresh {
             return None;
         }
-        self.offer(&credentials.nonce, flow.peer.ip(), own)
+        self.offer(&credentials.nonce, origin.ip(), own)
     }
 
     /// True if a request answers a nonce that was offered to its sender as it is to everybody: that is all that can be said
     /// without reading the rest.
-    fn answers_usual(&self, request: &Request, flow: Flow, now: Instant) -> bool {
+    fn answers_usual(&self, request: &Request, origin: Origin, now: Instant) -> bool {
         let Some(nonce) = request.headers.get("Authorization").and_then(nonce_shown) else { return false };
         self.nonces().look(nonce, now) == NonceState::Fresh
-            && shown_place(nonce) == Some(self.place(flow.peer.ip(), USUAL))
+            && shown_place(nonce) == Some(self.place(origin.ip(), USUAL))
     }
 
     /// What was offered with this nonce. Nothing if it was given to another address: whoever answers it is there, and not

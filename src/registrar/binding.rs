@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::sip::message::{Fault, Method, Request};
-use crate::sip::{Endpoint, Flow, SipError, opening_request};
+use crate::sip::{Endpoint, Flow, Origin, SipError, opening_request};
 use crate::vocab::PhoneId;
 
 /// Where one phone is reached for one address-of-record.
@@ -40,6 +40,14 @@ impl Binding {
         match self.reg_id {
             0 => self.contact.clone(),
             reg_id => format!("{};{};{reg_id}", self.phone, self.instance),
+        }
+    }
+
+    /// Where the phone is.
+    pub fn origin(&self) -> Origin {
+        match &*self.path {
+            "" => self.flow.into(),
+            path => Origin::of_path(path).unwrap_or(self.flow.into()),
         }
     }
 

@@ -31,8 +31,13 @@ impl Registrar {
             Doubt::ShutOut(Some(phone)) => (*phone, Observed::Failed(Reason::ShutOut)),
             Doubt::OtherAlgorithm(phone) => (*phone, Observed::Failed(Reason::WrongAlgorithm)),
         };
-        let Some(seen) = Sighting::of(request, flow).filter(|_| self.has_lines(phone)) else { return };
+        let Some(seen) = self.sighting(request, flow).filter(|_| self.has_lines(phone)) else { return };
         self.note_stranger(Named::Phone { phone, aor: address_asked_for(request) }, seen, what);
+    }
+
+    /// Who asks, as far as a request says.
+    fn sighting(&self, request: &Request, flow: Flow) -> Option<Sighting> {
+        Sighting::of(request, self.origin(request, flow))
     }
 
     fn has_lines(&self, phone: PhoneId) -> bool {
@@ -57,14 +62,14 @@ impl Registrar {
                 Named::Number { phones, number: asked }
             }
         };
-        if let Some(seen) = Sighting::of(request, flow) {
+        if let Some(seen) = self.sighting(request, flow) {
             self.note_stranger(named, seen, Observed::Challenged);
         }
     }
 
     /// Somebody answered a challenge, and not as a phone of that name does; `reason` is why where no phone has it.
     pub(super) fn note_unproven(&self, request: &Request, flow: Flow, name: &str, reason: Reason) {
-        let Some(seen) = Sighting::of(request, flow) else { return };
+        let Some(seen) = self.sighting(request, flow) else { return };
         let asked = address_asked_for(request);
         let accounts = self.directory.accounts();
         let Some(account) = accounts.named(name) else {
@@ -96,7 +101,7 @@ impl Registrar {
         aor: Option<&str>,
         reason: Reason,
     ) {
-        let Some(seen) = Sighting::of(request, flow).filter(|_| has_lines(account)) else { return };
+        let Some(seen) = self.sighting(request, flow).filter(|_| has_lines(account)) else { return };
         let named = Named::Phone { phone: account.phone, aor: aor.map(str::to_owned) };
         let at = UnixMillis::now();
         self.lines.note(Observation { at, named, seen: Some(seen), what: Observed::Failed(reason) });
@@ -121,7 +126,7 @@ impl Registrar {
             None => Observed::Unregistered,
         };
         let named = Named::Phone { phone: account.phone, aor: Some(aor.to_owned()) };
-        self.lines.note(Observation { at, named, seen: Sighting::of(request, flow), what });
+        self.lines.note(Observation { at, named, seen: self.sighting(request, flow), what });
     }
 
     /// A registration has lapsed.

@@ -11,7 +11,7 @@ use super::binding::Binding;
 use super::journal::{Change, Journal};
 use super::keeper::{Found, Keeper, Whose};
 use crate::db::Db;
-use crate::sip::Flow;
+use crate::sip::Origin;
 use crate::vocab::PhoneId;
 
 /// Every binding there is.
@@ -229,9 +229,9 @@ impl Location {
         found
     }
 
-    /// The ways its live bindings came over.
-    pub(super) fn flows_of(&self, phone: PhoneId, now: Instant) -> Vec<Flow> {
-        self.table().live_of(phone, now).map(|(_, binding)| binding.flow).collect()
+    /// Where its live bindings came from.
+    pub(super) fn origins_of(&self, phone: PhoneId, now: Instant) -> Vec<Origin> {
+        self.table().live_of(phone, now).map(|(_, binding)| binding.origin()).collect()
     }
 
     /// The live bindings of a phone as all who write have them at this moment.
@@ -444,7 +444,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sip::Transport;
+    use crate::sip::{Flow, Transport};
     use crate::vocab::UnixMillis;
 
     async fn db(folder: &std::path::Path) -> Db {

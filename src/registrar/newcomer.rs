@@ -23,14 +23,15 @@ impl Registrar {
         who: &Unproven,
         flow: Flow,
     ) -> Result<Result<Arc<Account>, Response>, RegistrarError> {
+        let origin = self.origin(request, flow);
         let refuse = || Ok(Err(self.refuse(request, flow, &who.name)));
         if !is_admissible(&who.name) {
             if !who.is_taken {
-                tracing::info!(peer = %flow.peer, "a name that could be a number lets no phone in: give it one with letters");
+                tracing::info!(peer = %origin.peer, "a name that could be a number lets no phone in: give it one with letters");
             }
             return refuse();
         }
-        let (source, now) = (flow.peer.ip().to_canonical(), UnixMillis::now());
+        let (source, now) = (origin.ip().to_canonical(), UnixMillis::now());
         match self.auto_registration.knock(source, Instant::now()) {
             Ok(()) => {}
             Err(Refusal::Off) => return refuse(),
@@ -53,7 +54,7 @@ impl Registrar {
             sealed_secret: None,
             algorithms: "MD5".to_owned(),
             token_hash: None,
-            transport: flow.transport,
+            transport: origin.transport,
             source,
         };
         let admission = match self.auto_registration.admit(&candidate, now).await? {
@@ -68,7 +69,7 @@ impl Registrar {
     }
     /// A refusal somebody has to act on: the reason phrase and a Warning (RFC 3261 section 20.43) say what.
     fn refused(&self, request: &Request, flow: Flow, name: &str, refusal: Refusal) -> Response {
-        tracing::warn!(peer = %flow.peer, reason = refusal.phrase(), "a new phone was not let in");
+        tracing::warn!(peer = %self.origin(request, flow).peer, reason = refusal.phrase(), "a new phone was not let in");
         self.note_unproven(request, flow, name, Reason::NotAdmitted);
         let warning = format!("399 {} \"{}\"", flow.local, refusal.phrase());
         request.respond(403).with_reason(refusal.phrase()).with_header("Warning", &warning)

@@ -19,8 +19,8 @@ use super::registration::{Decision, Limits, decide};
 use super::service_route::ServiceRoute;
 use super::{NewsQueue, RegistrarError, RegistrarEvent, Verdict};
 use crate::directory::{Account, Directory, Happening, PhoneState, UnderWay};
-use crate::sip::Flow;
 use crate::sip::message::{Request, Response};
+use crate::sip::{Edges, Flow, Origin};
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// Settings of the registrar.
@@ -74,6 +74,7 @@ pub struct Registrar {
     location: Location,
     pub(super) learning: Learning,
     authenticator: Authenticator,
+    edges: Edges,
     pub(super) auto_registration: AutoRegistration,
     pub(super) gruus: Gruus,
     pub(super) lines: LineWatch,
@@ -81,11 +82,13 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// Reads the bindings that were committed before. News goes to `news`, which somebody must hear.
+    /// Reads the bindings that were committed before. Requests that `edges` hand on are judged by where those had them from; news goes to
+    /// `news`, which somebody must hear.
     pub async fn open(
         settings: RegistrarSettings,
         directory: Directory,
         auto_registration: AutoRegistration,
+        edges: Edges,
         news: NewsQueue,
     ) -> Result<Self, RegistrarError> {
         let now = Instant::now();
@@ -102,7 +105,18 @@ impl Registrar {
         let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
         let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
         let (learning, gruus) = (Learning::default(), Gruus::new(directory.sealer()));
-        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, gruus, lines, news })
+        Ok(Self {
+            settings,
+            directory,
+            location,
+            learning,
+            authenticator,
+            edges,
+            auto_registration,
+            gruus,
+            lines,
+            news,
+        })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -169,11 +183,16 @@ impl Registrar {
         self.authenticator.lift(shut_out, Instant::now())
     }
 
+    /// Where a request came from.
+    pub fn origin(&self, request: &Request, flow: Flow) -> Origin {
+        self.edges.origin(&request.headers, flow)
+    }
+
     /// Who sent a request.
     pub fn identify(&self, request: &Request, flow: Flow) -> Verdict {
-        let now = Instant::now();
-        let standing = |account: &Account| self.standing(account, flow, now);
-        let verdict = self.authenticator.judge(request, flow, standing, now, rand::random());
+        let (origin, now) = (self.origin(request, flow), Instant::now());
+        let standing = |account: &Account| self.standing(account, origin, now);
+        let verdict = self.authenticator.judge(request, origin, standing, now, rand::random());
         if let Verdict::Answer(_, doubt) = &verdict {
             self.note_doubt(request, flow, doubt);
         }
@@ -188,18 +207,17 @@ impl Registrar {
     /// The same, with the reason noted where nobody has that name.
     pub(super) fn refuse_for(&self, request: &Request, flow: Flow, name: &str, reason: Reason) -> Response {
         self.note_unproven(request, flow, name, reason);
-        self.authenticator.refuse(request, flow, name, Instant::now())
+        self.authenticator.refuse(request, self.origin(request, flow), name, Instant::now())
     }
 
     /// How well a phone is known where a request comes from.
-    fn standing(&self, account: &Account, flow: Flow, now: Instant) -> Standing {
-        let flows = self.location.flows_of(account.phone, now);
-        let at = || flows.iter();
-        // Where it fetched its configuration, or was seen first: a new phone is not held up by what others there guess.
-        let is_at_home = account.source == flow.peer.ip().to_canonical();
-        if at().any(|known| (known.transport, known.peer) == (flow.transport, flow.peer)) {
+    fn standing(&self, account: &Account, origin: Origin, now: Instant) -> Standing {
+        let known = self.location.origins_of(account.phone, now);
+        // Where it fetched its configuration, or was seen first: a new phone is not held up by what others guess there.
+        let is_at_home = account.source == origin.ip().to_canonical();
+        if known.contains(&origin) {
             Standing::Here
-        } else if is_at_home || at().any(|known| known.peer.ip() == flow.peer.ip()) {
+        } else if is_at_home || known.iter().any(|known| known.ip() == origin.ip()) {
             Standing::Near
         } else {
             Standing::Strange
@@ -213,8 +231,9 @@ impl Registrar {
 
     /// Answers a REGISTER that shows no credentials, or old ones, keeping nothing of it; none if it takes more to answer it.
     pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
+        let origin = self.origin(request, flow);
         let (challenge, doubt) =
-            self.authenticator.challenge_stranger(request, flow, Instant::now(), rand::random())?;
+            self.authenticator.challenge_stranger(request, origin, Instant::now(), rand::random())?;
         // Who names nobody is told so.
         request.headers.to().ok()?.uri.user()?;
         self.note_doubt(request, flow, &doubt);

@@ -67,7 +67,7 @@ fn a_proxy_that_does_not_do_its_part_is_the_error_of_the_line() {
     let mut phone = Registrant::new(Link::udp(place.server.sip), "behind");
     enrol(&place, &mut phone);
     phone.contact = format!("{};reg-id=1;+sip.instance=\"<urn:uuid:1>\"", phone.contact);
-    let through = "Via: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bKbehind\r\nSupported: outbound\r\n";
+    let through = "Via: SIP/2.0/UDP 127.0.0.1:5099;branch=z9hG4bKbehind\r\nSupported: outbound\r\n";
     assert_eq!(status(&phone.register(through)), 439);
     let error = error(&place, "1001", "first-hop-lacks-outbound");
     assert!(error["remedy"].as_str().is_some_and(|remedy| remedy.contains("RFC 5626")), "{error:#}");

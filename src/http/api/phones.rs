@@ -129,8 +129,8 @@ fn view(door: &AdminDoor, phone: Phone) -> PhoneView {
     let registrations =
         door.registrar.location().of_phone(phone.id, now).into_iter().map(|(number, binding)| Registration {
             number,
-            from: binding.flow.peer.to_string(),
-            transport: binding.flow.transport.to_string(),
+            from: binding.origin().peer.to_string(),
+            transport: binding.origin().transport.to_string(),
             seconds_left: binding.seconds_left(now),
             contact: binding.contact,
             user_agent: binding.user_agent.to_string(),

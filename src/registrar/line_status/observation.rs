@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Reason;
 use crate::registrar::Binding;
 use crate::sip::message::{Method, Request};
-use crate::sip::{Flow, Transport};
+use crate::sip::{Origin, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// Characters of a User-Agent that are kept.
@@ -118,14 +118,14 @@ impl Asked {
 
 impl Sighting {
     /// Of a request; nothing for methods that are not looked at.
-    pub fn of(request: &Request, flow: Flow) -> Option<Self> {
+    pub fn of(request: &Request, origin: Origin) -> Option<Self> {
         let method = match request.method {
             Method::Register => Asked::Register,
             Method::Invite => Asked::Invite,
             _ => return None,
         };
         let user_agent = printable(request.headers.get("User-Agent").unwrap_or_default(), AGENT).into();
-        Some(Self { source: flow.peer, transport: flow.transport, user_agent, method })
+        Some(Self { source: origin.peer, transport: origin.transport, user_agent, method })
     }
 }
 
@@ -154,13 +154,13 @@ fn printable(text: &str, most: usize) -> String {
 /// translation that has changed. A connection has another port each time.
 pub fn moved_from(existing: &[Binding], put: &[Binding]) -> Option<SocketAddr> {
     let is_moved = |before: &Binding, after: &Binding| {
-        let (was, is) = (before.flow.peer, after.flow.peer);
-        let is_datagram = !before.flow.transport.is_reliable() && !after.flow.transport.is_reliable();
-        was.ip() != is.ip() || (is_datagram && was.port() != is.port())
+        let (was, is) = (before.origin(), after.origin());
+        let is_datagram = !was.transport.is_reliable() && !is.transport.is_reliable();
+        was.ip() != is.ip() || (is_datagram && was.peer.port() != is.peer.port())
     };
     put.iter().find_map(|after| {
         let same = |before: &&Binding| before.phone == after.phone && before.contact == after.contact;
-        existing.iter().find(same).filter(|before| is_moved(before, after)).map(|before| before.flow.peer)
+        existing.iter().find(same).filter(|before| is_moved(before, after)).map(|before| before.origin().peer)
     })
 }
 
@@ -180,12 +180,8 @@ pub fn is_refresh(existing: &[Binding], put: &[Binding]) -> bool {
 impl Sighting {
     /// The REGISTER that made a binding.
     pub fn of_binding(binding: &Binding) -> Self {
-        Self {
-            source: binding.flow.peer,
-            transport: binding.flow.transport,
-            user_agent: binding.user_agent.as_ref().into(),
-            method: Asked::Register,
-        }
+        let Origin { transport, peer } = binding.origin();
+        Self { source: peer, transport, user_agent: binding.user_agent.as_ref().into(), method: Asked::Register }
     }
 }
 
@@ -194,6 +190,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::sip::Flow;
 
     fn binding(contact: &str, peer: &str, transport: Transport) -> Binding {
         Binding {

@@ -280,7 +280,7 @@ fn one_line(value: &str) -> String {
 }
 
 /// Splits at commas outside quotes and angle brackets.
-fn split_list(field: &str) -> impl Iterator<Item = &str> {
+pub(in crate::sip) fn split_list(field: &str) -> impl Iterator<Item = &str> {
     // Most fields have no comma.
     let pieces = if field.contains(',') { split_outside_brackets(field) } else { vec![field] };
     pieces.into_iter()

@@ -19,6 +19,7 @@ mod via;
 
 pub use check::{Understood, check_request};
 pub use fault::{Fault, Malformed};
+pub(in crate::sip) use headers::split_list;
 pub use headers::{CSeq, Contacts, Headers};
 pub use method::Method;
 pub use name_addr::NameAddr;
