@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::registrant::{Registrant, status};
+use crate::house::{agent, mac, parameter};
+use crate::kamailio::{ends_well, sipp};
+use crate::registrant::{Registrant, header, status};
 use crate::support::kamailio::Kamailio;
 use crate::support::postgres::Postgres;
 use crate::support::programs::{self, Program};
@@ -19,9 +21,14 @@ const WITHIN: &str = "TSUNAGU_TEST_NAMESPACE";
 /// The network between the namespaces; the phones, the database and the test are at .1.
 const NETWORK: &str = "10.77.0.0/24";
 const HERE: &str = "10.77.0.1";
+const ATTACKER: &str = "10.77.0.2";
 const EDGE: &str = "10.77.0.10";
 const NODES: [&str; 2] = ["10.77.0.11", "10.77.0.12"];
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Lines of a node's log shown when the test fails.
+const LAST_LINES: usize = 60;
+/// Requests of a flood: more than the edge takes of one address in its ten seconds.
+const FLOOD: u32 = 40_000;
 
 #[test]
 fn phones_and_new_calls_go_on_when_a_node_behind_the_edge_is_gone() {
@@ -43,7 +50,9 @@ fn in_namespaces(test: &str) {
     run(&format!("netns add {names}-house"));
     run(&format!("-n {names}-house link set lo up"));
     run(&format!("-n {names}-house link add lan type bridge"));
-    run(&format!("-n {names}-house addr add {HERE}/24 dev lan"));
+    for address in [HERE, ATTACKER] {
+        run(&format!("-n {names}-house addr add {address}/24 dev lan"));
+    }
     run(&format!("-n {names}-house link set lan up"));
     for (number, (name, address)) in [("edge", EDGE), ("one", NODES[0]), ("other", NODES[1])].into_iter().enumerate() {
         run(&format!("netns add {names}-{name}"));
@@ -76,8 +85,20 @@ impl Drop for Namespaces {
 /// A node in its namespace.
 struct Node {
     admin: String,
+    handset: String,
     log: std::path::PathBuf,
-    program: Program,
+    _program: Program,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let last: Vec<&str> = log.lines().rev().take(LAST_LINES).collect();
+            eprintln!("the log of {}:", self.admin);
+            last.into_iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
 }
 
 impl Node {
@@ -88,6 +109,8 @@ impl Node {
             "listen = {{ sip_udp = [\"{address}:5060\"], sip_tcp = [\"{address}:5060\"], handset = \"{address}:8081\", \
              admin = \"{address}:8080\" }}\n\
              database.url = \"{database}\"\n\
+             flood.trusted = [\"{EDGE}/32\"]\n\
+             calls.ring_back = false\n\
              [self_provisioning]\nactive = true\n\
              [auto_registration]\nenabled = true\nnetworks = [\"{NETWORK}\"]\n"
         );
@@ -110,7 +133,8 @@ impl Node {
             assert!(ended.is_none(), "{}", std::fs::read_to_string(&log).unwrap_or_default());
             http::get(&format!("{admin}/readyz"), &[]).ok().filter(|answer| answer.status == 200)
         });
-        Self { admin, log, program }
+        let handset = format!("http://{address}:8081");
+        Self { admin, handset, log, _program: program }
     }
 
     fn log(&self) -> String {
@@ -157,19 +181,116 @@ fn house(names: &str) {
     let path = cluster.ask(&database, "SELECT path FROM location");
     assert!(path.contains(&format!("sip:{EDGE}")) && path.contains(&format!("received=sip:{HERE}")), "{path}");
     assert_eq!(call(&before), 200);
+    let shown = get(&one, "/phones?auth_name=before");
+    assert_eq!(
+        shown["items"][0]["registrations"][0]["from"],
+        before.place().to_string(),
+        "where the phone is: {shown}"
+    );
+
+    // Two that are somebody's call each other by way of the edge.
+    let post = |node: &Node, path: &str, body: Value| {
+        let url = format!("{}/api/v1{path}", node.admin);
+        let answer = http::post(&url, &[("Authorization", &bearer)], &body).unwrap();
+        assert_eq!(answer.status, 201, "{path}: {answer:?}");
+    };
+    post(&one, "/device-templates", json!({ "name": "Desk phone", "phone_name": "{model}" }));
+    let profile =
+        json!({ "name": "Everybody", "is_default": true, "desk_template": "Desk phone", "allow_provisioning": true });
+    post(&one, "/user-profiles", profile);
+    let given = |name: &str, number: &str| {
+        let phone = phone(name);
+        assert_eq!(status(&phone.register()), 200);
+        post(&one, "/users", json!({ "user_id": name, "pin": "284613", "primary_extension": number }));
+        let phones = get(&one, &format!("/phones?auth_name={name}"));
+        post(&one, "/enrolments", json!({ "phone": phones["items"][0]["id"], "user": name }));
+        phone.answers_when_asked();
+        phone
+    };
+    let (mut caller, mut callee) = (given("caller", "1001"), given("callee", "1002"));
+    (caller, callee) = calls(&edge, caller, callee, "1002");
+
+    // Who guesses at a phone's password through the edge is shut out, and neither the phone nor anybody else behind the edge is.
+    let desk = managed(&one, &edge);
+    assert_eq!(status(&desk.register()), 200);
+    let attacker = || UdpSocket::bind((ATTACKER, 0)).unwrap();
+    let judged = (0..20).take_while(|_| {
+        let guess = Registrant::by(attacker(), edge.sip, &desk.name, "wrong").with_number(&desk.number);
+        let refusal = guess.register();
+        assert_eq!(status(&refusal), 403, "{refusal}");
+        header(&refusal, "Retry-After").is_none()
+    });
+    // Phones stay with a node by their call: each node counts for itself.
+    assert!((10..20).contains(&judged.count()));
+    assert_eq!((status(&desk.register()), status(&caller.register())), (200, 200));
+    let kept_out: Vec<Value> =
+        [&one, &other].map(|node| get(node, "/shut-outs")["items"].as_array().unwrap().clone()).concat();
+    assert!(kept_out.iter().any(|it| it["name"] == desk.name.as_str() && it["address"] == ATTACKER), "{kept_out:#?}");
+    assert!(kept_out.iter().all(|it| it["address"] != EDGE && it["address"] != HERE), "{kept_out:#?}");
+
+    // A flood ends at the edge.
+    let flooder = Registrant::by(attacker(), edge.sip, "flooder", "any");
+    assert_eq!(status(&flooder.knock("OPTIONS")), 200);
+    let socket = attacker();
+    for turn in 0..FLOOD {
+        let options = format!(
+            "OPTIONS sip:{EDGE} SIP/2.0\r\nVia: SIP/2.0/UDP {ATTACKER}:9;branch=z9hG4bKf{turn}\r\nMax-Forwards: 0\r\n\
+             From: <sip:a@a>;tag=1\r\nTo: <sip:a@a>\r\nCall-ID: f{turn}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        socket.send_to(options.as_bytes(), edge.sip).unwrap();
+        if turn % 20 == 0 {
+            // No faster than it is heard: what the kernel drops is no flood.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    assert!(flooder.is_ignored("OPTIONS"), "the flooder is still heard");
+    assert_eq!((status(&desk.register()), status(&caller.register())), (200, 200));
 
     // The one that serves this phone goes.
-    let serves = |node: &Node| node.log().contains("a phone registered");
+    let serves = |node: &Node| node.log().contains("aor=\"before\"") || node.log().contains("aor=before");
     let (gone, stays) = if serves(&one) { (one, other) } else { (other, one) };
     assert!(serves(&gone) && !serves(&stays));
-    drop(gone.program);
+    drop(gone);
     assert_eq!(status(&before.register()), 200, "the phone is still registered");
     assert_eq!(call(&before), 200, "and may call");
     let after = phone("after");
     assert_eq!(status(&after.register()), 200, "a new phone comes in");
     assert_eq!(call(&after), 200, "and may call");
-    assert_eq!(cluster.ask(&database, "SELECT count(DISTINCT username) FROM location"), "2");
+    // Phones that registered when both were there are called, though nobody has registered anew.
+    calls(&edge, caller, callee, "1002");
+    let known = "SELECT string_agg(DISTINCT username, ' ' ORDER BY username) FROM location WHERE username IN ('before', 'after')";
+    assert_eq!(cluster.ask(&database, known), "after before");
     drop(stays);
+}
+
+/// SIPp takes both their places: one calls a number, the other answers, and both see it end.
+fn calls(edge: &Kamailio, caller: Registrant, callee: Registrant, number: &str) -> (Registrant, Registrant) {
+    let (from, to) = (caller.place(), callee.place());
+    let name = caller.name.clone();
+    let sockets = (caller.turn(), callee.turn());
+    drop((caller.into_socket(), callee.into_socket()));
+    let at = |place: SocketAddr| (place.ip().to_string(), place.port().to_string());
+    let ((ip, port), (callee_ip, callee_port)) = (at(from), at(to));
+    let mut answers = sipp("answers", &["-i", &callee_ip, "-p", &callee_port]);
+    let edge_sip = edge.sip.to_string();
+    let mut calls = sipp("calls", &["-i", &ip, "-p", &port, "-key", "user", &name, "-s", number, &edge_sip]);
+    ends_well("the call by way of the edge", &mut calls);
+    ends_well("the phone's part in it", &mut answers);
+    let again = |place: SocketAddr, name: &str, turn: u32| {
+        Registrant::by(UdpSocket::bind(place).unwrap(), edge.sip, name, "any").going_on_from(turn)
+    };
+    (again(from, "caller", sockets.0), again(to, "callee", sockets.1))
+}
+
+/// A new phone that takes its configuration from a node and registers by way of the edge.
+fn managed(node: &Node, edge: &Kamailio) -> Registrant {
+    let mac = mac(0x77);
+    let url = format!("{}/{mac}.cfg", node.handset);
+    let file = http::get(&url, &[("User-Agent", &agent(&mac))]).unwrap().body;
+    let value = |name: &str| parameter(&file, name).unwrap_or_else(|| panic!("{name} in {file}"));
+    let (name, password) = (value("voip/line/0/auth_name"), value("voip/line/0/auth_password"));
+    Registrant::by(UdpSocket::bind((HERE, 0)).unwrap(), edge.sip, &name, &password)
+        .with_number(&value("voip/line/0/id"))
 }
 
 /// The status of a call to the route point.

@@ -61,7 +61,7 @@ fn answers_at(at: SocketAddr) -> Program {
     sipp("answers", &["-i", &at.ip().to_string(), "-p", &at.port().to_string()])
 }
 
-fn sipp(scenario: &str, arguments: &[&str]) -> Program {
+pub fn sipp(scenario: &str, arguments: &[&str]) -> Program {
     programs::need("sipp", "sip-tester");
     let mut command = Command::new("sipp");
     command.arg("-sf").arg(format!("{}/tests/sipp/{scenario}.xml", env!("CARGO_MANIFEST_DIR"))).args(arguments);
@@ -69,13 +69,13 @@ fn sipp(scenario: &str, arguments: &[&str]) -> Program {
     Program::start(command.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
-fn ends_well(what: &str, program: &mut Program) {
+pub fn ends_well(what: &str, program: &mut Program) {
     let ended = wait_for(what, PATIENCE * 3, || program.ended());
     assert!(ended.success(), "{what}: {ended}");
 }
 
 fn call(kamailio: &Kamailio, number: &str) -> Program {
-    sipp("calls", &["-i", "127.0.0.1", "-s", number, &kamailio.sip.to_string()])
+    sipp("calls", &["-i", "127.0.0.1", "-key", "user", "caller", "-s", number, &kamailio.sip.to_string()])
 }
 
 pub fn is_registered(server: &Server, line: &str, wanted: bool) {
