@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines of a node's log shown when the test fails.
 const LAST_LINES: usize = 60;
 /// Requests of a flood: more than the edge takes of one address in its ten seconds.
-const FLOOD: u32 = 40_000;
+const FLOOD: u32 = 60_000;
 
 #[test]
 fn phones_and_new_calls_go_on_when_a_node_behind_the_edge_is_gone() {
@@ -214,14 +214,14 @@ fn house(names: &str) {
     let desk = managed(&one, &edge);
     assert_eq!(status(&desk.register()), 200);
     let attacker = || UdpSocket::bind((ATTACKER, 0)).unwrap();
-    let judged = (0..20).take_while(|_| {
+    let judged = (0..30).take_while(|_| {
         let guess = Registrant::by(attacker(), edge.sip, &desk.name, "wrong").with_number(&desk.number);
         let refusal = guess.register();
         assert_eq!(status(&refusal), 403, "{refusal}");
         header(&refusal, "Retry-After").is_none()
     });
     // Phones stay with a node by their call: each node counts for itself.
-    assert!((10..20).contains(&judged.count()));
+    assert!((10..=20).contains(&judged.count()));
     assert_eq!((status(&desk.register()), status(&caller.register())), (200, 200));
     let kept_out: Vec<Value> =
         [&one, &other].map(|node| get(node, "/shut-outs")["items"].as_array().unwrap().clone()).concat();

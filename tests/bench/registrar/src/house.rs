@@ -2,7 +2,7 @@
 //! hundred thousand phones by hand.
 
 use std::net::UdpSocket;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,8 @@ pub enum HouseError {
 #[derive(Debug)]
 pub struct House {
     child: Child,
-    _folder: tempfile::TempDir,
+    program: PathBuf,
+    folder: tempfile::TempDir,
     /// Where it takes SIP.
     pub sip: String,
     /// From its start, with the phones there.
@@ -83,26 +84,29 @@ impl House {
         let db = Db::open_at(&place).await?;
         fill(&db, &sealer, phones).await?;
         db.close().await;
-        let log = folder.path().join("log");
-        let output = std::fs::File::create(&log).map_err(system("making a log"))?;
+        let child = launch(program, folder.path())?;
+        let mut house = Self { child, program: program.to_owned(), folder, sip, ready_after: Duration::ZERO };
+        house.become_ready()?;
+        Ok(house)
+    }
+
+    /// Kills it and starts it again.
+    pub fn restart(&mut self) -> Result<(), HouseError> {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = launch(&self.program, self.folder.path())?;
+        self.become_ready()
+    }
+
+    fn become_ready(&mut self) -> Result<(), HouseError> {
         let began = Instant::now();
-        let child = Command::new(program)
-            .args(["serve", "--config"])
-            .arg(folder.path().join("tsunagu.toml"))
-            .arg("--data-dir")
-            .arg(&data)
-            .stdout(Stdio::null())
-            .stderr(output)
-            .spawn()
-            .map_err(system("starting the program"))?;
-        let mut house = Self { child, _folder: folder, sip, ready_after: Duration::ZERO };
         loop {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let said = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             if said.contains(": ready ") {
-                house.ready_after = began.elapsed();
-                return Ok(house);
+                self.ready_after = began.elapsed();
+                return Ok(());
             }
-            if began.elapsed() > START || house.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            if began.elapsed() > START || self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 let end = said.lines().rev().take(10).collect::<Vec<_>>();
                 return Err(HouseError::NotReady(end.into_iter().rev().collect::<Vec<_>>().join("\n")));
             }
@@ -121,6 +125,20 @@ impl Drop for House {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn launch(program: &Path, folder: &Path) -> Result<Child, HouseError> {
+    let system = |doing| move |source| HouseError::System { doing, source };
+    let output = std::fs::File::create(folder.join("log")).map_err(system("making a log"))?;
+    Command::new(program)
+        .args(["serve", "--config"])
+        .arg(folder.join("tsunagu.toml"))
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .stdout(Stdio::null())
+        .stderr(output)
+        .spawn()
+        .map_err(system("starting the program"))
 }
 
 async fn fill(db: &Db, sealer: &Sealer, phones: u32) -> Result<(), HouseError> {

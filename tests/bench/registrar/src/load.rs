@@ -49,6 +49,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// CPU-seconds the server used.
     pub cpu_seconds: f64,
+    /// CPU-seconds its database used, where that is a server of its own.
+    pub database_seconds: Option<f64>,
     /// The server's resident memory afterwards, in bytes.
     pub resident: u64,
 }
@@ -56,7 +58,16 @@ pub struct Outcome {
 impl Outcome {
     /// CPU-seconds of the server per 1,000 cycles.
     pub fn cpu_per_thousand(&self) -> f64 {
-        1000.0 * self.cpu_seconds / self.registered.max(1) as f64
+        self.per_thousand(self.cpu_seconds)
+    }
+
+    /// The same of its database.
+    pub fn database_per_thousand(&self) -> Option<f64> {
+        self.database_seconds.map(|seconds| self.per_thousand(seconds))
+    }
+
+    fn per_thousand(&self, seconds: f64) -> f64 {
+        1000.0 * seconds / self.registered.max(1) as f64
     }
 
     /// For programs.
@@ -69,6 +80,7 @@ impl Outcome {
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
             "cpu_seconds_per_1000": self.cpu_per_thousand(),
+            "database_cpu_seconds_per_1000": self.database_per_thousand(),
             "resident": self.resident,
         })
     }
@@ -83,13 +95,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// One for so many phones.
-    pub fn new(phones: u32) -> Result<Self, LoadError> {
+    /// One for so many phones, which come one after the other or in no order.
+    pub fn new(phones: u32, is_random: bool) -> Result<Self, LoadError> {
         let system = |doing| move |source| LoadError::System { doing, source };
         let folder = tempfile::tempdir().map_err(system("making a folder"))?;
         let (scenario, accounts) = (folder.path().join("register.xml"), folder.path().join("accounts.csv"));
         std::fs::write(&scenario, self::scenario()).map_err(system("writing a scenario"))?;
-        let mut lines = "SEQUENTIAL\n".to_owned();
+        let mut lines = if is_random { "RANDOM\n".to_owned() } else { "SEQUENTIAL\n".to_owned() };
         for index in 0..phones {
             let (number, name) = (FIRST_NUMBER + index, name_of(index));
             let _ = writeln!(lines, "{number};[authentication username={name} password={name}];");
@@ -98,13 +110,20 @@ impl Load {
         Ok(Self { folder, scenario, accounts })
     }
 
-    /// Registers at this rate for so long.
-    pub fn run(&self, target: &str, pid: u32, rate: u32, seconds: u32) -> Result<Outcome, LoadError> {
+    /// Registers at this rate for so long, with the server of this process and its children, and a database likewise.
+    pub fn run(
+        &self,
+        target: &str,
+        (pid, database): (u32, Option<u32>),
+        rate: u32,
+        seconds: u32,
+    ) -> Result<Outcome, LoadError> {
         let system = |doing| move |source| LoadError::System { doing, source };
         let figures = self.folder.path().join("figures.csv");
         let _ = std::fs::remove_file(&figures);
         let cycles = u64::from(rate) * u64::from(seconds);
-        let before = process::cpu_seconds(pid).ok_or(LoadError::NoProcess(pid))?;
+        let used = |pid: u32| family(pid).ok_or(LoadError::NoProcess(pid));
+        let (before, database_before) = (used(pid)?, database.map(used).transpose()?);
         let ended = Command::new("sipp")
             .arg(target)
             .args(["-i", "127.0.0.1", "-l", "20000", "-nostdin", "-fd", "1", "-buff_size", "4194304"])
@@ -119,7 +138,7 @@ impl Load {
             .stderr(Stdio::null())
             .status()
             .map_err(system("starting sipp (Debian: sip-tester)"))?;
-        let after = process::cpu_seconds(pid).ok_or(LoadError::NoProcess(pid))?;
+        let (after, database_after) = (used(pid)?, database.map(used).transpose()?);
         let text = std::fs::read_to_string(&figures).map_err(|_| LoadError::Uncounted(ended.to_string()))?;
         let counted = Counted::read(&text).ok_or_else(|| LoadError::Uncounted(ended.to_string()))?;
         Ok(Outcome {
@@ -129,9 +148,18 @@ impl Load {
             sent_twice: counted.number("Retransmissions(C)"),
             seconds: counted.time("ElapsedTime(C)").as_secs_f64(),
             cpu_seconds: after - before,
+            database_seconds: database_after.zip(database_before).map(|(after, before)| after - before),
             resident: process::resident(pid).unwrap_or(0),
         })
     }
+}
+
+/// CPU-seconds a process and its children have used.
+fn family(pid: u32) -> Option<f64> {
+    let own = process::cpu_seconds(pid)?;
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|child| process::cpu_seconds(child.parse().ok()?));
+    Some(own + children.sum::<f64>())
 }
 
 /// The last line of SIPp's figures, with its heading.

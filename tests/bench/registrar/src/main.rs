@@ -25,6 +25,7 @@ use self::load::{Load, LoadError, Outcome};
   registrar-bench --rates 8000,12000,16000 --runs 2
   registrar-bench --database postgres://bench@127.0.0.1/bench
                                                          an empty database of a PostgreSQL server
+  registrar-bench --phones 1000000 --random --restart    in no order, and how long a start takes with all that is registered
   registrar-bench --target 127.0.0.1:5060 --pid 4711     another server, whose accounts are p0000000 with the password
                                                          of the same name, numbers 2000000 and up")]
 struct Arguments {
@@ -43,13 +44,22 @@ struct Arguments {
     /// Seconds of each run.
     #[arg(long, default_value_t = 8)]
     seconds: u32,
+    /// Phones come in no order.
+    #[arg(long)]
+    random: bool,
     /// The address of an empty PostgreSQL database; without it, SQLite.
     #[arg(long)]
     database: Option<String>,
+    /// PostgreSQL's first process, whose CPU and that of its children is shown too.
+    #[arg(long)]
+    database_pid: Option<u32>,
+    /// Kill the server at the end, and start it with what is registered.
+    #[arg(long, conflicts_with = "target")]
+    restart: bool,
     /// Measure the server that takes SIP here, in place of one of one's own.
     #[arg(long, requires = "pid")]
     target: Option<String>,
-    /// Its process.
+    /// Its first process.
     #[arg(long, requires = "target")]
     pid: Option<u32>,
     /// One line of JSON a run.
@@ -77,8 +87,8 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn measure(arguments: &Arguments) -> Result<(), BenchError> {
-    let load = Load::new(arguments.phones)?;
-    let house = match &arguments.target {
+    let load = Load::new(arguments.phones, arguments.random)?;
+    let mut house = match &arguments.target {
         Some(_) => None,
         None => Some(House::open(&arguments.program, arguments.phones, arguments.database.as_deref()).await?),
     };
@@ -92,8 +102,16 @@ async fn measure(arguments: &Arguments) -> Result<(), BenchError> {
     }
     for &rate in &arguments.rates {
         for _ in 0..arguments.runs {
-            let outcome = load.run(&target, pid, rate, arguments.seconds)?;
+            let outcome = load.run(&target, (pid, arguments.database_pid), rate, arguments.seconds)?;
             say(&outcome, arguments.json);
+        }
+    }
+    if let Some(house) = house.as_mut().filter(|_| arguments.restart) {
+        house.restart()?;
+        let (seconds, resident) = (house.ready_after.as_secs_f64(), process::resident(house.pid()).unwrap_or(0));
+        match arguments.json {
+            true => println!("{}", serde_json::json!({ "ready_again_after": seconds, "resident": resident })),
+            false => println!("killed; ready again after {seconds:.1} s; {} MB", resident / 1_000_000),
         }
     }
     Ok(())
@@ -104,10 +122,12 @@ fn say(outcome: &Outcome, is_json: bool) {
         return println!("{}", outcome.as_json());
     }
     let Outcome { rate, registered, failed, sent_twice, seconds, resident, .. } = outcome;
+    let database = outcome.database_per_thousand().map(|cpu| format!(", its database's {cpu:.4}"));
     println!(
         "{rate} a second: {registered} registered in {seconds:.1} s, {failed} failed, {sent_twice} sent twice; \
-         {:.4} CPU-seconds per 1,000; {} MB",
+         {:.4} CPU-seconds per 1,000{}; {} MB",
         outcome.cpu_per_thousand(),
+        database.unwrap_or_default(),
         resident / 1_000_000
     );
 }
