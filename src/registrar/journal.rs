@@ -226,7 +226,7 @@ impl Writer {
                 Err(refused) => {
                     metrics::counter!("registrar_commit_failures_total").increment(1);
                     let aor = refused.bindings.keys().next().map(|(aor, _)| aor);
-                    tracing::error!(%error, aor, "a registration the database can't hold: it is known until the server ends");
+                    tracing::error!(%error, aor, "a registration the database can't hold: it is not kept");
                 }
             }
         }
@@ -257,7 +257,9 @@ impl Writer {
             if let Err((error, unwritten)) = self.put(batch, Some(PATIENCE_WHILE_AWAY)).await {
                 return self.is_away(&error, unwritten);
             }
-            while group.len() < GROUP
+            // What fits the next transaction waits for it: else this would never end where more comes all the time.
+            while self.waiting.bindings.len() > GROUP
+                && group.len() < GROUP
                 && let Ok(change) = queue.try_recv()
             {
                 group.push(change);
