@@ -88,8 +88,8 @@ fn found(row: &PgRow, whose: &Whose, now: Instant) -> Result<Option<Found>, sqlx
     let text = |column: usize| Ok::<_, sqlx::Error>(row.try_get::<Option<&str>, _>(column)?.unwrap_or_default());
     let path = text(8)?;
     // Ours says where the phone's request came from; of another program's the next hop is the first proxy, if there is one.
-    let received = if ruid.starts_with(OURS) || path.is_empty() { text(3)? } else { "" };
-    let Some(flow) = flow_of(contact, received, path, text(7)?) else { return Ok(None) };
+    let by_path = if ruid.starts_with(OURS) || path.is_empty() { None } else { flow_of(contact, "", path, text(7)?) };
+    let Some(flow) = by_path.or(flow_of(contact, text(3)?, path, text(7)?)) else { return Ok(None) };
     let left = Duration::from_millis(row.try_get::<i64, _>(11)?.try_into().unwrap_or(0));
     let number = |column: usize| Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0));
     let binding = Binding {
@@ -203,7 +203,8 @@ impl Named {
                 AS stale (aor, contact, instance, reg_id, mark, but) \
              WHERE location.username = stale.aor AND location.ruid <> stale.but AND (right(location.ruid, 16) = stale.mark \
                 OR location.reg_id = stale.reg_id \
-                    AND CASE stale.reg_id WHEN 0 THEN location.contact = stale.contact ELSE location.instance = stale.instance END)",
+                    AND CASE stale.reg_id WHEN 0 THEN location.contact = stale.contact \
+                        ELSE location.instance = stale.instance AND NOT starts_with(location.ruid, $7) END)",
         )
         .bind(self.aors)
         .bind(self.contacts)
@@ -211,6 +212,8 @@ impl Named {
         .bind(self.reg_ids)
         .bind(self.marks)
         .bind(self.but)
+        // One of ours with the same flow is the same row, or another phone's.
+        .bind(OURS)
         .execute(db)
         .await?;
         Ok(())

@@ -140,7 +140,7 @@ fn a_phone_that_is_back_after_its_registration_lapsed_is_known_everywhere() {
             (known[0]["registrations"].as_array().is_some_and(|all| !all.is_empty()) == wanted).then_some(())
         });
     };
-    phone.headers = "Expires: 1\r\n".to_owned();
+    phone.headers = "Expires: 4\r\n".to_owned();
     assert_eq!(status(&phone.register()), 200);
     is_known(true);
     is_known(false);

@@ -102,7 +102,7 @@ impl Subscriptions {
         let of_phone = table.iter().filter(|(_, other)| other.phone == account.phone);
         let mut of_phone: Vec<(Instant, DialogId)> =
             of_phone.map(|(id, other)| (other.expires(), id.clone())).collect();
-        if of_phone.len() >= MOST_OF_PHONE {
+        if of_phone.len() >= MOST_OF_PHONE && asked.seconds > 0 {
             // A phone that has restarted knows nothing of those it had: the one that ends first makes way.
             of_phone.sort_by_key(|(expires, _)| *expires);
             if let Some((_, first)) = of_phone.first() {
