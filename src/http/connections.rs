@@ -10,8 +10,11 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
+use axum::body::{Body, HttpBody};
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::map_request;
 use axum::{Extension, Router};
+use futures_util::{StreamExt, stream};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -64,7 +67,7 @@ pub struct ConnectionLimits {
     pub connections: usize,
     /// Those from one address. Those beyond are closed.
     pub per_address: usize,
-    /// How long the head of a request may take, from the connection's beginning or from the answer before.
+    /// How long the head of a request may take, from the connection's beginning or from the answer before, and each piece of its body.
     pub head: Duration,
 }
 
@@ -154,6 +157,21 @@ async fn accept(
     }
 }
 
+/// A body of which each piece comes in time, or none does any more.
+fn hurried(body: Body, patience: Duration) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    let pieces = stream::unfold(Some(body.into_data_stream()), move |pieces| async move {
+        let mut pieces = pieces?;
+        match tokio::time::timeout(patience, pieces.next()).await {
+            Ok(piece) => Some((piece?, Some(pieces))),
+            Err(late) => Some((Err(axum::Error::new(late)), None)),
+        }
+    });
+    Body::from_stream(pieces)
+}
+
 async fn connection(
     door: Entrance,
     stream: TcpStream,
@@ -163,7 +181,9 @@ async fn connection(
     mut stop: watch::Receiver<bool>,
     _place: Place,
 ) {
-    let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(peer))));
+    let patience = limits.head;
+    let hurried = map_request(move |request: Request| async move { request.map(|body| hurried(body, patience)) });
+    let service = TowerToHyperService::new(router.layer(hurried).layer(Extension(ConnectInfo(peer))));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)

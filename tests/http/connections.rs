@@ -96,6 +96,10 @@ async fn the_administrators_door_is_held_by_nobody_who_says_nothing_or_comes_too
     for stream in &mut held {
         assert!(!closing(stream).contains(" 200 "), "who doesn't finish a request");
     }
+    let login = "POST /api/v1/portal/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+                 Content-Length: 50\r\n\r\n{";
+    let unfinished = closing(&mut opened(door, 1, login));
+    assert!(unfinished.starts_with("HTTP/1.1 4"), "who doesn't finish a body: {unfinished}");
     assert!(closing(&mut opened(door, 1, health)).starts_with("HTTP/1.1 200"));
     assert!(house.figure("admin_connections_refused_total") >= 1.0);
     house.close().await;
