@@ -222,7 +222,7 @@ impl Registrant {
     /// An answer without what is different in every answer, and with this one's name and address taken out.
     pub fn masked(&self, answer: &str) -> String {
         let own = self.socket.local_addr().unwrap();
-        let mut text = answer.replace(&own.to_string(), "OWN").replace(&own.port().to_string(), "PORT");
+        let mut text = answer.replace(&own.to_string(), "OWN").replace(&format!("rport={}", own.port()), "rport=PORT");
         text = text.replace(&format!("sip:{}@", self.number), "sip:NAME@");
         for (start, end) in [("nonce=\"", "\""), (";tag=", "\r"), ("CSeq: ", " ")] {
             text = mask(&text, start, end);

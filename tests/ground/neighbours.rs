@@ -42,15 +42,24 @@ impl Served {
     pub fn count(&self) -> usize {
         self.0.len()
     }
+
+    /// Those that needed nothing sent again.
+    pub fn at_once(&self) -> usize {
+        self.0.iter().filter(|took| **took < Duration::from_millis(500)).count()
+    }
+
+    /// Within what 99 of 100 were done.
+    pub fn p99(&self) -> Duration {
+        let mut took = self.0.clone();
+        took.sort();
+        took.get(took.len() * 99 / 100).copied().unwrap_or_default()
+    }
 }
 
 /// The registrations, those that needed nothing sent again, and within what 99 of 100 were done.
 impl std::fmt::Display for Served {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut took = self.0.clone();
-        took.sort();
-        let at_once = took.iter().filter(|took| **took < Duration::from_millis(500)).count();
-        let p99 = took.get(took.len() * 99 / 100).copied().unwrap_or_default();
-        write!(f, "{} registrations, all served, {at_once} at the first go, 99 of 100 within {p99:?}", took.len())
+        let (count, at_once, p99) = (self.count(), self.at_once(), self.p99());
+        write!(f, "{count} registrations, all served, {at_once} at the first go, 99 of 100 within {p99:?}")
     }
 }

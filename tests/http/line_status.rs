@@ -211,7 +211,7 @@ fn whatever_keeps_a_line_down_is_named_with_its_remedy_in_either_language() {
     assert_eq!(status(&other.register()), 403);
     is_told("wrong-number", 2);
     let mut odd = desk.at(&server, 3);
-    odd.contact_params = ";expires=soon".to_owned();
+    odd.contact_params = format!(";+sip.instance=\"<{}>\"", "a".repeat(300));
     assert_eq!(status(&odd.register()), 400);
     is_told("malformed", 3);
     // At more places than one number may be.
