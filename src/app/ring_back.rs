@@ -40,8 +40,15 @@ impl RingBack {
         let language = completion.language.and_then(|language| language.parse().ok()).unwrap_or(Language::JAPANESE);
         let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
         for (index, (_, binding)) in bindings.iter().enumerate() {
-            let call =
-                RingBackCall { binding, extension: &completion.extension, caller, language: &language, patience };
+            let signalling_ip = binding.origin(self.registrar.location().edges()).ip();
+            let call = RingBackCall {
+                binding,
+                signalling_ip,
+                extension: &completion.extension,
+                caller,
+                language: &language,
+                patience,
+            };
             match self.switchboard.ring_back(call).await {
                 // A phone may keep several flows, of which one is down.
                 Err(SipError::Transport(_)) if index + 1 < bindings.len() => continue,

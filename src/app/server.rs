@@ -26,7 +26,7 @@ use crate::locale::{LocaleError, Locales};
 use crate::mail::{MailError, Mailer};
 use crate::media::{MediaConfig, MediaEngine, MediaError, PortRange, PromptLibrary};
 use crate::registrar::{AutoRegistration, NewsQueue, Registrar, RegistrarError, Subscriptions};
-use crate::sip::{Edges, Endpoint, EndpointConfig, SipError, Tls, TlsClient, TlsFault, Transport};
+use crate::sip::{Endpoint, EndpointConfig, SipError, Tls, TlsClient, TlsFault, Transport};
 use crate::sites::Sites;
 use crate::vocab::{Secret, UnixMillis, VocabError};
 
@@ -158,9 +158,9 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     first_run::settings(&directory, &config).await?;
     let sites = Sites::open(directory.clone(), TlsClient::new(config.tls.trust())).await?;
     let auto_registration = AutoRegistration::open(directory.clone()).await.map_err(RegistrarError::from)?;
-    let (edges, news) = (Edges::new(&config.flood.trusted), NewsQueue::default());
+    let news = NewsQueue::default();
     let registrar =
-        Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, edges, news.clone()).await?;
+        Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news.clone()).await?;
     endpoint.answer_at_once(routing::answer_at_once(registrar.clone()));
     let (completions, completed) = mpsc::channel(NEWS);
     let mut locales = Locales::embedded()?;

@@ -1,6 +1,6 @@
 //! Calling a phone back when it is its user's: it rings, and says its number.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -37,6 +37,8 @@ const SPOKEN: PlayTag = PlayTag(1);
 pub struct RingBackCall<'a> {
     /// Where the phone is.
     pub binding: &'a Binding,
+    /// The address it registered from.
+    pub signalling_ip: IpAddr,
     /// Its number.
     pub extension: &'a DirectoryNumber,
     /// The number the call comes from.
@@ -54,7 +56,7 @@ pub(super) async fn ring_back(
     dialogs: &Dialogs,
     ring_back: RingBackCall<'_>,
 ) -> Result<CallEnding, SipError> {
-    let RingBackCall { extension, language, patience, .. } = ring_back;
+    let RingBackCall { signalling_ip, extension, language, patience, .. } = ring_back;
     let Surroundings { endpoint, engine, voice, phase, session_seconds, .. } = surroundings;
     let binding = &ring_back.binding.over(&endpoint)?;
     let ring_back = RingBackCall { binding, ..ring_back };
@@ -85,7 +87,7 @@ pub(super) async fn ring_back(
     let mut talk = Talk {
         call,
         wire,
-        speaker: Speaker::new(engine, voice, port, binding.origin().ip(), events),
+        speaker: Speaker::new(engine, voice, port, signalling_ip, events),
         line,
         ending: None,
         inbox,

@@ -412,7 +412,9 @@ impl Inner {
         let origin = self.registrar.origin(request, flow);
         let registered = from.and_then(|from| {
             let bindings = self.registrar.location().of_aor(&from, Instant::now());
-            let here = bindings.into_iter().find(|binding| binding.origin().ip() == origin.ip())?;
+            let here = bindings
+                .into_iter()
+                .find(|binding| binding.origin(self.registrar.location().edges()).ip() == origin.ip())?;
             self.enrolments.account_of(here.phone)
         });
         match registered {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::sip::message::{Fault, Method, Request};
-use crate::sip::{Endpoint, Flow, Origin, SipError, opening_request};
+use crate::sip::{Edges, Endpoint, Flow, Origin, SipError, opening_request};
 use crate::vocab::PhoneId;
 
 /// Where one phone is reached for one address-of-record.
@@ -43,12 +43,9 @@ impl Binding {
         }
     }
 
-    /// Where the phone is.
-    pub fn origin(&self) -> Origin {
-        match &*self.path {
-            "" => self.flow.into(),
-            path => Origin::of_path(path).unwrap_or(self.flow.into()),
-        }
+    /// Where the phone is, as far as these proxies are believed about it.
+    pub fn origin(&self, edges: &Edges) -> Origin {
+        edges.origin_by_path(&self.path, self.flow)
     }
 
     /// The instance and number of the flow that such a name stands for; none for a contact.

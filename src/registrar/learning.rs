@@ -110,7 +110,7 @@ impl Registrar {
         for Found { aor, binding } in learned.came.into_iter().filter(|found| is_elsewhere(&found.aor)) {
             let at = UnixMillis::now();
             let left = binding.expires.saturating_duration_since(std::time::Instant::now());
-            let seen = Sighting::of_binding(&binding);
+            let seen = Sighting::of_binding(&binding, self.location().edges());
             let what = Observed::Registered { until: at.after(left), moved_from: None };
             let named = Named::Phone { phone: binding.phone, aor: Some(aor.clone()) };
             self.lines.note(Observation { at, named, seen: Some(seen), what });

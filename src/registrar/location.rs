@@ -11,7 +11,7 @@ use super::binding::Binding;
 use super::journal::{Change, Journal};
 use super::keeper::{Found, Keeper, Whose};
 use crate::db::Db;
-use crate::sip::Origin;
+use crate::sip::{Edges, Origin};
 use crate::vocab::PhoneId;
 
 /// Every binding there is.
@@ -21,6 +21,7 @@ pub struct Location {
     journal: Journal,
     keeper: Keeper,
     whose: Arc<Whose>,
+    edges: Edges,
 }
 
 /// Kinds of phones whose names are shared by their bindings.
@@ -198,10 +199,10 @@ impl Table {
 
 impl Location {
     /// Reads what was kept before, as far as `whose` says that a phone may be there.
-    pub(super) async fn open(db: &Db, now: Instant, whose: Arc<Whose>) -> Result<Self, RegistrarError> {
+    pub(super) async fn open(db: &Db, now: Instant, whose: Arc<Whose>, edges: Edges) -> Result<Self, RegistrarError> {
         let keeper = Keeper::of(db).await?;
         let table = keeper.read_all(&whose, now, Table::with_capacity, Table::add).await?;
-        Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose })
+        Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose, edges })
     }
 
     /// The live bindings of an address-of-record (the user part).
@@ -229,9 +230,14 @@ impl Location {
         found
     }
 
+    /// The proxies that are believed about where requests came from.
+    pub fn edges(&self) -> &Edges {
+        &self.edges
+    }
+
     /// Where its live bindings came from.
     pub(super) fn origins_of(&self, phone: PhoneId, now: Instant) -> Vec<Origin> {
-        self.table().live_of(phone, now).map(|(_, binding)| binding.origin()).collect()
+        self.table().live_of(phone, now).map(|(_, binding)| binding.origin(&self.edges)).collect()
     }
 
     /// The live bindings of a phone as all who write have them at this moment.
@@ -452,7 +458,7 @@ mod tests {
     }
 
     async fn location(db: &Db) -> Location {
-        Location::open(db, Instant::now(), Arc::new(|named, _| named)).await.unwrap()
+        Location::open(db, Instant::now(), Arc::new(|named, _| named), Edges::default()).await.unwrap()
     }
 
     fn binding(cseq: u32, expires: Instant) -> Binding {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
@@ -43,6 +44,8 @@ pub struct RegistrarSettings {
     pub service_route: Vec<ServiceRoute>,
     /// How many wrong SIP passwords are taken.
     pub wrong_passwords: WrongPasswordSettings,
+    /// Networks of proxies that are believed about where a request came from.
+    pub edges: Vec<IpNet>,
     /// What is kept of lines' status.
     pub line_status: LineStatusSettings,
 }
@@ -58,6 +61,7 @@ impl Default for RegistrarSettings {
             contacts: 20,
             service_route: Vec::new(),
             wrong_passwords: WrongPasswordSettings::default(),
+            edges: Vec::new(),
             line_status: LineStatusSettings::default(),
         }
     }
@@ -74,7 +78,6 @@ pub struct Registrar {
     location: Location,
     pub(super) learning: Learning,
     authenticator: Authenticator,
-    edges: Edges,
     pub(super) auto_registration: AutoRegistration,
     pub(super) gruus: Gruus,
     pub(super) lines: LineWatch,
@@ -82,13 +85,11 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// Reads the bindings that were committed before. Requests that `edges` hand on are judged by where those had them from; news goes to
-    /// `news`, which somebody must hear.
+    /// Reads the bindings that were committed before. News goes to `news`, which somebody must hear.
     pub async fn open(
         settings: RegistrarSettings,
         directory: Directory,
         auto_registration: AutoRegistration,
-        edges: Edges,
         news: NewsQueue,
     ) -> Result<Self, RegistrarError> {
         let now = Instant::now();
@@ -99,24 +100,13 @@ impl Registrar {
             let account = named.map_or_else(of_aor, |phone| known.of(phone))?;
             (!account.is_suspended && account.address_of(aor) == Some(aor)).then_some(account.phone)
         };
-        let location = Location::open(directory.db(), now, Arc::new(whose)).await?;
+        let location = Location::open(directory.db(), now, Arc::new(whose), Edges::new(&settings.edges)).await?;
         let authenticator =
             Authenticator::new(&settings.realm, accounts, settings.wrong_passwords, rand::random(), now);
         let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
         let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
         let (learning, gruus) = (Learning::default(), Gruus::new(directory.sealer()));
-        Ok(Self {
-            settings,
-            directory,
-            location,
-            learning,
-            authenticator,
-            edges,
-            auto_registration,
-            gruus,
-            lines,
-            news,
-        })
+        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, gruus, lines, news })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -185,7 +175,7 @@ impl Registrar {
 
     /// Where a request came from.
     pub fn origin(&self, request: &Request, flow: Flow) -> Origin {
-        self.edges.origin(&request.headers, flow)
+        self.location.edges().origin(&request.headers, flow)
     }
 
     /// Who sent a request.
@@ -305,7 +295,7 @@ impl Registrar {
                 was_registered = existing.iter().any(|binding| binding.phone == phone);
                 match decide(request, existing, phone, flow, limits, now) {
                     Decision::Change { bindings, put, removed } => {
-                        moved = moved_from(existing, &put);
+                        moved = moved_from(existing, &put, self.location.edges());
                         is_refresh = removed.is_empty() && refreshes(existing, &put);
                         has_flow = put.iter().any(|binding| binding.reg_id != 0);
                         Ok(Update { bindings, put, removed })

@@ -41,7 +41,7 @@ pub struct FloodSettings {
     pub per_stranger: NonZeroU32,
     /// From all of those at one address (IPv6: one network of 64 bits).
     pub per_address: NonZeroU32,
-    /// Networks from which as many as come are taken, and that are believed about where a request came from.
+    /// Networks from which as many as come are taken.
     pub trusted: Vec<IpNet>,
 }
 

@@ -26,10 +26,10 @@ impl Origin {
         self.peer.ip()
     }
 
-    /// What the proxies on the way to a phone say of where it is: the one next to it, in the `received` of its Path URI.
-    pub fn of_path(path: &str) -> Option<Self> {
-        let nearest = split_list(path).last()?.parse::<NameAddr>().ok()?;
-        let received: RequestUri = unescape(nearest.uri.sip()?.params.get("received")?).parse().ok()?;
+    /// What a proxy says in the `received` of its Path URI.
+    fn of_path(proxy: &str) -> Option<Self> {
+        let proxy: NameAddr = proxy.parse().ok()?;
+        let received: RequestUri = unescape(proxy.uri.sip()?.params.get("received")?).parse().ok()?;
         let uri = received.sip()?;
         let transport = uri.params.get("transport").map_or(Some(Transport::Udp), Transport::from_param)?;
         Some(Self { transport, peer: SocketAddr::new(uri.host.ip()?, uri.port.unwrap_or(transport.default_port())) })
@@ -42,7 +42,8 @@ impl Origin {
             Some(received) => received.trim_matches(['[', ']']).parse().ok()?,
             None => via.host.ip()?,
         };
-        let port = via.rport().flatten().or(via.port).unwrap_or(transport.default_port());
+        // Any other port is what the sender says of itself.
+        let port = via.rport().flatten().unwrap_or(0);
         Some(Self { transport, peer: SocketAddr::new(ip, port) })
     }
 }
@@ -71,14 +72,23 @@ impl Edges {
 
     /// Where a request that came over `flow` began its way.
     pub fn origin(&self, headers: &Headers, flow: Flow) -> Origin {
-        let mut origin = Origin::from(flow);
         let mut hops = headers.all("Via").flat_map(split_list).skip(1);
-        while self.has(origin.ip()) {
-            let before = hops.next().and_then(|via| Origin::of_via(&via.parse().ok()?));
-            match before {
-                Some(before) => origin = before,
-                None => break,
-            }
+        self.before(flow, || hops.next().and_then(|via| Origin::of_via(&via.parse().ok()?)))
+    }
+
+    /// Where a phone is that registered over `flow` and by this Path.
+    pub fn origin_by_path(&self, path: &str, flow: Flow) -> Origin {
+        let mut proxies = split_list(path);
+        self.before(flow, || proxies.next().and_then(Origin::of_path))
+    }
+
+    /// From one proxy that is believed to the one it had a request from, to the first that is none.
+    fn before(&self, flow: Flow, mut previous: impl FnMut() -> Option<Origin>) -> Origin {
+        let mut origin = Origin::from(flow);
+        while self.has(origin.ip())
+            && let Some(before) = previous()
+        {
+            origin = before;
         }
         origin
     }
@@ -92,17 +102,25 @@ impl Edges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::message::{Message, parse_datagram};
+    use crate::sip::message::{Message, Request, parse_datagram};
 
-    fn origin(edges: &str, from: &str, vias: &[&str]) -> String {
+    fn request(vias: &[&str]) -> Option<Request> {
         let vias: String = vias.iter().map(|via| format!("Via: SIP/2.0/{via}\r\n")).collect();
         let text = format!(
-            "REGISTER sip:a SIP/2.0\r\n{vias}From: <sip:a@a>;tag=1\r\nTo: <sip:a@a>\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\n\r\n"
+            "REGISTER sip:a SIP/2.0\r\n{vias}From: <sip:a@a>;tag=1\r\nTo: <sip:a@a>\r\nCall-ID: 1\r\n\
+             CSeq: 1 REGISTER\r\n\r\n"
         );
-        let Ok(Message::Request(request)) = parse_datagram(text.as_bytes()) else { panic!("{text}") };
-        let flow =
-            Flow { transport: Transport::Udp, local: "192.0.2.1:5060".parse().unwrap(), peer: from.parse().unwrap() };
-        let Origin { transport, peer } = Edges::new(&[edges.parse().unwrap()]).origin(&request.headers, flow);
+        match parse_datagram(text.as_bytes()) {
+            Ok(Message::Request(request)) => Some(request),
+            _ => None,
+        }
+    }
+
+    fn origin(edges: &str, from: &str, vias: &[&str]) -> String {
+        let (local, peer) = ("192.0.2.1:5060".parse().unwrap(), from.parse().unwrap());
+        let flow = Flow { transport: Transport::Udp, local, peer };
+        let headers = request(vias).unwrap().headers;
+        let Origin { transport, peer } = Edges::new(&[edges.parse().unwrap()]).origin(&headers, flow);
         format!("{transport} {peer}")
     }
 
@@ -126,7 +144,7 @@ mod tests {
             origin(
                 "192.0.2.10/32",
                 at_edge,
-                &["UDP 192.0.2.10;branch=z9hG4bK1, SIP/2.0/UDP [2001:db8::1];branch=z9hG4bK2"]
+                &["UDP 192.0.2.10;branch=z9hG4bK1, SIP/2.0/UDP [2001:db8::1];branch=z9hG4bK2;rport=5060"]
             ),
             "UDP [2001:db8::1]:5060"
         );
@@ -144,12 +162,39 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_phone_says_where_it_is() {
-        let origin = |path| Origin::of_path(path).map(|origin| format!("{} {}", origin.transport, origin.peer));
-        let edge = "<sip:192.0.2.11;lr>, <sip:192.0.2.10;lr;received=sip:198.51.100.7:4711%3Btransport%3Dtcp>";
-        assert_eq!(origin(edge).unwrap(), "TCP 198.51.100.7:4711");
-        assert_eq!(origin("<sip:192.0.2.10;lr;received=sip:198.51.100.7:4711>").unwrap(), "UDP 198.51.100.7:4711");
-        assert_eq!(origin("<sip:192.0.2.10;lr>"), None);
-        assert_eq!(origin(""), None);
+    fn nobody_names_another_place_by_saying_more_than_once_where_they_are() {
+        let edge = "UDP 192.0.2.10;branch=z9hG4bK1";
+        let forged = "UDP 10.0.0.5;branch=z9hG4bK2;received=203.0.113.9;rport=5060;received=198.51.100.7;rport=4711";
+        assert!(request(&[edge, forged]).is_none(), "it is malformed");
+        let alone = "UDP 198.51.100.7:4711;branch=z9hG4bK2";
+        assert_eq!(
+            origin("192.0.2.10/32", "192.0.2.10:5060", &[edge, alone]),
+            "UDP 198.51.100.7:0",
+            "its port is not known"
+        );
+    }
+
+    #[test]
+    fn the_path_of_a_phone_says_where_it_is_if_a_proxy_of_ones_own_wrote_it() {
+        let edges = Edges::new(&["192.0.2.10/31".parse().unwrap()]);
+        let origin = |peer: &str, path| {
+            let flow = Flow {
+                transport: Transport::Udp,
+                local: "192.0.2.1:5060".parse().unwrap(),
+                peer: peer.parse().unwrap(),
+            };
+            edges.origin_by_path(path, flow).to_string()
+        };
+        let edge = "<sip:192.0.2.11;lr;received=sip:192.0.2.10>, <sip:192.0.2.10;lr;received=sip:198.51.100.7:4711%3Btransport%3Dtcp>";
+        assert_eq!(origin("192.0.2.11:5060", edge), "198.51.100.7:4711 (TCP)");
+        assert_eq!(
+            origin("192.0.2.10:5060", "<sip:192.0.2.10;lr;received=sip:198.51.100.7:4711>"),
+            "198.51.100.7:4711 (UDP)"
+        );
+        assert_eq!(origin("192.0.2.10:5060", "<sip:192.0.2.10;lr>"), "192.0.2.10:5060 (UDP)");
+        assert_eq!(
+            origin("198.51.100.9:5060", "<sip:192.0.2.10;lr;received=sip:198.51.100.7>"),
+            "198.51.100.9:5060 (UDP)"
+        );
     }
 }

@@ -110,6 +110,7 @@ impl Node {
              admin = \"{address}:8080\" }}\n\
              database.url = \"{database}\"\n\
              flood.trusted = [\"{EDGE}/32\"]\n\
+             registrar.edges = [\"{EDGE}/32\"]\n\
              calls.ring_back = false\n\
              [self_provisioning]\nactive = true\n\
              [auto_registration]\nenabled = true\nnetworks = [\"{NETWORK}\"]\n"
@@ -227,6 +228,30 @@ fn house(names: &str) {
         [&one, &other].map(|node| get(node, "/shut-outs")["items"].as_array().unwrap().clone()).concat();
     assert!(kept_out.iter().any(|it| it["name"] == desk.name.as_str() && it["address"] == ATTACKER), "{kept_out:#?}");
     assert!(kept_out.iter().all(|it| it["address"] != EDGE && it["address"] != HERE), "{kept_out:#?}");
+
+    // Nobody is another phone by saying so in their Via.
+    let forger = attacker();
+    forger.set_read_timeout(Some(PATIENCE)).unwrap();
+    let there = before.place();
+    let forged = format!(";received={};rport={}", there.ip(), there.port());
+    for (turn, forged) in [forged.clone(), format!("{forged};received=192.0.2.1;rport=9")].iter().enumerate() {
+        let own = forger.local_addr().unwrap();
+        let invite = format!(
+            "INVITE sip:2000@{EDGE} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKforged{turn}{forged}\r\nMax-Forwards: 70\r\n\
+             From: <sip:before@{EDGE}>;tag=1\r\nTo: <sip:2000@{EDGE}>\r\nCall-ID: forged{turn}\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:before@{own}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        forger.send_to(invite.as_bytes(), edge.sip).unwrap();
+        let mut buffer = [0; 4096];
+        let answer = loop {
+            let length = forger.recv(&mut buffer).unwrap();
+            let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if status(&answer) >= 200 {
+                break answer;
+            }
+        };
+        assert!([400, 401].contains(&status(&answer)), "{answer}");
+    }
 
     // A flood ends at the edge.
     let flooder = Registrant::by(attacker(), edge.sip, "flooder", "any");

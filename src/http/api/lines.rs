@@ -54,7 +54,11 @@ pub fn registered_from(door: &AdminDoor, line: &LineRecord) -> Vec<String> {
     let own_name = account.filter(|account| account.secret.is_none()).map(|account| account.auth_name.clone());
     let bindings = door.registrar.location().of_phone(line.phone, Instant::now());
     let is_on_it = |aor: &String| line.number.as_str() == aor || own_name.as_ref() == Some(aor);
-    bindings.iter().filter(|(aor, _)| is_on_it(aor)).map(|(_, binding)| binding.origin().to_string()).collect()
+    bindings
+        .iter()
+        .filter(|(aor, _)| is_on_it(aor))
+        .map(|(_, binding)| binding.origin(door.registrar.location().edges()).to_string())
+        .collect()
 }
 
 /// Numbers on the keys of phones, and where they are registered.

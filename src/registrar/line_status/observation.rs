@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Reason;
 use crate::registrar::Binding;
 use crate::sip::message::{Method, Request};
-use crate::sip::{Origin, Transport};
+use crate::sip::{Edges, Origin, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// Characters of a User-Agent that are kept.
@@ -152,15 +152,15 @@ fn printable(text: &str, most: usize) -> String {
 
 /// The address a phone's packets came from before `put` was registered, if it was another: the same contact behind a
 /// translation that has changed. A connection has another port each time.
-pub fn moved_from(existing: &[Binding], put: &[Binding]) -> Option<SocketAddr> {
+pub fn moved_from(existing: &[Binding], put: &[Binding], edges: &Edges) -> Option<SocketAddr> {
     let is_moved = |before: &Binding, after: &Binding| {
-        let (was, is) = (before.origin(), after.origin());
+        let (was, is) = (before.origin(edges), after.origin(edges));
         let is_datagram = !was.transport.is_reliable() && !is.transport.is_reliable();
         was.ip() != is.ip() || (is_datagram && was.peer.port() != is.peer.port())
     };
     put.iter().find_map(|after| {
         let same = |before: &&Binding| before.phone == after.phone && before.contact == after.contact;
-        existing.iter().find(same).filter(|before| is_moved(before, after)).map(|before| before.origin().peer)
+        existing.iter().find(same).filter(|before| is_moved(before, after)).map(|before| before.origin(edges).peer)
     })
 }
 
@@ -179,8 +179,8 @@ pub fn is_refresh(existing: &[Binding], put: &[Binding]) -> bool {
 
 impl Sighting {
     /// The REGISTER that made a binding.
-    pub fn of_binding(binding: &Binding) -> Self {
-        let Origin { transport, peer } = binding.origin();
+    pub fn of_binding(binding: &Binding, edges: &Edges) -> Self {
+        let Origin { transport, peer } = binding.origin(edges);
         Self { source: peer, transport, user_agent: binding.user_agent.as_ref().into(), method: Asked::Register }
     }
 }
@@ -211,7 +211,11 @@ mod tests {
     #[test]
     fn a_mapping_has_changed_when_the_same_contact_comes_from_elsewhere() {
         let moved = |contact: &str, from: &str, to: &str, transport| {
-            moved_from(&[binding("sip:a@10.0.0.1", from, transport)], &[binding(contact, to, transport)])
+            moved_from(
+                &[binding("sip:a@10.0.0.1", from, transport)],
+                &[binding(contact, to, transport)],
+                &Edges::default(),
+            )
         };
         let (one, two, other) = ("192.0.2.1:1024", "192.0.2.1:1025", "192.0.2.2:1024");
         assert_eq!(moved("sip:a@10.0.0.1", one, one, Transport::Udp), None);

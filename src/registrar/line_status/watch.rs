@@ -344,7 +344,7 @@ impl Desk {
         for (aor, binding) in bindings {
             let until = now.after(binding.expires.saturating_duration_since(steady));
             let at = binding.refreshed.map_or(now, |at| now.before(steady.saturating_duration_since(at)));
-            let seen = binding.refreshed.map(|_| Sighting::of_binding(&binding));
+            let seen = binding.refreshed.map(|_| Sighting::of_binding(&binding, self.location.edges()));
             let named = Named::Phone { phone, aor: Some(aor) };
             let what = Observed::Registered { until, moved_from: None };
             self.board.observe(&Observation { at, named, seen, what }, &mut new_id);

@@ -67,6 +67,14 @@ impl Params {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
+    /// True if a name stands more than once, which no header may have (RFC 3261 section 7.3.1).
+    pub(super) fn repeat_any(&self) -> bool {
+        let is_known = |(at, (name, _)): (usize, &(String, _))| {
+            self.0.iter().take(at).any(|(known, _): &(String, Option<String>)| known.eq_ignore_ascii_case(name))
+        };
+        self.0.iter().enumerate().any(is_known)
+    }
+
     /// Names and raw values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_deref()))

@@ -55,7 +55,12 @@ impl FromStr for Via {
             return Err(bad);
         }
         let (host, port) = host_and_port(sent_by).map_err(|_| bad.clone())?;
-        Ok(Self { transport: transport.to_owned(), host, port, params: Params::of_header(params).ok_or(bad)? })
+        Ok(Self {
+            transport: transport.to_owned(),
+            host,
+            port,
+            params: Params::of_header(params).filter(|params| !params.repeat_any()).ok_or(bad)?,
+        })
     }
 }
 
