@@ -40,7 +40,7 @@ impl RingBack {
         let language = completion.language.and_then(|language| language.parse().ok()).unwrap_or(Language::JAPANESE);
         let patience = Duration::from_secs(self.config.calls.ring_back_seconds);
         for (index, (_, binding)) in bindings.iter().enumerate() {
-            let signalling_ip = binding.origin(self.registrar.location().edges()).ip();
+            let signalling_ip = self.registrar.location().origin_of(binding).ip();
             let call = RingBackCall {
                 binding,
                 signalling_ip,

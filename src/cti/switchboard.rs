@@ -414,7 +414,7 @@ impl Inner {
             let bindings = self.registrar.location().of_aor(&from, Instant::now());
             let here = bindings
                 .into_iter()
-                .find(|binding| binding.origin(self.registrar.location().edges()).ip() == origin.ip())?;
+                .find(|binding| self.registrar.location().origin_of(binding).ip() == origin.ip())?;
             self.enrolments.account_of(here.phone)
         });
         match registered {

@@ -44,7 +44,7 @@ impl Binding {
     }
 
     /// Where the phone is, as far as these proxies are believed about it.
-    pub fn origin(&self, edges: &Edges) -> Origin {
+    pub(super) fn origin(&self, edges: &Edges) -> Origin {
         edges.origin_by_path(&self.path, self.flow)
     }
 

@@ -231,13 +231,18 @@ impl Location {
     }
 
     /// The proxies that are believed about where requests came from.
-    pub fn edges(&self) -> &Edges {
+    pub(super) fn edges(&self) -> &Edges {
         &self.edges
+    }
+
+    /// Where a phone is that has this binding.
+    pub fn origin_of(&self, binding: &Binding) -> Origin {
+        binding.origin(&self.edges)
     }
 
     /// Where its live bindings came from.
     pub(super) fn origins_of(&self, phone: PhoneId, now: Instant) -> Vec<Origin> {
-        self.table().live_of(phone, now).map(|(_, binding)| binding.origin(&self.edges)).collect()
+        self.table().live_of(phone, now).map(|(_, binding)| self.origin_of(binding)).collect()
     }
 
     /// The live bindings of a phone as all who write have them at this moment.

@@ -292,7 +292,7 @@ fn house(names: &str) {
 fn calls(edge: &Kamailio, caller: Registrant, callee: Registrant, number: &str) -> (Registrant, Registrant) {
     let (from, to) = (caller.place(), callee.place());
     let name = caller.name.clone();
-    let sockets = (caller.turn(), callee.turn());
+    let turns = (caller.turn(), callee.turn());
     drop((caller.into_socket(), callee.into_socket()));
     let at = |place: SocketAddr| (place.ip().to_string(), place.port().to_string());
     let ((ip, port), (callee_ip, callee_port)) = (at(from), at(to));
@@ -304,7 +304,7 @@ fn calls(edge: &Kamailio, caller: Registrant, callee: Registrant, number: &str) 
     let again = |place: SocketAddr, name: &str, turn: u32| {
         Registrant::by(UdpSocket::bind(place).unwrap(), edge.sip, name, "any").going_on_from(turn)
     };
-    (again(from, "caller", sockets.0), again(to, "callee", sockets.1))
+    (again(from, "caller", turns.0), again(to, "callee", turns.1))
 }
 
 /// A new phone that takes its configuration from a node and registers by way of the edge.

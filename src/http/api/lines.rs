@@ -57,7 +57,7 @@ pub fn registered_from(door: &AdminDoor, line: &LineRecord) -> Vec<String> {
     bindings
         .iter()
         .filter(|(aor, _)| is_on_it(aor))
-        .map(|(_, binding)| binding.origin(door.registrar.location().edges()).to_string())
+        .map(|(_, binding)| door.registrar.location().origin_of(binding).to_string())
         .collect()
 }
 

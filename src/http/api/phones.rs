@@ -19,7 +19,7 @@ use crate::directory::{Action, Change, Page, Phone, Phones};
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
 use crate::http::problem::Problem;
-use crate::registrar::Binding;
+use crate::sip::Origin;
 use crate::vocab::{PhoneId, UnixMillis};
 
 /// A phone and where it is registered.
@@ -127,15 +127,17 @@ async fn note(door: &AdminDoor, caller: &Caller, phone: &Phone, done: &'static s
 
 fn view(door: &AdminDoor, phone: Phone) -> PhoneView {
     let now = Instant::now();
-    let origin = |binding: &Binding| binding.origin(door.registrar.location().edges());
-    let registrations =
-        door.registrar.location().of_phone(phone.id, now).into_iter().map(|(number, binding)| Registration {
+    let location = door.registrar.location();
+    let registrations = location.of_phone(phone.id, now).into_iter().map(|(number, binding)| {
+        let Origin { transport, peer } = location.origin_of(&binding);
+        Registration {
             number,
-            from: origin(&binding).peer.to_string(),
-            transport: origin(&binding).transport.to_string(),
+            from: peer.to_string(),
+            transport: transport.to_string(),
             seconds_left: binding.seconds_left(now),
             contact: binding.contact,
             user_agent: binding.user_agent.to_string(),
-        });
+        }
+    });
     PhoneView { registrations: registrations.collect(), phone }
 }

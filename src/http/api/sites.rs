@@ -248,7 +248,7 @@ async fn how_to_register(
 /// The addresses a phone is registered from here.
 pub fn registered_from(door: &AdminDoor, phone: &Phone) -> Vec<String> {
     let bindings = door.registrar.location().of_phone(phone.id, Instant::now());
-    bindings.iter().map(|(_, binding)| binding.origin(door.registrar.location().edges()).to_string()).collect()
+    bindings.iter().map(|(_, binding)| door.registrar.location().origin_of(binding).to_string()).collect()
 }
 
 /// The server as this phone reaches it: where it came to, or else where it would come to from the address it was first seen at.
