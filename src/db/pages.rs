@@ -1,19 +1,19 @@
-//! Tables read from one end to the other, as at a start: a page of rows a statement, as JSON. A row at a time takes five times as
-//! long.
+//! Tables read from one end to the other, as at a start: of SQLite a page of rows a statement, as JSON (a row at a time takes five
+//! times as long), of PostgreSQL all with one statement, in its own types.
 
 use std::pin::pin;
 
-use futures_util::{Stream, StreamExt, stream};
-use serde::Deserialize;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
 use sqlx::any::AnyArguments;
+use sqlx::postgres::PgRow;
 use sqlx::query::QueryAs;
-use sqlx::{Any, AssertSqlSafe, Decode, Encode, Type};
+use sqlx::{Any, AssertSqlSafe, Decode, Encode, FromRow, Postgres, Type};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::statement::SQLITE;
-use super::{DbConnection, DbPool};
+use super::Db;
 
 /// Rows of a page.
 const ROWS: u32 = 1024;
@@ -25,16 +25,19 @@ const PAGES: usize = 8;
 pub struct Pages {
     /// The table that has about as many.
     pub table: &'static str,
-    /// The statement that finds them.
-    pub select: &'static str,
-    /// Their columns, in the order they are given.
+    /// What they are read from.
+    pub from: &'static str,
+    /// Which of them.
+    pub only: &'static str,
+    /// Their columns.
     pub columns: &'static str,
-    /// The column that names a row. They are read in its order.
+    /// The column that names a row. SQLite reads them in its order.
     pub key: &'static str,
 }
 
-/// The key of the last row and the rows, each as a JSON array, one after the other; nothing where there are no rows.
-type Page<K> = (Option<K>, Option<String>);
+/// What a row is read as: the columns in their order, and by their names.
+pub trait Columns: DeserializeOwned + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+impl<R> Columns for R where R: DeserializeOwned + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
 
 /// What can be a key. The least of all comes before every row.
 pub trait Key:
@@ -44,56 +47,87 @@ pub trait Key:
 impl Key for i64 {}
 impl Key for String {}
 
+/// The key of the last row and the rows, each as a JSON array, one after the other; nothing where there are no rows.
+type Page<K> = (Option<K>, Option<String>);
+
 impl Pages {
-    /// Parses all rows, page after page (see [`rows`]), and puts each into what is made for about so many (see [`assemble`]).
+    /// Makes of every row what it stands for, if anything, and puts that into what is made for about so many (see [`assemble`]).
     ///
     /// # Errors
-    /// If the database fails or a page can't be parsed.
-    pub async fn read<K, R, T, E>(
+    /// If the database fails or a row can't be understood.
+    pub async fn read<K, C, R, T, E>(
         &self,
-        db: &DbPool,
-        parse: impl Fn(&str) -> Result<Vec<R>, E> + Clone + Send + 'static,
+        db: &Db,
+        understand: impl Fn(C) -> Result<Option<R>, E> + Clone + Send + 'static,
         all: impl FnOnce(usize) -> T,
         put: impl Fn(&mut T, R) + Send + 'static,
     ) -> Result<T, E>
     where
         K: Key,
+        C: Columns,
         R: Send + 'static,
         T: Send + 'static,
         E: From<sqlx::Error> + Send + 'static,
     {
-        let mut db = db.acquire().await?;
-        let count = AssertSqlSafe(format!("SELECT count(*) FROM {}", self.table));
-        let rows: i64 = sqlx::query_scalar(count).fetch_one(&mut *db).await?;
+        let Self { table, from, only, columns, key: _ } = self;
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let rows: i64 = sqlx::query_scalar(count).fetch_one(db.reader()).await?;
         let all = all(usize::try_from(rows).unwrap_or(0));
-        let pages = stream::try_unfold((db, K::default()), |(mut db, last)| async {
-            match self.page(&db, ">", last).fetch_one(&mut *db).await? {
-                (Some(last), Some(page)) => Ok(Some((page, (db, last)))),
+        if let Some(server) = db.shared() {
+            let rows = sqlx::query(AssertSqlSafe(format!("SELECT {columns} FROM {from} WHERE {only}"))).fetch(server);
+            let parse = move |rows: Vec<PgRow>| {
+                let rows = rows.iter().map(|row| C::from_row(row).map_err(E::from));
+                rows.filter_map(|row| row.and_then(&understand).transpose()).collect()
+            };
+            let pages = rows.try_chunks(ROWS as usize).map_err(|failed| failed.1);
+            return assemble(pages, parse, all, put).await;
+        }
+        let parse = move |page: String| {
+            let rows = columns_of(&page).map(|row| row.map_err(E::from));
+            rows.filter_map(|row| row.and_then(&understand).transpose()).collect()
+        };
+        let file = db.reader();
+        let pages = stream::try_unfold(K::default(), |last| async {
+            match self.page(last).fetch_one(file).await? {
+                (Some(last), Some(page)) => Ok(Some((page, last))),
                 _ => Ok(None),
             }
         });
-        assemble(pages, move |page: String| parse(&page), all, put).await
+        assemble(pages, parse, all, put).await
     }
 
-    /// The rows of one key, as JSON arrays one after the other, if there are any.
+    /// The rows with this value in a column.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn of<K: Key>(&self, db: &DbPool, key: K) -> Result<Option<String>, sqlx::Error> {
-        let mut db = db.acquire().await?;
-        let (found, rows) = self.page(&db, "=", key).fetch_one(&mut *db).await?;
-        Ok(found.and(rows))
+    pub async fn with<C: Columns>(&self, db: &Db, column: &str, value: String) -> Result<Vec<C>, sqlx::Error> {
+        let Self { from, only, columns, .. } = self;
+        if let Some(server) = db.shared() {
+            let select = AssertSqlSafe(format!("SELECT {columns} FROM {from} WHERE {only} AND {column} = $1"));
+            return sqlx::query_as::<Postgres, C>(select).bind(value).fetch_all(server).await;
+        }
+        let rows = AssertSqlSafe(format!("SELECT json_array({columns}) FROM {from} WHERE {only} AND {column} = $1"));
+        let rows: Vec<String> = sqlx::query_scalar(rows).bind(value).fetch_all(db.reader()).await?;
+        rows.iter().flat_map(|row| columns_of(row)).collect()
     }
 
-    fn page<K: Key>(&self, db: &DbConnection, is: &str, key: K) -> QueryAs<'static, Any, Page<K>, AnyArguments> {
-        let Self { table: _, select, columns, key: named } = self;
-        let rows = match db.backend_name() {
-            SQLITE => format!("string_agg(json_array({columns}), '')"),
-            _ => format!("string_agg(CAST(json_build_array({columns}) AS text), '')"),
-        };
-        let page = format!("SELECT * FROM ({select}) AS every WHERE {named} {is} $1 ORDER BY {named} LIMIT {ROWS}");
-        sqlx::query_as(AssertSqlSafe(format!("SELECT max({named}), {rows} FROM ({page}) AS page"))).bind(key)
+    /// That after a key, of SQLite.
+    fn page<K: Key>(&self, after: K) -> QueryAs<'static, Any, Page<K>, AnyArguments> {
+        let Self { table: _, from, only, columns, key } = self;
+        let page = format!(
+            "SELECT {key} AS page_key, json_array({columns}) AS page_row FROM {from} \
+             WHERE {only} AND {key} > $1 ORDER BY {key} LIMIT {ROWS}"
+        );
+        let page = format!("SELECT max(page_key), string_agg(page_row, '') FROM ({page}) AS page");
+        sqlx::query_as(AssertSqlSafe(page)).bind(after)
     }
+}
+
+/// The rows of a page of JSON.
+fn columns_of<C: Columns>(page: &str) -> impl Iterator<Item = Result<C, sqlx::Error>> {
+    serde_json::Deserializer::from_str(page)
+        .into_iter()
+        .map(|row| row.map_err(|fault| sqlx::Error::Decode(fault.into())))
 }
 
 /// Parses pages and puts what they hold into `all`, in their order. Reading, parsing and putting go on at once.
@@ -133,30 +167,17 @@ where
     putting.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
-/// The rows of a page: structures whose fields are the columns.
-pub fn rows<'p, R: Deserialize<'p>>(page: &'p str) -> impl Iterator<Item = Result<R, serde_json::Error>> {
-    serde_json::Deserializer::from_str(page).into_iter()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Db;
 
-    const ALL: Pages = Pages {
-        table: "installation",
-        select: "SELECT name, value FROM installation",
-        columns: "value, name",
-        key: "name",
-    };
+    const ALL: Pages =
+        Pages { table: "installation", from: "installation", only: "name <> 'x'", columns: "value, name", key: "name" };
 
     type Row = (String, String);
 
     async fn all(db: &Db) -> Result<Vec<Row>, sqlx::Error> {
-        let parse = |page: &str| {
-            rows(page).collect::<Result<_, _>>().map_err(|fault: serde_json::Error| sqlx::Error::Decode(fault.into()))
-        };
-        ALL.read::<String, Row, _, _>(db.reader(), parse, Vec::with_capacity, Vec::push).await
+        ALL.read::<String, Row, _, _, _>(db, |row| Ok(Some(row)), Vec::with_capacity, Vec::push).await
     }
 
     async fn execute(db: &Db, statement: &'static str) {
@@ -178,17 +199,18 @@ mod tests {
         .await;
         let expected: Vec<_> = (10_000..13_000).map(|n| (format!("\"{n}"), n.to_string())).collect();
         assert_eq!(all(&db).await.unwrap(), expected);
-        assert_eq!(ALL.of(db.reader(), "10007".to_owned()).await.unwrap().unwrap(), r#"["\"10007","10007"]"#);
-        assert_eq!(ALL.of(db.reader(), "x".to_owned()).await.unwrap(), None);
+        let with = |name: &str| ALL.with::<Row>(&db, "name", name.to_owned());
+        assert_eq!(with("10007").await.unwrap(), [("\"10007".to_owned(), "10007".to_owned())]);
+        assert_eq!(with("x").await.unwrap(), []);
     }
 
     #[tokio::test]
-    async fn a_page_that_can_not_be_parsed_ends_the_reading() {
+    async fn a_row_that_can_not_be_understood_ends_the_reading() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("db")).await.unwrap();
         execute(&db, "INSERT INTO installation (name, value) VALUES ('a', 'b')").await;
-        let parse = |_: &str| Err::<Vec<()>, _>(sqlx::Error::RowNotFound);
-        let refused = ALL.read::<String, _, _, _>(db.reader(), parse, |_| (), |(), ()| ()).await;
+        let understand = |_: Row| Err::<Option<()>, _>(sqlx::Error::RowNotFound);
+        let refused = ALL.read::<String, _, _, _, _>(&db, understand, |_| (), |(), ()| ()).await;
         assert!(matches!(refused, Err(sqlx::Error::RowNotFound)));
     }
 }

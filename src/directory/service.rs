@@ -77,7 +77,7 @@ impl Directory {
     /// Reads a phone's account again after its record changed.
     pub async fn refresh_account(&self, phone: PhoneId) -> Result<(), DirectoryError> {
         let _turn = self.refreshing.lock().await;
-        match account_store::one(self.db.reader(), &self.sealer, phone).await? {
+        match account_store::one(&self.db, &self.sealer, phone).await? {
             Some(account) => self.accounts.put(account),
             None => self.accounts.remove(phone),
         }
@@ -87,7 +87,7 @@ impl Directory {
     /// Reads every account again. Gives the phones that have none any more.
     pub async fn refresh_accounts(&self) -> Result<Vec<PhoneId>, DirectoryError> {
         let _turn = self.refreshing.lock().await;
-        Ok(self.accounts.replace(account_store::all(self.db.reader(), &self.sealer).await?))
+        Ok(self.accounts.replace(account_store::all(&self.db, &self.sealer).await?))
     }
 
     /// A page of phones.

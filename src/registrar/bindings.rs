@@ -1,18 +1,18 @@
 //! The SQL of bindings in SQLite. Nobody else reads them.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Deserialize;
+use sqlx::FromRow;
 
 use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Batch, Fate};
 use super::keeper::{Found, Whose};
-use crate::db::{Db, DbConnection, Pages, Statement, by_rows, rows};
+use crate::db::{Db, DbConnection, Pages, Statement, by_rows};
 use crate::directory::DirectoryError;
 use crate::sip::{Flow, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
@@ -23,29 +23,28 @@ const ROWS: usize = 64;
 /// The rows as they are.
 const LOCATION: Pages = Pages {
     table: "location",
-    select: "SELECT rowid AS place, aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, path, \
-         instance, reg_id FROM location",
+    from: "location",
+    only: "TRUE",
     columns: "aor, contact, phone, call_id, cseq, expires_at, transport, local, received, user_agent, path, instance, reg_id",
-    key: "place",
+    key: "rowid",
 };
 
 /// The columns of one.
-#[derive(Deserialize)]
-struct Row<'a> {
+#[derive(Deserialize, FromRow)]
+struct Row {
     aor: String,
     contact: String,
-    phone: &'a str,
+    phone: String,
     call_id: String,
-    cseq: u32,
+    cseq: i64,
     expires_at: i64,
-    transport: &'a str,
-    local: &'a str,
-    received: &'a str,
-    #[serde(borrow)]
-    user_agent: Cow<'a, str>,
-    path: Box<str>,
-    instance: Box<str>,
-    reg_id: u32,
+    transport: String,
+    local: String,
+    received: String,
+    user_agent: String,
+    path: String,
+    instance: String,
+    reg_id: i64,
 }
 
 /// Puts every binding that has not lapsed and is somebody's into what is made for about so many.
@@ -57,38 +56,36 @@ pub(super) async fn read<T: Send + 'static>(
     put: fn(&mut T, Found),
 ) -> Result<T, RegistrarError> {
     let (whose, wall) = (whose.clone(), UnixMillis::now());
-    let parse = move |page: &str| {
-        let mut all = Vec::new();
-        for row in rows::<Row<'_>>(page) {
-            let row = row.map_err(|fault| unreadable(&fault))?;
-            if row.expires_at > wall.get() {
-                all.push(found(row, now, wall)?);
-            }
+    let understand = move |row: Row| {
+        if row.expires_at <= wall.get() {
+            return Ok(None);
         }
-        all.retain(|found| whose(Some(found.binding.phone), &found.aor).is_some());
-        Ok(all)
+        let found = found(row, now, wall)?;
+        let is_somebodys = whose(Some(found.binding.phone), &found.aor).is_some();
+        Ok(is_somebodys.then_some(found))
     };
-    LOCATION.read::<i64, _, _, _>(db.reader(), parse, all, put).await
+    LOCATION.read::<i64, _, _, _, _>(db, understand, all, put).await
 }
 
-fn found(row: Row<'_>, now: Instant, wall: UnixMillis) -> Result<Found, RegistrarError> {
+fn found(row: Row, now: Instant, wall: UnixMillis) -> Result<Found, RegistrarError> {
     let address = |text: &str| text.parse::<SocketAddr>().map_err(|_| unreadable(&text));
+    let number = |column: i64| u32::try_from(column).map_err(|_| unreadable(&column));
     let binding = Binding {
         contact: row.contact,
         phone: row.phone.parse().map_err(|_| unreadable(&row.phone))?,
         call_id: row.call_id,
-        cseq: row.cseq,
+        cseq: number(row.cseq)?,
         expires: now + UnixMillis::new(row.expires_at).since(wall),
         refreshed: None,
         flow: Flow {
-            transport: Transport::from_param(row.transport).ok_or_else(|| unreadable(&row.transport))?,
-            local: address(row.local)?,
-            peer: address(row.received)?,
+            transport: Transport::from_param(&row.transport).ok_or_else(|| unreadable(&row.transport))?,
+            local: address(&row.local)?,
+            peer: address(&row.received)?,
         },
-        user_agent: (&*row.user_agent).into(),
-        path: row.path,
-        instance: row.instance,
-        reg_id: row.reg_id,
+        user_agent: row.user_agent.into(),
+        path: row.path.into(),
+        instance: row.instance.into(),
+        reg_id: number(row.reg_id)?,
     };
     Ok(Found { aor: row.aor, binding })
 }
