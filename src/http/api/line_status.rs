@@ -325,7 +325,11 @@ pub async fn history_of(
 ) -> Result<Page<HistoryView>, Problem> {
     // What was only counted is written now.
     door.registrar.lines().of(vec![line.phone]).await;
-    listing.filters.push(Filter { column: "line".to_owned(), value: FilterValue::Text(line.id.clone()) });
+    let its = [
+        ("phone", FilterValue::Text(line.phone.to_string())),
+        ("position", FilterValue::Integer(line.position.into())),
+    ];
+    listing.filters.extend(its.map(|(column, value)| Filter { column: column.to_owned(), value }));
     let Page { items, next, total } = door.directory.list::<LineHistory>(&listing).await?;
     let view = |entry: LineHistoryEntry| HistoryView {
         text: reason_text(words, &entry.code),

@@ -40,13 +40,15 @@ pub struct Line {
     pub(super) journal: Journal,
     pub(super) news: Vec<LineNews>,
     pub(super) is_unsaved: bool,
+    /// Nothing of it was ever written.
+    pub(super) is_new: bool,
 }
 
 impl Line {
     /// As it was stored.
     pub fn stored(position: u8, number: String, made_at: UnixMillis, standing: Standing) -> Self {
         let (journal, news) = (Journal::default(), Vec::new());
-        Self { position, number, made_at, standing, journal, news, is_unsaved: false }
+        Self { position, number, made_at, standing, journal, news, is_unsaved: false, is_new: false }
     }
 }
 
@@ -299,6 +301,7 @@ impl Board {
                 line.journal.saved();
                 line.news.clear();
                 line.is_unsaved = false;
+                line.is_new = false;
             }
             // Most phones are registered and stay so: nothing need be remembered of them.
             if self.phones.get(phone).is_some_and(|held| held.lines.iter().all(Line::is_at_rest)) {

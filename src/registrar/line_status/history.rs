@@ -46,7 +46,8 @@ static HISTORY: Table = Table {
     key: "id",
     sort: "-last_at",
     columns: &[
-        Column::hidden("line", ColumnKind::Text),
+        Column::hidden("phone", ColumnKind::Text),
+        Column::hidden("position", ColumnKind::Integer),
         Column::read_only("last_at", ColumnKind::Instant),
         Column::read_only("kind", ColumnKind::Text),
         Column::read_only("code", ColumnKind::Text),

@@ -45,15 +45,19 @@ pub(super) async fn load(db: &DbPool, phones: &[PhoneId]) -> Result<HashMap<Phon
         let own_name = if goes_by_name == 1 { Some(row.try_get("auth_name")?) } else { None };
         let position = u8::try_from(row.try_get::<i64, _>("line_position")?).unwrap_or(0);
         let made_at = UnixMillis::new(row.try_get("made_at")?);
-        let line = Line::stored(position, row.try_get("number")?, made_at, standing(row)?);
+        let standing = standing(row)?;
+        let is_new = standing.is_none();
+        let line =
+            Line { is_new, ..Line::stored(position, row.try_get("number")?, made_at, standing.unwrap_or_default()) };
         let held = found.entry(phone).or_insert_with(|| PhoneLines { own_name, lines: Vec::new() });
         held.lines.push(line);
     }
     Ok(found)
 }
 
-fn standing(row: &DbRow) -> Result<Standing, RegistrarError> {
-    let Some(state) = row.try_get::<Option<String>, _>("state")? else { return Ok(Standing::default()) };
+/// None of a line of which nothing was written yet.
+fn standing(row: &DbRow) -> Result<Option<Standing>, RegistrarError> {
+    let Some(state) = row.try_get::<Option<String>, _>("state")? else { return Ok(None) };
     let instant = |column: &str| -> Result<Option<UnixMillis>, sqlx::Error> {
         Ok(row.try_get::<Option<i64>, _>(column)?.map(UnixMillis::new))
     };
@@ -90,7 +94,7 @@ fn standing(row: &DbRow) -> Result<Standing, RegistrarError> {
     let changes: VecDeque<UnixMillis> =
         changes.split(',').filter_map(|at| at.parse().ok()).map(UnixMillis::new).collect();
     let is_flapping = row.try_get::<i64, _>("is_flapping")? == 1;
-    Ok(Standing { state, last_register, failure, changes, is_flapping, ..Standing::default() })
+    Ok(Some(Standing { state, last_register, failure, changes, is_flapping, ..Standing::default() }))
 }
 
 fn sighting(row: &DbRow, what: &str) -> Result<Option<Sighting>, sqlx::Error> {
@@ -239,8 +243,8 @@ async fn save_history<'a>(
     for (phone, line) in lines {
         let before = entries.len();
         entries.extend(line.journal.unsaved().map(|entry| (*phone, line.position, entry)));
-        if entries.len() > before {
-            grown.push(line_id(*phone, line.position));
+        if entries.len() > before && !line.is_new {
+            grown.push(phone);
         }
     }
     for some in by_rows(&entries, ROWS) {
@@ -250,8 +254,8 @@ async fn save_history<'a>(
         // Identifiers are in the order of time.
         sqlx::query(
             "DELETE FROM line_history WHERE id IN (SELECT id FROM (SELECT id, \
-             row_number() OVER (PARTITION BY line ORDER BY id DESC) AS place FROM line_history \
-             WHERE line IN (SELECT value FROM json_each($1))) AS placed WHERE place > $2)",
+             row_number() OVER (PARTITION BY phone, position ORDER BY id DESC) AS place FROM line_history \
+             WHERE phone IN (SELECT value FROM json_each($1))) AS placed WHERE place > $2)",
         )
         .bind(serde_json::json!(grown).to_string())
         .bind(i64::from(settings.history_entries.get()))
@@ -264,15 +268,14 @@ async fn save_history<'a>(
 async fn put_entries(db: &mut DbConnection, entries: &[(PhoneId, u8, &Entry)]) -> Result<(), RegistrarError> {
     let mut query = Statement::of_rows(
         db,
-        "INSERT INTO line_history (id, phone, position, line, kind, code, first_at, last_at, count, source, transport, \
-         user_agent, method) ",
+        "INSERT INTO line_history (id, phone, position, kind, code, first_at, last_at, count, source, transport, user_agent, \
+         method) ",
     );
     query.push_values(entries, |mut row, (phone, position, entry)| {
         let seen = entry.seen.as_ref();
         row.push_bind(entry.id.to_string())
             .push_bind(phone.to_string())
             .push_bind(i64::from(*position))
-            .push_bind(line_id(*phone, *position))
             .push_bind(entry.told.kind())
             .push_bind(entry.told.code())
             .push_bind(entry.first_at.get())

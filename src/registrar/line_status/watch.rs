@@ -25,7 +25,7 @@ const QUEUE: usize = 16_384;
 /// Observations taken at once.
 const GROUP: usize = 1024;
 /// Phones written in one transaction.
-const WRITTEN: usize = 256;
+const WRITTEN: usize = 1024;
 /// Transactions in a row before observations are taken again.
 const WRITES: usize = 8;
 /// The time between two looks into the queue, in which observations gather.
