@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, watch};
 
 use self::nodes::Nodes;
 pub use self::nodes::{Alone, News};
-pub use self::pages::{Pages, assemble};
+pub use self::pages::{Pages, read_server};
 pub use self::place::{DatabaseUrl, Place, UrlFault};
 pub use self::statement::{Statement, by_rows};
 pub use self::writing::Writing;

@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyArguments;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgPool, PgRow};
 use sqlx::query::QueryAs;
 use sqlx::{Any, AssertSqlSafe, Decode, Encode, FromRow, Postgres, Type};
 use tokio::runtime::Handle;
@@ -70,23 +70,15 @@ impl Pages {
         E: From<sqlx::Error> + Send + 'static,
     {
         let Self { table, from, only, columns, key: _ } = self;
-        let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        let rows: i64 = sqlx::query_scalar(count).fetch_one(db.reader()).await?;
-        let all = all(usize::try_from(rows).unwrap_or(0));
         if let Some(server) = db.shared() {
-            let rows = sqlx::query(AssertSqlSafe(format!("SELECT {columns} FROM {from} WHERE {only}"))).fetch(server);
-            let parse = move |rows: Vec<PgRow>| {
-                let rows = rows.iter().map(|row| C::from_row(row).map_err(E::from));
-                rows.filter_map(|row| row.and_then(&understand).transpose()).collect()
-            };
-            let pages = rows.try_chunks(ROWS as usize).map_err(|failed| failed.1);
-            return assemble(pages, parse, all, put).await;
+            let parse = move |rows: Vec<PgRow>| understood(rows.iter().map(|row| C::from_row(row)), &understand);
+            return read_server(server, table, format!("SELECT {columns} FROM {from} WHERE {only}"), parse, all, put)
+                .await;
         }
-        let parse = move |page: String| {
-            let rows = columns_of(&page).map(|row| row.map_err(E::from));
-            rows.filter_map(|row| row.and_then(&understand).transpose()).collect()
-        };
         let file = db.reader();
+        let rows: i64 = sqlx::query_scalar(counting(table)).fetch_one(file).await?;
+        let all = all(usize::try_from(rows).unwrap_or(0));
+        let parse = move |page: String| understood(columns_of(&page), &understand);
         let pages = stream::try_unfold(K::default(), |last| async {
             match self.page(last).fetch_one(file).await? {
                 (Some(last), Some(page)) => Ok(Some((page, last))),
@@ -130,11 +122,47 @@ fn columns_of<C: Columns>(page: &str) -> impl Iterator<Item = Result<C, sqlx::Er
         .map(|row| row.map_err(|fault| sqlx::Error::Decode(fault.into())))
 }
 
+/// What there is of that which rows stand for.
+fn understood<C, R, E: From<sqlx::Error>>(
+    rows: impl Iterator<Item = Result<C, sqlx::Error>>,
+    understand: impl Fn(C) -> Result<Option<R>, E>,
+) -> Result<Vec<R>, E> {
+    rows.filter_map(|row| row.map_err(E::from).and_then(&understand).transpose()).collect()
+}
+
+fn counting(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT count(*) FROM {table}"))
+}
+
+/// Parses all rows that a statement finds in PostgreSQL, and puts what they hold into what is made for about as many as a table has
+/// (see [`assemble`]). The statement must not come from outside.
+///
+/// # Errors
+/// If the database fails or rows can't be parsed.
+pub async fn read_server<R, T, E>(
+    server: &PgPool,
+    table: &str,
+    select: String,
+    parse: impl Fn(Vec<PgRow>) -> Result<Vec<R>, E> + Clone + Send + 'static,
+    all: impl FnOnce(usize) -> T,
+    put: impl Fn(&mut T, R) + Send + 'static,
+) -> Result<T, E>
+where
+    R: Send + 'static,
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    let rows: i64 = sqlx::query_scalar(counting(table)).fetch_one(server).await?;
+    let all = all(usize::try_from(rows).unwrap_or(0));
+    let pages = sqlx::query(AssertSqlSafe(select)).fetch(server).try_chunks(ROWS as usize);
+    assemble(pages.map_err(|failed| failed.1), parse, all, put).await
+}
+
 /// Parses pages and puts what they hold into `all`, in their order. Reading, parsing and putting go on at once.
 ///
 /// # Errors
 /// If a page can't be read or parsed.
-pub async fn assemble<P, R, T, E>(
+async fn assemble<P, R, T, E>(
     pages: impl Stream<Item = Result<P, sqlx::Error>>,
     parse: impl Fn(P) -> Result<Vec<R>, E> + Clone + Send + 'static,
     mut all: T,

@@ -8,7 +8,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::{AssertSqlSafe, Row};
@@ -17,7 +16,7 @@ use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Batch, Fate};
 use super::keeper::{Found, Whose};
-use crate::db::assemble;
+use crate::db::read_server;
 use crate::sip::message::{NameAddr, SipUri};
 use crate::sip::{Flow, Transport};
 use crate::vocab::{PhoneId, UnixMillis};
@@ -45,8 +44,6 @@ const LIVE: &str = "SELECT ruid, username, contact, received, callid, cseq, user
     CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint), \
     CAST(EXTRACT(EPOCH FROM timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
     FROM location WHERE expires > timezone('UTC', now())";
-/// As many are parsed together.
-const ROWS: usize = 1024;
 
 /// Puts every binding that has not lapsed and is somebody's into what is made for about so many.
 pub(super) async fn read<T: Send + 'static>(
@@ -56,11 +53,9 @@ pub(super) async fn read<T: Send + 'static>(
     all: fn(usize) -> T,
     put: fn(&mut T, Found),
 ) -> Result<T, RegistrarError> {
-    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM location").fetch_one(db).await?;
-    let all = all(usize::try_from(rows).unwrap_or(0));
     let whose = whose.clone();
     let parse = move |rows: Vec<PgRow>| Ok(live(&rows, &*whose, now).collect());
-    assemble(sqlx::query(LIVE).fetch(db).try_chunks(ROWS).map_err(|failed| failed.1), parse, all, put).await
+    read_server(db, "location", LIVE.to_owned(), parse, all, put).await
 }
 
 /// Those of some addresses-of-record.
