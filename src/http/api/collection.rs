@@ -20,6 +20,11 @@ use crate::vocab::UnixMillis;
 pub trait Shown: Listed {
     /// Where it is, below `/api/v1/`.
     const PATH: &'static str;
+
+    /// Waits, not for long, until what is known of them is in the database.
+    fn settle(_door: &AdminDoor) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// A kind of record that is kept over the API.
@@ -76,11 +81,13 @@ pub(super) fn about<'a, C: Shown>(
 
 /// A page of records.
 pub async fn list<C: Shown>(State(door): State<AdminDoor>, asked: Asked<C>) -> Result<Json<Page<C::View>>, Problem> {
+    C::settle(&door).await;
     Ok(Json(door.directory.list::<C>(&asked.0).await?))
 }
 
 /// One record.
 pub async fn show<C: Shown>(State(door): State<AdminDoor>, Named(name): Named) -> Result<Tagged<C::View>, Problem> {
+    C::settle(&door).await;
     let kept = door.directory.find::<C>(&name).await?.ok_or_else(|| Problem::not_found(C::TABLE.what))?;
     Ok(Tagged(StatusCode::OK, kept))
 }

@@ -38,6 +38,10 @@ const MOST_NAMED: usize = 6;
 
 impl Shown for Strangers {
     const PATH: &'static str = "strangers";
+
+    async fn settle(door: &AdminDoor) {
+        door.registrar.lines().settle().await;
+    }
 }
 
 /// The paths of lines' status.
@@ -237,7 +241,7 @@ pub async fn overwrite_password(
     let overwritten = door.enrolments.overwrite_password(line.phone, draft.password, actor, UnixMillis::now()).await?;
     let password = overwritten.ok_or_else(Problem::no_password)?.expose_secret().to_owned();
     let account = door.directory.accounts().of(line.phone).ok_or_else(|| Problem::not_found("line"))?;
-    let (id, number, auth_name) = (line.id.clone(), line.number.to_string(), account.auth_name.clone());
+    let (id, number, auth_name) = (line.id.clone(), line.number.to_string(), account.auth_name.to_string());
     Ok(NewPassword { id, number, auth_name, password })
 }
 
