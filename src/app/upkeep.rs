@@ -49,7 +49,8 @@ pub(super) async fn tidy(registrar: Registrar) {
     loop {
         second.tick().await;
         registrar.tidy().await;
-        if rounds.is_multiple_of(30)
+        // At a start there is enough to do.
+        if rounds % 30 == 1
             && registrar.is_on_duty()
             && let Err(error) = registrar.collect_leases().await
         {

@@ -6,11 +6,14 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
+use compact_str::CompactString;
+use smallvec::SmallVec;
+
 use super::PhoneState;
 use crate::sip::digest::Algorithm;
 use crate::vocab::{DirectoryNumber, PhoneId, Secret};
 
-/// One phone's SIP account.
+/// One phone's SIP account. There are as many as there are phones: what is short, and what there is mostly one of, is kept in place.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// Whose it is.
@@ -18,15 +21,15 @@ pub struct Account {
     /// Where that phone stands.
     pub state: PhoneState,
     /// The user name of its digest credentials.
-    pub auth_name: String,
+    pub auth_name: CompactString,
     /// Its password. None for a phone that takes no configuration: that one is known by where it registers from.
     pub secret: Option<Secret>,
     /// The password before the last bind, while the phone may not have the new one yet.
     pub old_secret: Option<Secret>,
     /// Digest algorithms offered to it, in order.
-    pub algorithms: Vec<Algorithm>,
+    pub algorithms: SmallVec<[Algorithm; 2]>,
     /// The numbers of its lines.
-    pub lines: Vec<DirectoryNumber>,
+    pub lines: SmallVec<[DirectoryNumber; 1]>,
     /// Its temporary number; after a bind still there while the phone may be using it.
     pub temporary_number: Option<DirectoryNumber>,
     /// Numbers it had before and may still ask to register.
@@ -59,7 +62,7 @@ pub struct Accounts(Arc<RwLock<Table>>);
 pub(super) struct Table {
     by_name: HashSet<ByName>,
     by_phone: HashMap<PhoneId, Arc<Account>>,
-    by_number: HashMap<DirectoryNumber, Vec<PhoneId>>,
+    by_number: HashMap<DirectoryNumber, SmallVec<[PhoneId; 1]>>,
 }
 
 /// An account, found by the name it authenticates as.
@@ -117,7 +120,7 @@ impl Table {
     /// Puts the numbers of a phone's lines on the index.
     fn number(&mut self, account: &Account) {
         for number in &account.lines {
-            self.by_number.entry(number.clone()).or_insert_with(|| Vec::with_capacity(1)).push(account.phone);
+            self.by_number.entry(number.clone()).or_default().push(account.phone);
         }
     }
 
@@ -190,10 +193,10 @@ mod tests {
         Account {
             phone: PhoneId::new(UnixMillis::new(0), [number; 10]),
             state: PhoneState::Enrolled,
-            auth_name: format!("p{number}"),
+            auth_name: format!("p{number}").into(),
             secret: None,
             old_secret: None,
-            algorithms: Vec::new(),
+            algorithms: SmallVec::new(),
             lines: lines.iter().map(|number| number.parse().unwrap()).collect(),
             temporary_number: Some("9000".parse().unwrap()),
             former_numbers: vec!["1001".parse().unwrap()],

@@ -6,6 +6,8 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Change, Journal};
@@ -40,7 +42,7 @@ struct Bindings {
 #[derive(Debug, Default)]
 struct Table {
     by_aor: HashMap<Arc<str>, Bindings>,
-    by_phone: HashMap<PhoneId, Vec<Arc<str>>>,
+    by_phone: HashMap<PhoneId, SmallVec<[Arc<str>; 1]>>,
     /// When to look whether something of an address-of-record has lapsed.
     expiries: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     user_agents: HashSet<Arc<str>>,
@@ -101,7 +103,7 @@ impl Table {
     /// Keeps the bindings of an address-of-record that has none, and is looked at when it is `due`.
     fn put(&mut self, aor: Arc<str>, mut bindings: Vec<Binding>, mut due: Option<Instant>) {
         for binding in &mut bindings {
-            let aors = self.by_phone.entry(binding.phone).or_insert_with(|| Vec::with_capacity(1));
+            let aors = self.by_phone.entry(binding.phone).or_default();
             if !aors.contains(&aor) {
                 aors.push(aor.clone());
             }

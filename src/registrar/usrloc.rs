@@ -41,8 +41,8 @@ pub(super) async fn check(db: &PgPool) -> Result<(), RegistrarError> {
 
 /// The rows that have not lapsed.
 const LIVE: &str = "SELECT ruid, username, contact, received, callid, cseq, user_agent, socket, path, instance, reg_id, \
-    CAST(EXTRACT(EPOCH FROM expires - timezone('UTC', now())) * 1000 AS bigint), \
-    CAST(EXTRACT(EPOCH FROM timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
+    CAST(date_part('epoch', expires - timezone('UTC', now())) * 1000 AS bigint), \
+    CAST(date_part('epoch', timezone('UTC', now()) - last_modified) * 1000 AS bigint) \
     FROM location WHERE expires > timezone('UTC', now())";
 
 /// Puts every binding that has not lapsed and is somebody's into what is made for about so many.
@@ -77,23 +77,27 @@ fn live<'r>(rows: &'r [PgRow], whose: &'r Whose, now: Instant) -> impl Iterator<
     rows.iter().filter_map(move |row| found(row).ok()?)
 }
 
+/// Rows come in their thousands: what type a column has is not looked up for each.
 fn found(row: &PgRow, whose: &Whose, now: Instant) -> Result<Option<Found>, sqlx::Error> {
-    let (ruid, aor, contact): (&str, &str, &str) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let (ruid, aor, contact): (&str, &str, &str) =
+        (row.try_get_unchecked(0)?, row.try_get_unchecked(1)?, row.try_get_unchecked(2)?);
     let Some(phone) = whose(phone_of(ruid), aor) else { return Ok(None) };
-    let text = |column: usize| Ok::<_, sqlx::Error>(row.try_get::<Option<&str>, _>(column)?.unwrap_or_default());
+    let text =
+        |column: usize| Ok::<_, sqlx::Error>(row.try_get_unchecked::<Option<&str>, _>(column)?.unwrap_or_default());
     let path = text(8)?;
     // Ours says where the phone's request came from; of another program's the next hop is the first proxy, if there is one.
     let by_path = if ruid.starts_with(OURS) || path.is_empty() { None } else { flow_of(contact, "", path, text(7)?) };
     let Some(flow) = by_path.or(flow_of(contact, text(3)?, path, text(7)?)) else { return Ok(None) };
-    let left = Duration::from_millis(row.try_get::<i64, _>(11)?.try_into().unwrap_or(0));
-    let number = |column: usize| Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0));
+    let left = Duration::from_millis(row.try_get_unchecked::<i64, _>(11)?.try_into().unwrap_or(0));
+    let number =
+        |column: usize| Ok::<_, sqlx::Error>(u32::try_from(row.try_get_unchecked::<i32, _>(column)?).unwrap_or(0));
     let binding = Binding {
         contact: contact.to_owned(),
         phone,
-        call_id: row.try_get(4)?,
+        call_id: row.try_get_unchecked(4)?,
         cseq: number(5)?,
         expires: now + left,
-        refreshed: now.checked_sub(Duration::from_millis(row.try_get::<i64, _>(12)?.try_into().unwrap_or(0))),
+        refreshed: now.checked_sub(Duration::from_millis(row.try_get_unchecked::<i64, _>(12)?.try_into().unwrap_or(0))),
         flow,
         user_agent: text(6)?.into(),
         path: path.into(),

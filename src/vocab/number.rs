@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
@@ -46,7 +47,7 @@ macro_rules! serde_as_text {
 
 /// A directory number: what rings a line or a route point. One to 24 of the digits 0-9, `*` and `#`, with an optional leading `+`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DirectoryNumber(String);
+pub struct DirectoryNumber(CompactString);
 serde_as_text!(DirectoryNumber);
 
 impl Borrow<str> for DirectoryNumber {
@@ -62,7 +63,7 @@ impl FromStr for DirectoryNumber {
         let dialled = text.strip_prefix('+').unwrap_or(text);
         let fits = (1..=24).contains(&dialled.len());
         if fits && dialled.bytes().all(|b| matches!(b, b'0'..=b'9' | b'*' | b'#')) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(VocabError {
                 what: "directory number",

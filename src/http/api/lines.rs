@@ -53,7 +53,7 @@ pub fn registered_from(door: &AdminDoor, line: &LineRecord) -> Vec<String> {
     // A phone without a password of ours has the name it was set up with, whatever number rings on it.
     let own_name = account.filter(|account| account.secret.is_none()).map(|account| account.auth_name.clone());
     let bindings = door.registrar.location().of_phone(line.phone, Instant::now());
-    let is_on_it = |aor: &String| line.number.as_str() == aor || own_name.as_ref() == Some(aor);
+    let is_on_it = |aor: &String| line.number.as_str() == aor || own_name.as_deref() == Some(aor.as_str());
     bindings
         .iter()
         .filter(|(aor, _)| is_on_it(aor))

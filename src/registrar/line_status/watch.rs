@@ -32,6 +32,8 @@ const WRITES: usize = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often it is looked for registrations that went unseen, and for history that is not kept any more.
 const SWEEPS: Duration = Duration::from_secs(30);
+/// How often lines are counted by their states, at the most.
+const COUNTS: Duration = Duration::from_secs(10);
 /// How long after its end a registration counts as gone where another node may have seen it go on.
 const GRACE: Duration = Duration::from_secs(90);
 /// Looks in a row for registrations that went unseen, while there are more.
@@ -173,7 +175,8 @@ impl Desk {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut group = Vec::with_capacity(GROUP);
-        let (mut swept_at, mut counted_at) = (None, None);
+        // At a start there is enough to do.
+        let (mut swept_at, mut counted_at) = (None, (Instant::now(), Duration::ZERO));
         if let Err(error) = self.begin().await {
             tracing::error!(%error, "which lines are registered could not be looked up");
         }
@@ -201,7 +204,7 @@ impl Desk {
         &mut self,
         group: &mut Vec<Told>,
         swept_at: &mut Option<Instant>,
-        counted_at: &mut Option<(Instant, Duration)>,
+        counted_at: &mut (Instant, Duration),
     ) -> Result<(), RegistrarError> {
         self.take(group).await?;
         self.board.elapse(UnixMillis::now(), &mut new_id);
@@ -212,12 +215,11 @@ impl Desk {
         }
         self.write().await?;
         // Counting takes as long as there are lines: a hundredth of the time at most goes into it.
-        if counted_at
-            .is_none_or(|(at, took)| now.saturating_duration_since(at) >= (100 * took).max(Duration::from_secs(10)))
-        {
+        let (at, took) = *counted_at;
+        if now.saturating_duration_since(at) >= (100 * took).max(COUNTS) {
             let began = Instant::now();
             self.count().await?;
-            *counted_at = Some((began, began.elapsed()));
+            *counted_at = (began, began.elapsed());
         }
         Ok(())
     }
