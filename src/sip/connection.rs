@@ -21,7 +21,7 @@ const OPENING: Duration = Duration::from_secs(20);
 const OPENING_OF_OURS: Duration = Duration::from_secs(40);
 /// How long a message that was begun may take.
 const MESSAGE: Duration = Duration::from_secs(20);
-/// How long a connection may stay silent over which nobody has registered or called.
+/// How long a connection may stay without a message over which nobody has registered or called.
 const IDLE: Duration = Duration::from_secs(120);
 /// How long one may over which somebody has.
 const LASTING: Duration = Duration::from_secs(3600);
@@ -168,10 +168,12 @@ async fn read(
                 return Ok(());
             }
         }
-        // Who only pings has said nothing yet.
+        // Who only pings has said nothing yet, and keeps nothing open that is nobody's.
         let Some(last) = &mut heard else { continue };
         if decoder.is_between_messages() {
-            *last = Instant::now();
+            if is_lasting.load(Ordering::Relaxed) {
+                *last = Instant::now();
+            }
             deadline = *last + idle(is_lasting);
         } else if had_item || was_idle {
             deadline = Instant::now() + MESSAGE;

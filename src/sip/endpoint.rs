@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -131,6 +132,17 @@ impl Responder {
     /// Leaves the request unanswered: whoever sent it has stopped waiting (RFC 4320 section 4.2).
     pub fn abandon(mut self) {
         self.fallback = None;
+        self.tell(Command::Abandon(self.id));
+    }
+
+    /// Never waits. What finds no place now is told as soon as there is one: else the transaction would stay for ever.
+    fn tell(&self, command: Command) {
+        if let Err(mpsc::error::TrySendError::Full(command)) = self.commands.try_send(command)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let commands = self.commands.clone();
+            runtime.spawn(async move { commands.send(command).await });
+        }
     }
 
     /// Waits until the request is cancelled; for ever if it can't be.
@@ -149,13 +161,15 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         if let Some(response) = self.fallback.take() {
-            let _ = self.commands.try_send(Command::Respond(self.id, response));
+            self.tell(Command::Respond(self.id, response));
         }
     }
 }
 
 pub(super) enum Command {
     Respond(TransactionId, Response),
+    /// It is not answered.
+    Abandon(TransactionId),
     Send {
         request: Request,
         flow: Flow,
@@ -369,6 +383,10 @@ impl Driver {
                 }
                 self.layer.respond(now, id, response);
             }
+            Command::Abandon(id) => {
+                self.cancellations.remove(&id);
+                self.layer.abandon(id);
+            }
             Command::Send { request, flow, domain, replies, name } => {
                 if !self.lead(flow, domain.as_ref()) {
                     let _ = replies.try_send(Reply::NotSent);
@@ -411,10 +429,10 @@ impl Driver {
                 metrics::counter!("sip_malformed_total").increment(1);
                 tracing::debug!(peer = %flow.peer, fault = %malformed.fault, "malformed SIP message");
                 if let Some(answer) = malformed.answer {
-                    self.transmit(super::transaction::way_back(&answer.headers, flow), answer.encode());
+                    self.answer(super::transaction::way_back(&answer.headers, flow), answer.encode());
                 }
             }
-            Event::Ping(flow) => self.transmit(flow, Bytes::from_static(b"\r\n")),
+            Event::Ping(flow) => self.answer(flow, Bytes::from_static(b"\r\n")),
             Event::Accepted(stream, transport) => self.accepted(stream, transport),
             Event::Proven(flow, certificate) => self.connections.note_certificate(flow, certificate),
             Event::Refused(flow, refusal) => {
@@ -474,6 +492,7 @@ impl Driver {
     fn carry_out(&mut self) {
         while let Some(output) = self.layer.next_output() {
             match output {
+                Output::Transmit(flow, octets) if octets.starts_with(b"SIP/2.0 ") => self.answer(flow, octets),
                 Output::Transmit(flow, octets) => self.transmit(flow, octets),
                 Output::Request(id, request, flow) => self.deliver(id, request, flow),
                 Output::Acknowledged(request, flow) => {
@@ -528,6 +547,16 @@ impl Driver {
         if let Some((_, replies)) = self.replies.get(&id) {
             // Whoever asked may have lost interest.
             let _ = replies.try_send(reply);
+        }
+    }
+
+    /// Whoever asked over a connection and has gone is not called back: the port they came from was for that connection only.
+    fn answer(&mut self, flow: Flow, octets: Bytes) {
+        match flow.transport {
+            Transport::Udp => self.transmit(flow, octets),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.connections.send(flow, &octets);
+            }
         }
     }
 

@@ -95,6 +95,13 @@ impl ClientTransaction {
         }
     }
 
+    /// A CANCEL goes out: if nothing comes of it either, the INVITE ends as if nobody had answered (section 9.1).
+    pub(super) fn cancelled(&mut self, now: Instant, timers: &Timers) {
+        if let State::Proceeding { ends: ends @ None, .. } = &mut self.state {
+            *ends = Some(now + timers.patience());
+        }
+    }
+
     /// True between the first provisional answer and the final one: when an INVITE may be cancelled (section 9.1).
     pub(super) fn is_proceeding(&self) -> bool {
         matches!(self.state, State::Proceeding { .. })
@@ -166,6 +173,20 @@ mod tests {
         let (at, last) = schedule(false);
         assert_eq!(at, [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
         assert_eq!(last, Step::TimedOut);
+    }
+
+    #[test]
+    fn an_invite_whose_cancel_nobody_answers_is_given_up() {
+        let timers = Timers::default();
+        let now = Instant::now();
+        let mut transaction = ClientTransaction::new(now, true, false, Bytes::from_static(b"x"), &timers);
+        transaction.answered(now, 180, &timers);
+        transaction.cancelled(now, &timers);
+        // Ringing on changes nothing.
+        transaction.answered(now, 180, &timers);
+        let ends = transaction.deadline().unwrap();
+        assert_eq!(ends - now, std::time::Duration::from_secs(32));
+        assert_eq!(transaction.elapsed(ends, &timers), Step::TimedOut);
     }
 
     #[test]

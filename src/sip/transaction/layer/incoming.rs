@@ -74,6 +74,14 @@ impl Layer {
         }
     }
 
+    /// A request is not answered: it is forgotten, unless it was answered before.
+    pub fn abandon(&mut self, id: TransactionId) {
+        let Some(Entry { machine: Machine::Server(serving), .. }) = self.entries.get(&id.0) else { return };
+        if serving.transaction.is_open() {
+            self.forget(id.0);
+        }
+    }
+
     /// Answers a request. An answer to a transaction that has ended, or a second final one, is dropped.
     pub fn respond(&mut self, now: Instant, id: TransactionId, response: Response) {
         let Some(entry) = self.entries.get_mut(&id.0) else { return };

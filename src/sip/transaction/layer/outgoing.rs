@@ -34,13 +34,14 @@ impl Layer {
     /// Cancels an INVITE of ours that was answered provisionally (section 9.1), for this reason (RFC 3326) if one is given. False
     /// if there is nothing to cancel.
     pub fn cancel_request(&mut self, now: Instant, id: TransactionId, reason: Option<&str>) -> bool {
-        let Some(Entry { flow, machine: Machine::Client(asking), .. }) = self.entries.get(&id.0) else {
+        let Some(Entry { flow, machine: Machine::Client(asking), .. }) = self.entries.get_mut(&id.0) else {
             return false;
         };
-        let Asking { transaction, request: invite, branch } = &**asking;
+        let Asking { transaction, request: invite, branch } = &mut **asking;
         if !transaction.is_proceeding() {
             return false;
         }
+        transaction.cancelled(now, &self.timers);
         let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
         copy_headers(invite, &mut cancel, &["Route", "From", "To", "Call-ID", "Max-Forwards"]);
         let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
@@ -49,6 +50,7 @@ impl Layer {
             cancel.headers.set("Reason", reason);
         }
         let (flow, branch) = (*flow, branch.clone());
+        self.schedule(id.0);
         self.send_request(now, cancel, flow, &branch);
         true
     }

@@ -144,3 +144,43 @@ fn a_request_of_ours_gets_its_answer_once() {
     let outputs = drain(&mut layer);
     assert!(matches!(outputs.as_slice(), [Output::Response(answered, _)] if *answered == id));
 }
+
+#[test]
+fn a_request_that_is_left_unanswered_leaves_nothing_behind() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 10);
+    layer.receive_request(now, request("INFO", "z9hG4bKleft"), FLOW);
+    let Some(Output::Request(id, ..)) = layer.next_output() else { panic!("delivered") };
+    layer.abandon(id);
+    assert!(layer.is_empty() && layer.next_output().is_none());
+    // One that was answered goes on answering its retransmissions.
+    let info = request("INFO", "z9hG4bKanswered");
+    layer.receive_request(now, info.clone(), FLOW);
+    let Some(Output::Request(id, ..)) = layer.next_output() else { panic!("delivered") };
+    layer.respond(now, id, info.respond(200));
+    layer.abandon(id);
+    assert_eq!(layer.len(), 1);
+}
+
+#[test]
+fn an_invite_whose_cancel_nobody_answers_ends() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 10);
+    let mut invite = request("INVITE", "z9hG4bKx");
+    invite.headers.remove("Via");
+    let id = layer.send_request(now, invite, FLOW, "z9hG4bKours");
+    let ringing = drain(&mut layer).into_iter().find_map(|output| match output {
+        Output::Transmit(_, octets) => match parse_datagram(&octets).unwrap() {
+            Message::Request(sent) => Some(sent.respond(180)),
+            Message::Response(_) => None,
+        },
+        _ => None,
+    });
+    layer.receive_response(now, ringing.unwrap());
+    assert!(layer.cancel_request(now, id, None));
+    drain(&mut layer);
+    layer.elapsed(now + Timers::default().patience());
+    let told = drain(&mut layer);
+    assert!(told.iter().any(|output| matches!(output, Output::TimedOut(timed_out) if *timed_out == id)), "{told:?}");
+    assert!(layer.is_empty());
+}
