@@ -13,7 +13,7 @@ use super::{Location, Registrar};
 use crate::directory::Sealer;
 use crate::sip::Flow;
 use crate::sip::message::{Contacts, Host, Request, SipUri, unescape};
-use crate::vocab::Secret;
+use crate::vocab::{PhoneId, Secret};
 
 /// How the user part of a temporary one begins.
 const TEMPORARY: &str = "tgruu.";
@@ -162,12 +162,12 @@ impl Registrar {
         self.gruus.holder(uri, self.location(), now)
     }
 
-    /// Gives a request of ours whose URI is one of a phone that is here the phone's contact and path, and says over which flow it
-    /// goes. Nothing happens to any other request.
-    pub fn retarget(&self, request: &mut Request, now: Instant) -> Option<Flow> {
+    /// Gives a request of ours whose URI is one of `phone`, and that phone is here, its contact and path, and says over which
+    /// flow it goes. Nothing happens to any other request: nobody has others reached by saying that they are they.
+    pub fn retarget(&self, request: &mut Request, phone: PhoneId, now: Instant) -> Option<Flow> {
         let holder = self.gruu_holder(request.uri.sip()?, now)?;
         let GruuHolder::Here { bindings, .. } = holder else { return None };
-        let binding = bindings.first()?;
+        let binding = bindings.first().filter(|binding| binding.phone == phone)?;
         request.uri = binding.contact.parse().ok()?;
         if !request.headers.contains("Route") && !binding.path.is_empty() {
             request.headers.set("Route", &binding.path);
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::sip::Transport;
     use crate::sip::message::{Method, RequestUri};
-    use crate::vocab::{PhoneId, UnixMillis};
+    use crate::vocab::UnixMillis;
 
     const INSTANCE: &str = "<urn:uuid:F81D4FAE-7DEC-11d0-a765-00a0c91e6bf6>";
 

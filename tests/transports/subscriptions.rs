@@ -86,9 +86,11 @@ fn who_does_not_take_what_is_told_is_told_no_more_and_one_phone_has_only_so_many
         assert_eq!(status(&answer), 200, "{answer}");
         told(&mut phone);
     }
-    // A phone that has restarted doesn't know of those it had: one makes way.
+    // A phone that has restarted doesn't know of those it had: one makes way, and is told so.
     assert_eq!(status(&phone.subscribe("many", "Event: reg\r\n")), 200);
-    told(&mut phone);
+    let both = [told(&mut phone), told(&mut phone)];
+    let ended = both.iter().filter(|(head, _)| head.contains("Subscription-State: terminated;reason=deactivated"));
+    assert_eq!(ended.count(), 1, "{both:#?}");
     wait_for("all of them in the figures", PATIENCE, || (figure() == 8).then_some(()));
     // The phone is gone with its connection: what is told next reaches nobody.
     drop(phone);

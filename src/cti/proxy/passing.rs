@@ -153,7 +153,8 @@ impl Proxy {
         without_credentials(&mut onward, self.registrar.realm());
         onward.headers.remove("P-Asserted-Identity");
         // A phone may have given its GRUU as its contact (RFC 5627 section 4.4).
-        let flow = match self.registrar.retarget(&mut onward, Instant::now()) {
+        let own = side.phone.and_then(|phone| self.registrar.retarget(&mut onward, phone, Instant::now()));
+        let flow = match own {
             Some(flow) => self.endpoint.own_flow(flow).ok()?,
             None => self.flow_of(&side, &onward)?,
         };

@@ -17,8 +17,9 @@ use crate::directory::Account;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::message::{Request, Response};
 use crate::sip::{Endpoint, Flow, Responder, new_tag};
+use crate::vocab::PhoneId;
 
-/// Subscriptions there may be, and those a phone may have.
+/// Subscriptions there may be, and those a phone may have to one of its addresses-of-record.
 const MOST: usize = 20_000;
 const MOST_OF_PHONE: usize = 8;
 /// Notifications that are begun in one round.
@@ -99,15 +100,8 @@ impl Subscriptions {
         let subscription = Subscription::new(account.phone, aor.to_owned(), host, dialog, flow, &asked, now);
         let answer = accepted(request, &subscription, &asked).with_to_tag(&id.local_tag);
         let mut table = self.table();
-        let of_phone = table.iter().filter(|(_, other)| other.phone == account.phone);
-        let mut of_phone: Vec<(Instant, DialogId)> =
-            of_phone.map(|(id, other)| (other.expires(), id.clone())).collect();
-        if of_phone.len() >= MOST_OF_PHONE && asked.seconds > 0 {
-            // A phone that has restarted knows nothing of those it had: the one that ends first makes way.
-            of_phone.sort_by_key(|(expires, _)| *expires);
-            if let Some((_, first)) = of_phone.first() {
-                table.remove(first);
-            }
+        if asked.seconds > 0 {
+            make_room(&mut table, account.phone, aor);
         }
         if table.len() >= MOST {
             return Err(request.respond(503).with_header("Retry-After", "60"));
@@ -146,7 +140,8 @@ impl Subscriptions {
             let is_taken = this.send(notification).await;
             let mut table = this.table();
             match table.get_mut(&id) {
-                Some(subscription) if is_taken => subscription.is_telling = false,
+                // What was on its way when it was refreshed went where the phone was before.
+                Some(subscription) if is_taken || subscription.is_due => subscription.is_telling = false,
                 // Who doesn't take what they have asked for doesn't want it (RFC 6665 section 4.2.2).
                 _ => drop(table.remove(&id)),
             }
@@ -170,9 +165,8 @@ impl Subscriptions {
     }
 
     async fn send(&self, notification: Notification) -> bool {
-        let Notification { mut request, flow, .. } = notification;
-        let mut flow = flow;
-        if let Some(to) = self.0.registrar.retarget(&mut request, Instant::now()) {
+        let Notification { phone, mut request, mut flow, is_last: _ } = notification;
+        if let Some(to) = self.0.registrar.retarget(&mut request, phone, Instant::now()) {
             // What a GRUU leads to may have registered with another node.
             let Ok(own) = self.0.endpoint.own_flow(to) else { return false };
             flow = own;
@@ -183,6 +177,22 @@ impl Subscriptions {
 
     fn table(&self) -> MutexGuard<'_, HashMap<DialogId, Subscription>> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A phone that has restarted knows nothing of the subscriptions it had: the one that ends first makes way, and its end is told.
+fn make_room(table: &mut HashMap<DialogId, Subscription>, phone: PhoneId, aor: &str) {
+    let of_phone = table.iter_mut().filter(|(_, other)| other.phone == phone && other.aor == aor);
+    let (ending, mut going): (Vec<_>, Vec<_>) = of_phone.partition(|(_, other)| other.is_deactivated);
+    let waits_too_long = (ending.len() >= MOST_OF_PHONE).then(|| ending.first().map(|(id, _)| (*id).clone())).flatten();
+    if going.len() >= MOST_OF_PHONE {
+        going.sort_by_key(|(_, other)| other.expires());
+        if let Some((_, first)) = going.first_mut() {
+            first.is_deactivated = true;
+        }
+    }
+    if let Some(id) = waits_too_long {
+        table.remove(&id);
     }
 }
 

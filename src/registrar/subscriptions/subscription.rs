@@ -30,13 +30,17 @@ pub(super) struct Subscription {
     known: Vec<Known>,
     told: Option<Instant>,
     /// Somebody has just subscribed: they are told whatever it is.
-    is_due: bool,
+    pub is_due: bool,
+    /// It has made way for others of its phone; the phone is still to be told.
+    pub is_deactivated: bool,
     /// A notification is on its way.
     pub is_telling: bool,
 }
 
 /// A notification to be sent.
 pub(super) struct Notification {
+    /// Who subscribed.
+    pub phone: PhoneId,
     pub request: Request,
     pub flow: Flow,
     /// None follows.
@@ -76,6 +80,7 @@ impl Subscription {
             known: Vec::new(),
             told: None,
             is_due: true,
+            is_deactivated: false,
             is_telling: false,
         }
     }
@@ -85,6 +90,7 @@ impl Subscription {
         self.expires = now + Duration::from_secs(asked.seconds.into());
         self.flow = flow;
         self.is_due = true;
+        self.is_deactivated = false;
     }
 
     /// When it ends, unless more time is asked for.
@@ -103,10 +109,11 @@ impl Subscription {
         if self.is_telling {
             return None;
         }
-        let ends = match (surroundings.is_own, self.expires <= now) {
-            (false, _) => Some("terminated;reason=rejected".to_owned()),
-            (true, true) => Some("terminated;reason=timeout".to_owned()),
-            (true, false) => None,
+        let ends = match (surroundings.is_own, self.expires <= now, self.is_deactivated) {
+            (false, ..) => Some("terminated;reason=rejected".to_owned()),
+            (true, true, _) => Some("terminated;reason=timeout".to_owned()),
+            (true, false, true) => Some("terminated;reason=deactivated".to_owned()),
+            (true, false, false) => None,
         };
         let current: Vec<Known> = match (self.package, surroundings.is_own) {
             (Package::Registrations, true) => {
@@ -131,7 +138,7 @@ impl Subscription {
         let request = request.with_body(self.package.content_type(), body);
         self.version = self.version.saturating_add(1);
         (self.known, self.told, self.is_due, self.is_telling) = (current, Some(now), false, true);
-        Some(Notification { request, flow: self.flow, is_last: ends.is_some() })
+        Some(Notification { phone: self.phone, request, flow: self.flow, is_last: ends.is_some() })
     }
 
     fn body(&self, now: &[Known], gone: &[Known], at: Instant) -> Option<String> {
