@@ -108,7 +108,7 @@ pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> 
                 }
                 kept.push((aor.as_str(), binding));
             }
-            Fate::Removed => remove(&mut transaction, aor, ruid).await?,
+            Fate::Removed(_) => remove(&mut transaction, aor, ruid).await?,
             Fate::Lapsed(binding) => remove_unless_refreshed(&mut transaction, aor, binding).await?,
         }
     }

@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Change {
     pub aor: String,
+    /// When it was decided.
+    pub at: std::time::Instant,
     pub put: Vec<Binding>,
     /// What names each among the bindings of its address-of-record.
     pub removed: Vec<String>,
@@ -45,8 +47,9 @@ impl Change {
     /// One of an address-of-record that changes nothing yet, and what is told when it is kept.
     pub(super) fn of(aor: &str) -> (Self, oneshot::Receiver<()>) {
         let (done, kept) = oneshot::channel();
-        let (aor, put, removed, lapsed) = (aor.to_owned(), Vec::new(), Vec::new(), Vec::new());
-        (Self { aor, put, removed, lapsed, seen: None, done }, kept)
+        let (aor, at) = (aor.to_owned(), std::time::Instant::now());
+        let (put, removed, lapsed) = (Vec::new(), Vec::new(), Vec::new());
+        (Self { aor, at, put, removed, lapsed, seen: None, done }, kept)
     }
 }
 
@@ -55,8 +58,8 @@ impl Change {
 pub(super) enum Fate {
     /// It is there.
     Bound(Binding),
-    /// It is not.
-    Removed,
+    /// It is not, as was decided then.
+    Removed(std::time::Instant),
     /// It is not, unless it was refreshed elsewhere since.
     Lapsed(Binding),
 }
@@ -72,12 +75,16 @@ pub(super) struct Batch {
 
 impl Batch {
     fn add(&mut self, change: Change) -> oneshot::Sender<()> {
-        let Change { aor, put, removed, lapsed, seen, done } = change;
+        let Change { aor, at, put, removed, lapsed, seen, done } = change;
         for ruid in removed {
-            self.bindings.insert((aor.clone(), ruid), Fate::Removed);
+            self.bindings.insert((aor.clone(), ruid), Fate::Removed(at));
         }
         for binding in lapsed {
-            self.bindings.insert((aor.clone(), binding.ruid()), Fate::Lapsed(binding));
+            // It may have been refreshed after it was seen to lapse, and before that was told.
+            let fate = self.bindings.entry((aor.clone(), binding.ruid())).or_insert(Fate::Removed(at));
+            if !matches!(fate, Fate::Bound(newer) if newer.expires > binding.expires) {
+                *fate = Fate::Lapsed(binding);
+            }
         }
         for binding in put {
             self.bindings.insert((aor.clone(), binding.ruid()), Fate::Bound(binding));
@@ -143,13 +150,15 @@ impl Journal {
         &self.changes
     }
 
-    /// Waits until all that was handed in so far is in the database, however long that is away.
-    pub(super) async fn settle(&self) -> Result<(), RegistrarError> {
+    /// Waits until all that was handed in so far is in the database, however long that is away. True if it was.
+    pub(super) async fn settle(&self) -> Result<bool, RegistrarError> {
         let (nothing, done) = Change::of("");
         self.changes.send(nothing).await.map_err(|_| RegistrarError::Stopped)?;
         done.await.map_err(|_| RegistrarError::Stopped)?;
-        self.has_all.clone().wait_for(|has_all| *has_all).await.map_err(|_| RegistrarError::Stopped)?;
-        Ok(())
+        let mut has_all = self.has_all.clone();
+        let was_away = !*has_all.borrow_and_update();
+        has_all.wait_for(|has_all| *has_all).await.map_err(|_| RegistrarError::Stopped)?;
+        Ok(was_away)
     }
 }
 
@@ -252,7 +261,8 @@ impl Writer {
     /// Writes what waits, as far as the database goes. Nobody who comes meanwhile waits for all of it.
     async fn write_waiting(&mut self, queue: &mut mpsc::Receiver<Change>) {
         let mut group = Vec::with_capacity(GROUP);
-        while !self.waiting.is_empty() {
+        loop {
+            // Where nothing waits, that shows whether the database is there.
             let batch = self.waiting.split_off_first();
             if let Err((error, unwritten)) = self.put(batch, Some(PATIENCE_WHILE_AWAY)).await {
                 return self.is_away(&error, unwritten);
@@ -265,6 +275,9 @@ impl Writer {
                 group.push(change);
             }
             self.remember(&mut group);
+            if self.waiting.is_empty() {
+                break;
+            }
         }
         if let Some(since) = self.away_since.take() {
             self.written.send_replace(true);

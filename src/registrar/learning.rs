@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::Registrar;
 use super::keeper::Found;
 use super::line_status::{Named, Observation, Observed, Sighting};
-use super::location::{Learned, Went};
+use super::location::{CATCHING_UP, Learned, Went};
 use crate::vocab::UnixMillis;
 
 /// Addresses-of-record that wait to be read; when there are more, all are read.
@@ -80,8 +80,12 @@ impl Registrar {
 
     /// Reads what others wrote; for as long as the server runs.
     pub async fn learn(self) {
+        let mut was_away = false;
         loop {
             let Pending { is_all, aors } = self.learning.take().await;
+            if std::mem::take(&mut was_away) {
+                tokio::time::sleep(CATCHING_UP).await;
+            }
             let names = (!is_all).then(|| aors.keys().cloned().collect());
             match self.location().learn(names).await {
                 Ok(learned) => {
@@ -99,6 +103,7 @@ impl Registrar {
                             aors.into_iter().for_each(|(aor, is_elsewhere)| self.learning.note([aor], is_elsewhere))
                         }
                     }
+                    was_away = true;
                     tokio::time::sleep(PAUSE).await;
                 }
             }

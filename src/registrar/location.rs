@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -28,6 +28,8 @@ pub struct Location {
 
 /// Kinds of phones whose names are shared by their bindings.
 const USER_AGENTS: usize = 4096;
+/// How long after the database was away others may take to see that it is back, and to write what waited.
+pub(super) const CATCHING_UP: Duration = Duration::from_secs(5);
 /// Addresses-of-record that are compared with what is kept while nobody else may look at any.
 const AT_ONCE: usize = 1000;
 
@@ -46,6 +48,8 @@ struct Table {
     /// When to look whether something of an address-of-record has lapsed.
     expiries: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     user_agents: HashSet<Arc<str>>,
+    /// Whether others write down bindings too.
+    is_shared: bool,
     /// What was changed here since a reading of what others wrote began: of these, what is read is old.
     changed: Option<HashSet<Arc<str>>>,
 }
@@ -178,9 +182,15 @@ impl Table {
         self.set(aor, found);
     }
 
+    /// What was refreshed elsewhere is believed to have been again, until what is kept shows that it has not
+    /// ([`Location::ended`]): that takes a moment, and as long as the database is away.
+    fn is_live(&self, binding: &Binding, now: Instant) -> bool {
+        binding.expires > now || (self.is_shared && binding.refreshed.is_none())
+    }
+
     /// Borrowed where all are alive, as they mostly are.
     fn live(&self, aor: &str, now: Instant) -> Cow<'_, [Binding]> {
-        let (all, is_live) = (self.of(aor), |binding: &&Binding| binding.expires > now);
+        let (all, is_live) = (self.of(aor), |binding: &&Binding| self.is_live(binding, now));
         match all.iter().all(|binding| is_live(&binding)) {
             true => all.into(),
             false => all.iter().filter(is_live).cloned().collect(),
@@ -191,7 +201,7 @@ impl Table {
     fn live_of(&self, phone: PhoneId, now: Instant) -> impl Iterator<Item = (&Arc<str>, &Binding)> {
         let aors = self.by_phone.get(&phone).into_iter().flatten();
         let bindings = aors.flat_map(|aor| self.of(aor).iter().map(move |binding| (aor, binding)));
-        bindings.filter(move |(_, binding)| binding.phone == phone && binding.expires > now)
+        bindings.filter(move |(_, binding)| binding.phone == phone && self.is_live(binding, now))
     }
 
     fn of(&self, aor: &str) -> &[Binding] {
@@ -203,7 +213,8 @@ impl Location {
     /// Reads what was kept before, as far as `whose` says that a phone may be there.
     pub(super) async fn open(db: &Db, now: Instant, whose: Arc<Whose>, edges: Edges) -> Result<Self, RegistrarError> {
         let keeper = Keeper::of(db).await?;
-        let table = keeper.read_all(&whose, now, Table::with_capacity, Table::add).await?;
+        let mut table = keeper.read_all(&whose, now, Table::with_capacity, Table::add).await?;
+        table.is_shared = keeper.is_shared();
         Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose, edges })
     }
 
@@ -215,7 +226,7 @@ impl Location {
     /// True while a phone has a live binding of this address-of-record.
     pub(super) fn has(&self, phone: PhoneId, aor: &str, now: Instant) -> bool {
         let table = self.table();
-        table.of(aor).iter().any(|binding| binding.phone == phone && binding.expires > now)
+        table.of(aor).iter().any(|binding| binding.phone == phone && table.is_live(binding, now))
     }
 
     /// Every phone that has bindings.
@@ -402,9 +413,11 @@ impl Location {
         Ok(learned)
     }
 
-    /// What is kept, with all that was decided here before.
+    /// What is kept, with all that was decided here before; after the database was away with what others had waiting, too.
     async fn read_settled(&self, aors: Option<&[String]>) -> Result<Vec<Found>, RegistrarError> {
-        self.journal.settle().await?;
+        if self.journal.settle().await? {
+            tokio::time::sleep(CATCHING_UP).await;
+        }
         self.keeper.read(aors, &self.whose, Instant::now()).await
     }
 
@@ -454,8 +467,6 @@ pub(super) struct Update {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::sip::{Flow, Transport};
     use crate::vocab::UnixMillis;

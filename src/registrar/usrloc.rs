@@ -25,6 +25,8 @@ use crate::vocab::{PhoneId, UnixMillis};
 const SCHEMA: i32 = 9;
 /// What the `ruid` of a row of ours begins with.
 const OURS: &str = "tsunagu-";
+/// What waited longer than this until it could be written gives way to what others have written since.
+const LATE: Duration = Duration::from_secs(10);
 /// How long a row stays after it has lapsed, so that clocks that differ a little forget nobody's.
 const AFTERWARDS: Duration = Duration::from_secs(60);
 
@@ -141,10 +143,14 @@ pub(super) async fn write(db: &PgPool, batch: &Batch) -> Result<(), RegistrarErr
             Fate::Bound(binding) => {
                 let ruid = ruid(aor, binding);
                 // One row a contact or a flow, whoever wrote it before; a flow's contact may be that of another flow.
-                stale.push(aor, Stale::Replaced(binding), &ruid);
-                kept.push(aor, binding, ruid, now);
+                let age =
+                    binding.refreshed.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)).as_secs_f64();
+                stale.push(aor, Stale::Replaced(binding), &ruid, age);
+                kept.push(aor, binding, ruid, now, age);
             }
-            Fate::Removed => stale.push(aor, Stale::Removed(name), ""),
+            Fate::Removed(at) => {
+                stale.push(aor, Stale::Removed(name), "", now.saturating_duration_since(*at).as_secs_f64());
+            }
             // It went because it ended: the row says so too, unless it was refreshed elsewhere.
             Fate::Lapsed(_) => {}
         }
@@ -173,10 +179,12 @@ struct Named {
     reg_ids: Vec<i32>,
     marks: Vec<String>,
     but: Vec<String>,
+    /// Seconds since that was decided.
+    ages: Vec<f64>,
 }
 
 impl Named {
-    fn push(&mut self, aor: &str, which: Stale<'_>, but: &str) {
+    fn push(&mut self, aor: &str, which: Stale<'_>, but: &str, age: f64) {
         let (contact, instance, reg_id, mark) = match which {
             Stale::Replaced(Binding { contact, reg_id: 0, .. }) => (&**contact, "", 0, String::new()),
             Stale::Replaced(Binding { instance, reg_id, .. }) => ("", &**instance, *reg_id, String::new()),
@@ -191,6 +199,7 @@ impl Named {
         self.reg_ids.push(i32::try_from(reg_id).unwrap_or(0));
         self.marks.push(mark);
         self.but.push(but.to_owned());
+        self.ages.push(age);
     }
 
     async fn remove(self, db: &mut PgConnection) -> Result<(), RegistrarError> {
@@ -198,9 +207,12 @@ impl Named {
             return Ok(());
         }
         sqlx::query(
-            "DELETE FROM location USING unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[]) \
-                AS stale (aor, contact, instance, reg_id, mark, but) \
-             WHERE location.username = stale.aor AND location.ruid <> stale.but AND (right(location.ruid, 16) = stale.mark \
+            "DELETE FROM location USING \
+                unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $8::float8[]) \
+                AS stale (aor, contact, instance, reg_id, mark, but, age) \
+             WHERE location.username = stale.aor AND location.ruid <> stale.but \
+                AND (stale.age < $9 OR location.last_modified <= timezone('UTC', now()) - make_interval(secs => stale.age)) \
+                AND (right(location.ruid, 16) = stale.mark \
                 OR location.reg_id = stale.reg_id \
                     AND CASE stale.reg_id WHEN 0 THEN location.contact = stale.contact \
                         ELSE location.instance = stale.instance AND NOT starts_with(location.ruid, $7) END)",
@@ -213,6 +225,8 @@ impl Named {
         .bind(self.but)
         // One of ours with the same flow is the same row, or another phone's.
         .bind(OURS)
+        .bind(self.ages)
+        .bind(LATE.as_secs_f64())
         .execute(db)
         .await?;
         Ok(())
@@ -235,10 +249,12 @@ struct Columns {
     sockets: Vec<String>,
     instances: Vec<Option<String>>,
     reg_ids: Vec<i32>,
+    /// Seconds since it was decided.
+    ages: Vec<f64>,
 }
 
 impl Columns {
-    fn push(&mut self, aor: &str, binding: &Binding, ruid: String, now: Instant) {
+    fn push(&mut self, aor: &str, binding: &Binding, ruid: String, now: Instant, age: f64) {
         let Flow { transport, local, peer } = binding.flow;
         let mut received = SipUri::new(None, peer.ip().into(), Some(peer.port()));
         if transport != Transport::Udp {
@@ -257,6 +273,7 @@ impl Columns {
         self.sockets.push(format!("{}:{local}", transport.as_param()));
         self.instances.push(if_any(&binding.instance));
         self.reg_ids.push(i32::try_from(binding.reg_id).unwrap_or(0));
+        self.ages.push(age);
     }
 
     async fn put(self, db: &mut PgConnection) -> Result<(), RegistrarError> {
@@ -267,14 +284,16 @@ impl Columns {
             "INSERT INTO location (ruid, username, contact, received, path, expires, callid, cseq, user_agent, socket, \
                 instance, reg_id, last_modified) \
              SELECT ruid, aor, contact, received, path, timezone('UTC', now()) + make_interval(secs => seconds), call_id, \
-                cseq, user_agent, socket, instance, reg_id, timezone('UTC', now()) \
+                cseq, user_agent, socket, instance, reg_id, timezone('UTC', now()) - make_interval(secs => age) \
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::int[], \
-                $9::text[], $10::text[], $11::text[], $12::int[]) AS new \
-                (ruid, aor, contact, received, path, seconds, call_id, cseq, user_agent, socket, instance, reg_id) \
+                $9::text[], $10::text[], $11::text[], $12::int[], $13::float8[]) AS new \
+                (ruid, aor, contact, received, path, seconds, call_id, cseq, user_agent, socket, instance, reg_id, age) \
              ON CONFLICT (ruid) DO UPDATE SET contact = excluded.contact, received = excluded.received, \
                 path = excluded.path, expires = excluded.expires, callid = excluded.callid, cseq = excluded.cseq, \
                 user_agent = excluded.user_agent, socket = excluded.socket, instance = excluded.instance, \
-                last_modified = excluded.last_modified",
+                last_modified = excluded.last_modified \
+             WHERE location.last_modified <= excluded.last_modified \
+                OR excluded.last_modified > timezone('UTC', now()) - make_interval(secs => $14)",
         )
         .bind(self.ruids)
         .bind(self.aors)
@@ -288,6 +307,8 @@ impl Columns {
         .bind(self.sockets)
         .bind(self.instances)
         .bind(self.reg_ids)
+        .bind(self.ages)
+        .bind(LATE.as_secs_f64())
         .execute(db)
         .await?;
         Ok(())

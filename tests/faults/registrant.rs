@@ -27,6 +27,8 @@ pub struct Registrant {
     pub headers: String,
     /// Parameters of its Contact, each with its semicolon.
     pub contact_params: String,
+    /// What it calls.
+    pub dials: String,
     /// Where it says it is reached; by default where it is.
     pub reached_at: Option<SocketAddr>,
     is_patient: bool,
@@ -45,8 +47,20 @@ impl Registrant {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let (name, password) = (name.to_owned(), Secret::from(password.to_owned()));
         let (number, headers, contact_params) = (name.clone(), String::new(), String::new());
-        let (is_patient, turn) = (false, AtomicU32::new(0));
-        Self { socket, server, number, name, password, headers, contact_params, reached_at: None, is_patient, turn }
+        let (is_patient, turn, dials) = (false, AtomicU32::new(0), "2000".to_owned());
+        Self {
+            socket,
+            server,
+            number,
+            name,
+            password,
+            headers,
+            contact_params,
+            dials,
+            reached_at: None,
+            is_patient,
+            turn,
+        }
     }
 
     /// The same that sends again what is not answered (RFC 3261 section 17.1.2), as phones do.
@@ -168,7 +182,7 @@ impl Registrant {
     }
 
     fn uri(&self, method: &str) -> String {
-        if method == "INVITE" { format!("sip:2000@{}", self.server) } else { format!("sip:{}", self.server) }
+        if method == "INVITE" { format!("sip:{}@{}", self.dials, self.server) } else { format!("sip:{}", self.server) }
     }
 
     /// The final answer to a request; one to an INVITE is acknowledged.
@@ -204,7 +218,7 @@ impl Registrant {
     fn send(&self, method: &str, to: &str, credentials: Option<String>) -> String {
         let (own, server, name, turn) =
             (self.socket.local_addr().unwrap(), self.server, &self.number, self.turn.load(Ordering::Relaxed));
-        let callee = if method == "REGISTER" { name.as_str() } else { "2000" };
+        let callee = if method == "REGISTER" { name } else { &self.dials };
         let uri = self.uri(if method == "ACK" { "INVITE" } else { method });
         let to = if to.is_empty() { format!("<sip:{callee}@{server}>") } else { to.to_owned() };
         let credentials = credentials.map(|text| format!("Authorization: {text}\r\n")).unwrap_or_default();

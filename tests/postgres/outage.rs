@@ -1,5 +1,6 @@
 //! A database that goes away and comes back.
 
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -88,6 +89,81 @@ fn while_the_database_is_away_phones_are_registered_and_what_was_not_written_lan
         is_registered(&other, &desk.line, wanted);
     }
     assert!(!server.log().contains("panicked"));
+}
+
+#[test]
+fn who_is_refreshed_at_one_node_is_called_by_way_of_another_while_the_database_is_away() {
+    const BRIEF: &str = "registrar.shortest_seconds = 1";
+    let cluster = Postgres::start();
+    // It is the one on duty: it judges what lapsed.
+    let server = Server::start_at(&cluster.database(), BRIEF);
+    server.fill();
+    let other = server.neighbour(BRIEF);
+    let [calls, called] = [0, 1].map(|user| Desk::of(&server, 0x68 + user as u16, user));
+    let (mut caller, mut callee) = (calls.at(&server, 24), called.at(&other, 25));
+    callee.headers = "Expires: 10\r\n".to_owned();
+    assert_eq!((status(&caller.register()), status(&callee.register())), (200, 200));
+    is_registered(&server, &called.line, true);
+    // Somebody else writes of the caller what is newer than what it says from now on.
+    let stored =
+        || cluster.ask(server.database(), "SELECT user_agent FROM location WHERE username = '1001'").trim().to_owned();
+    cluster.ask(
+        server.database(),
+        "UPDATE location SET last_modified = last_modified + interval '1 hour', user_agent = 'Else/1.0' WHERE username = '1001'",
+    );
+    cluster.stop();
+    assert_eq!(status(&caller.register()), 200);
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(20) {
+        assert_eq!(status(&callee.register()), 200);
+        std::thread::sleep(Duration::from_secs(4));
+    }
+    // As far as the other has heard, it lapsed some time ago.
+    assert_eq!(status(&callee.register()), 200);
+    let socket = callee.into_socket();
+    let rings = std::thread::spawn(move || is_busy(&socket));
+    caller.dials.clone_from(&called.number);
+    let answer = caller.try_once("INVITE");
+    assert_eq!(status(&answer), 486, "{answer}");
+    rings.join().unwrap();
+    assert_eq!(status(&called.at(&other, 25).register()), 200);
+    cluster.launch();
+    for node in [&server, &other] {
+        wait_for("what waited to be written", PATIENCE, || {
+            (figure(node, "registrar_unwritten_bindings") == 0.0).then_some(())
+        });
+    }
+    // What waited gives way; what does not wait never does.
+    assert_eq!(stored(), "Else/1.0");
+    assert_eq!(status(&caller.register()), 200);
+    assert_eq!(stored(), "Test/1.0");
+    // Nobody takes it for lost before that was read, nor afterwards.
+    std::thread::sleep(Duration::from_secs(8));
+    is_registered(&server, &called.line, true);
+    let lost = "SELECT count(*) FROM events WHERE type IN ('line.lost', 'phone.lost')";
+    assert_eq!(cluster.ask(server.database(), lost).trim(), "0");
+    for node in [&server, &other] {
+        assert_eq!(node.log().matches("the database takes registrations again").count(), 1, "{}", node.log());
+    }
+}
+
+/// A phone that answers the call it gets so.
+fn is_busy(socket: &UdpSocket) {
+    let mut buffer = [0; 4096];
+    let (invite, from) = loop {
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if text.starts_with("INVITE ") {
+            break (text, from);
+        }
+    };
+    let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+    let kept: String = invite
+        .lines()
+        .filter(|line| kept.iter().any(|name| line.starts_with(name)))
+        .map(|line| format!("{line}{}\r\n", if line.starts_with("To:") { ";tag=b" } else { "" }))
+        .collect();
+    socket.send_to(format!("SIP/2.0 486 Busy Here\r\n{kept}Content-Length: 0\r\n\r\n").as_bytes(), from).unwrap();
 }
 
 #[test]
