@@ -12,7 +12,7 @@ use crate::cti::{CALLED_OFF, ServiceControl, ServiceFault, Switchboard};
 use crate::db::News;
 use crate::directory::{Directory, DirectoryError, JOB_CANCELLED, Jobs};
 use crate::enrolment::{EnrolmentError, Enrolments};
-use crate::registrar::{Registrar, RegistrarError};
+use crate::registrar::{GUESSED, LET_IN, Registrar, RegistrarError};
 use crate::sites::Sites;
 use crate::vocab::PhoneId;
 
@@ -77,6 +77,14 @@ impl Neighbour {
                 "line" => {
                     let phones = subject.lines().filter_map(|phone| phone.parse().ok()).collect();
                     self.registrar.lines().note_elsewhere(Some(phones)).await;
+                    Ok(())
+                }
+                GUESSED => {
+                    self.registrar.note_guessed_elsewhere(subject);
+                    Ok(())
+                }
+                LET_IN => {
+                    self.registrar.note_let_in_elsewhere(subject);
                     Ok(())
                 }
                 "auto-registration" => Ok(self.registrar.auto_registration().reload().await?),

@@ -116,12 +116,16 @@ impl Authenticator {
                 Doubt::Stale(account.map(|account| account.phone))
             }
         };
-        let via = request.headers.get("Via").unwrap_or_default();
-        let call_id = request.headers.call_id().unwrap_or_default();
-        let tag = self.mark([via.as_bytes(), call_id.as_bytes()]);
         let is_stale = doubt != Doubt::Unasked;
         let answer = self.challenge(request, origin.ip(), USUAL, is_stale, entropy, now);
-        Some((answer.with_to_tag(&format!("{tag:016x}")), doubt))
+        Some((answer.with_to_tag(&self.tag_of(request)), doubt))
+    }
+
+    /// A To tag that is the same for the same request (RFC 3261 section 8.2.7), and that nobody can tell beforehand.
+    pub fn tag_of(&self, request: &Request) -> String {
+        let via = request.headers.get("Via").unwrap_or_default();
+        let call_id = request.headers.call_id().unwrap_or_default();
+        format!("{:016x}", self.mark([via.as_bytes(), call_id.as_bytes()]))
     }
 
     /// Judges the credentials of a request. `standing` says how well the phone of an account is known where it comes from.
@@ -184,11 +188,16 @@ impl Authenticator {
         let name = name.chars().take(64).collect::<String>();
         tracing::info!(peer = %origin.peer, name, "wrong SIP name or password");
         metrics::counter!("sip_wrong_password_total").increment(1);
-        let shut = self.guesses().count(origin.ip(), &name, now);
+        self.count(origin.ip(), &name, now);
+        forbidden(request)
+    }
+
+    /// Counts a wrong password, wherever it was shown.
+    pub fn count(&self, address: IpAddr, name: &str, now: Instant) {
+        let shut = self.guesses().count(address, name, now);
         for (scope, _) in shut {
             metrics::counter!("sip_shut_total", "scope" => scope.as_str()).increment(1);
         }
-        forbidden(request)
     }
 
     /// Who is shut out at this moment.

@@ -70,7 +70,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    const ALL: [Self; 3] = [Self::NameAndAddress, Self::Name, Self::Address];
+    pub(super) const ALL: [Self; 3] = [Self::NameAndAddress, Self::Name, Self::Address];
 
     /// For a log and a metric.
     pub fn as_str(self) -> &'static str {

@@ -11,6 +11,7 @@ mod binding;
 mod bindings;
 mod events;
 mod gruu;
+mod guess_news;
 mod guessing;
 mod journal;
 mod keeper;
@@ -37,6 +38,7 @@ pub use auto_registration::AutoRegistration;
 pub use binding::Binding;
 pub use events::{NewsQueue, RegistrarEvent, RegistrarNews};
 pub use gruu::GruuHolder;
+pub use guess_news::{GUESSED, LET_IN};
 pub use guessing::{Guesses, Scope as ShutOutScope, ShutOut, Standing as GuessStanding, WrongPasswordSettings};
 pub use line_status::{
     Asked, Cause, Failure, LastRegister, Line, LineHistory, LineHistoryEntry, LineState, LineStatusSettings, LineWatch,

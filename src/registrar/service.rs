@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::authentication::{Authenticator, forbidden};
 use super::auto_registration::AutoRegistration;
 use super::gruu::Gruus;
+use super::guess_news::GuessNews;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::learning::Learning;
 use super::line_status::{LineStatusSettings, LineWatch, Reason, is_refresh as refreshes, moved_from};
@@ -20,7 +21,7 @@ use super::registration::{Decision, Limits, decide};
 use super::service_route::ServiceRoute;
 use super::{NewsQueue, RegistrarError, RegistrarEvent, Verdict};
 use crate::directory::{Account, Directory, Happening, PhoneState, UnderWay};
-use crate::sip::message::{Request, Response};
+use crate::sip::message::{Method, Request, Response};
 use crate::sip::{Edges, Flow, Origin};
 use crate::vocab::{PhoneId, UnixMillis};
 
@@ -77,7 +78,8 @@ pub struct Registrar {
     pub(super) directory: Directory,
     location: Location,
     pub(super) learning: Learning,
-    authenticator: Authenticator,
+    pub(super) authenticator: Authenticator,
+    guess_news: GuessNews,
     pub(super) auto_registration: AutoRegistration,
     pub(super) gruus: Gruus,
     pub(super) lines: LineWatch,
@@ -106,7 +108,19 @@ impl Registrar {
         let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
         let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
         let (learning, gruus) = (Learning::default(), Gruus::new(directory.sealer()));
-        Ok(Self { settings, directory, location, learning, authenticator, auto_registration, gruus, lines, news })
+        let guess_news = GuessNews::open(directory.db());
+        Ok(Self {
+            settings,
+            directory,
+            location,
+            learning,
+            authenticator,
+            guess_news,
+            auto_registration,
+            gruus,
+            lines,
+            news,
+        })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -170,7 +184,11 @@ impl Registrar {
 
     /// Has passwords of a name or address judged again; false if they are judged.
     pub fn lift_shut_out(&self, shut_out: &ShutOut) -> bool {
-        self.authenticator.lift(shut_out, Instant::now())
+        let is_lifted = self.authenticator.lift(shut_out, Instant::now());
+        if is_lifted {
+            self.guess_news.let_in(shut_out);
+        }
+        is_lifted
     }
 
     /// Where a request came from.
@@ -197,7 +215,9 @@ impl Registrar {
     /// The same, with the reason noted where nobody has that name.
     pub(super) fn refuse_for(&self, request: &Request, flow: Flow, name: &str, reason: Reason) -> Response {
         self.note_unproven(request, flow, name, reason);
-        self.authenticator.refuse(request, self.origin(request, flow), name, Instant::now())
+        let origin = self.origin(request, flow);
+        self.guess_news.guessed(origin.ip(), name);
+        self.authenticator.refuse(request, origin, name, Instant::now())
     }
 
     /// How well a phone is known where a request comes from.
@@ -219,16 +239,23 @@ impl Registrar {
         &self.auto_registration
     }
 
-    /// Answers a REGISTER that shows no credentials, or old ones, keeping nothing of it; none if it takes more to answer it.
+    /// Answers a request that shows no credentials, or old ones, keeping nothing of it; none if it takes more to answer it.
     pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
         let origin = self.origin(request, flow);
         let (challenge, doubt) =
             self.authenticator.challenge_stranger(request, origin, Instant::now(), rand::random())?;
-        // Who names nobody is told so.
-        request.headers.to().ok()?.uri.user()?;
+        if request.method == Method::Register {
+            // Who names nobody is told so.
+            request.headers.to().ok()?.uri.user()?;
+            count_answer(&challenge);
+        }
         self.note_doubt(request, flow, &doubt);
-        count_answer(&challenge);
         Some(challenge)
+    }
+
+    /// A To tag for a refusal of which nothing is kept: the same for the same request.
+    pub fn tag_of(&self, request: &Request) -> String {
+        self.authenticator.tag_of(request)
     }
 
     /// Answers a REGISTER. A 2xx is given only after what it acknowledges is committed.

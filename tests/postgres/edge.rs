@@ -221,12 +221,13 @@ fn house(names: &str) {
         assert_eq!(status(&refusal), 403, "{refusal}");
         header(&refusal, "Retry-After").is_none()
     });
-    // Phones stay with a node by their call: each node counts for itself.
-    assert!((10..=20).contains(&judged.count()));
+    // Whichever node a call of theirs goes to: all nodes count together. One may be judged before the other has heard.
+    assert!((10..=12).contains(&judged.count()));
     assert_eq!((status(&desk.register()), status(&caller.register())), (200, 200));
     let kept_out: Vec<Value> =
         [&one, &other].map(|node| get(node, "/shut-outs")["items"].as_array().unwrap().clone()).concat();
     assert!(kept_out.iter().any(|it| it["name"] == desk.name.as_str() && it["address"] == ATTACKER), "{kept_out:#?}");
+    assert!(kept_out.iter().filter(|it| it["address"] == ATTACKER).count() >= 2, "both know: {kept_out:#?}");
     assert!(kept_out.iter().all(|it| it["address"] != EDGE && it["address"] != HERE), "{kept_out:#?}");
 
     // Nobody is another phone by saying so in their Via.
