@@ -14,12 +14,24 @@ fn understood(method: &Method) -> Understood<'static> {
     Understood { methods: &METHODS, extensions, session_bodies: &["application/sdp"] }
 }
 
-/// What is answered without keeping anything of the request: a REGISTER that shows nothing.
-pub(super) fn answer_at_once(registrar: Registrar) -> Box<Answerer> {
-    Box::new(move |request, flow| {
-        let is_well_formed =
-            request.method == Method::Register && check_request(request, &understood(&request.method)).is_ok();
-        if is_well_formed { registrar.challenge(request, flow) } else { None }
+/// What is answered without keeping anything of the request: a REGISTER, or the beginning of a call, that shows nothing.
+pub(super) fn answer_at_once(registrar: Registrar, switchboard: Switchboard) -> Box<Answerer> {
+    Box::new(move |request, flow| match request.method {
+        Method::Register if check_request(request, &understood(&request.method)).is_ok() => {
+            registrar.challenge(request, flow)
+        }
+        Method::Invite if !cti::is_in_dialog(request) => {
+            let fit = match switchboard.is_passing(request) {
+                true => cti::check_passing(request),
+                false => check_request(request, &understood(&request.method)),
+            };
+            match fit {
+                Ok(()) => switchboard.challenge(request, flow),
+                // An INVITE that is refused is told so again and again: whoever is said to have sent it must not have that.
+                Err(refusal) => Some(refusal.with_to_tag(&registrar.tag_of(request))),
+            }
+        }
+        _ => None,
     })
 }
 
@@ -33,6 +45,11 @@ pub(super) async fn route(
     let mut registering = Registering::start(&registrar);
     while let Some(Incoming { flow, kind }) = incoming.recv().await {
         match kind {
+            // Where it goes on to may have to be looked up.
+            IncomingKind::Acknowledged(ack) if switchboard.is_passing(&ack) => {
+                let switchboard = switchboard.clone();
+                tokio::spawn(async move { switchboard.acknowledge(ack).await });
+            }
             IncomingKind::Acknowledged(ack) => switchboard.acknowledge(ack).await,
             IncomingKind::Request(request, responder) if switchboard.is_passing(&request) => {
                 let switchboard = switchboard.clone();

@@ -161,7 +161,6 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     let news = NewsQueue::default();
     let registrar =
         Registrar::open(config.registrar.clone(), directory.clone(), auto_registration, news.clone()).await?;
-    endpoint.answer_at_once(routing::answer_at_once(registrar.clone()));
     let (completions, completed) = mpsc::channel(NEWS);
     let mut locales = Locales::embedded()?;
     let voices = Voices::new(load_voice(&locales, recordings).await?, data.join(LANGUAGES));
@@ -197,6 +196,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             addresses,
         },
     );
+    endpoint.answer_at_once(routing::answer_at_once(registrar.clone(), switchboard.clone()));
     let (jobs, job_runner) = Jobs::open(directory.clone(), UnixMillis::now()).await?;
     let control = ServiceControl::new(directory.clone(), switchboard.clone(), voices);
     let (handset_listener, handset) = doors::listen("handset", config.listen.handset).await?;

@@ -35,6 +35,7 @@ pub use ending::{CallEnding, EndedBy};
 pub use language_pack::{LanguagePack, PackFault};
 pub use media_addresses::MediaAddresses;
 pub use policy::{Caller, Destination, Permission, permit};
+pub use proxy::check as check_passing;
 pub use ring_back::RingBackCall;
 pub use service::{Route, Service, ServiceFault};
 pub use service_control::{RestartMode, ServiceControl, newest_generation};

@@ -189,6 +189,14 @@ impl Switchboard {
         }
     }
 
+    /// Challenges the beginning of a call that shows nothing of who calls, keeping nothing of it; none if it takes more to answer
+    /// it.
+    pub fn challenge(&self, request: &Request, flow: Flow) -> Option<Response> {
+        let inner = &self.inner;
+        let is_known = inner.proxy.is_from_peer(request, flow) || inner.known_by_place(request, flow).is_some();
+        if is_known { None } else { inner.registrar.challenge(request, flow) }
+    }
+
     /// True for a request that only passes: one for somebody's line, or within a call between lines. What it needs to be understood
     /// is not this server's business.
     pub fn is_passing(&self, request: &Request) -> bool {
@@ -408,6 +416,13 @@ impl Inner {
 
     /// A phone without a password of ours is known by the place it registered from; everybody else by digest.
     fn caller(&self, request: &Request, flow: Flow) -> Verdict {
+        match self.known_by_place(request, flow) {
+            Some(account) => Verdict::Known(account),
+            None => self.registrar.identify(request, flow),
+        }
+    }
+
+    fn known_by_place(&self, request: &Request, flow: Flow) -> Option<Arc<Account>> {
         let from = request.headers.from().ok().and_then(|from| from.uri.user());
         let origin = self.registrar.origin(request, flow);
         let registered = from.and_then(|from| {
@@ -417,10 +432,7 @@ impl Inner {
                 .find(|binding| self.registrar.location().origin_of(binding).ip() == origin.ip())?;
             self.enrolments.account_of(here.phone)
         });
-        match registered {
-            Some(account) if account.secret.is_none() => Verdict::Known(account),
-            _ => self.registrar.identify(request, flow),
-        }
+        registered.filter(|account| account.secret.is_none())
     }
 
     /// 486 when as many calls are up as may be.

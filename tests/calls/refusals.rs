@@ -1,5 +1,8 @@
 //! Calls between lines that don't come about, and what the caller hears.
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use crate::link::Link;
 use crate::phone::{Phone, QUIET, header, status, two_phones};
 use crate::support::server::Server;
@@ -63,6 +66,33 @@ fn who_is_not_known_calls_nobody() {
     assert_eq!(status(&call(&mut stranger, "1002", &credentials)), 403);
     // Nothing of it has reached the phone: what it hears next is what it asked.
     assert_eq!(status(&two.registers("")), 200);
+}
+
+#[test]
+fn an_invite_in_somebodys_name_brings_them_one_answer_and_keeps_nothing() {
+    let server = Server::start(QUIET);
+    let (_one, _two) = two_phones(&server);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    let own = socket.local_addr().unwrap();
+    // One for a line, one for the route point, and one that no server here understands.
+    for (turn, (number, more, wanted)) in
+        [("1002", "", 401), ("2000", "", 401), ("2000", "Require: nothing-known\r\n", 420)].into_iter().enumerate()
+    {
+        let invite = format!(
+            "INVITE sip:{number}@tsunagu SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{turn}\r\nMax-Forwards: 70\r\n\
+             From: <sip:x@tsunagu>;tag=1\r\nTo: <sip:{number}@tsunagu>\r\nCall-ID: {turn}\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:x@{own}>\r\n{more}Content-Length: 0\r\n\r\n"
+        );
+        socket.send_to(invite.as_bytes(), server.sip).unwrap();
+        let mut buffer = [0; 4096];
+        let mut answers = Vec::new();
+        // Nobody acknowledges it, and it is not said again: an INVITE that was kept would be answered every so often.
+        while let Ok(length) = socket.recv(&mut buffer) {
+            answers.push(status(&String::from_utf8_lossy(&buffer[..length])));
+        }
+        assert_eq!(answers, [wanted]);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::sip::{Flow, new_tag};
 const MAX_FORWARDS: u8 = 70;
 
 /// The refusal a request earns that is to pass, if it earns one (section 16.3).
-pub(in crate::cti) fn check(request: &Request) -> Result<(), Response> {
+pub fn check(request: &Request) -> Result<(), Response> {
     let refuse = |status| Err(request.respond(status).with_to_tag(&new_tag()));
     if let RequestUri::Other { .. } = request.uri {
         return refuse(416);

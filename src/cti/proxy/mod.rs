@@ -15,5 +15,5 @@ mod side;
 mod targets;
 
 pub(super) use callees::Lines;
-pub(super) use forwarding::check;
+pub use forwarding::check;
 pub(super) use passing::{Proxy, Requester};
