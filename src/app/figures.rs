@@ -249,6 +249,7 @@ pub(super) fn show_limits(config: &Config) {
         ("limits.admin_request_seconds", limits.admin_request_seconds as f64),
         ("limits.api_requests_per_token", limits.api_requests_per_token.get().into()),
         ("limits.api_requests_of_strangers", limits.api_requests_of_strangers.get().into()),
+        ("registrar.contacts", size(registrar.contacts)),
         ("flood.per_known_peer", flood.per_known_peer.get().into()),
         ("flood.per_stranger", flood.per_stranger.get().into()),
         ("flood.per_address", flood.per_address.get().into()),
