@@ -54,6 +54,7 @@ line-remedy-challenge-unanswered = Check that a password is set in the phone, an
 line-remedy-nat-mapping-changed = If it happens often, switch on keep-alives in the phone, or have it register more often.
 line-remedy-expired = Check that the phone is switched on and connected to the network.
 line-remedy-renumbered = The phone fetches its settings by itself. If nothing changes within minutes, restart it.
+line-remedy-not-admitted = If the phone is to be let in, switch auto-registration on and see that its range has numbers left. Otherwise set the name and the password of its line in the phone.
 line-remedy-flapping = The phone's network (wireless, cable, router) is not stable. Check too that there are not two phones with the same settings.
 
 problem-title-time-zone = No such time zone

@@ -54,6 +54,7 @@ line-remedy-challenge-unanswered = 電話機にパスワードが設定されて
 line-remedy-nat-mapping-changed = 頻繁に起きる場合は、電話機のキープアライブを有効にするか、レジストの間隔を短くしてください。
 line-remedy-expired = VoIP電話機の電源が入っていて、正しくインターネットに接続できているか確認してください。
 line-remedy-renumbered = 電話機は自動的に設定を取得します。数分たっても変わらない場合は再起動してください。
+line-remedy-not-admitted = 受け入れる電話機であれば、自動登録を有効にし、番号範囲に空きがあることを確認してください。そうでなければ、回線の認証名とパスワードを電話機に設定してください。
 line-remedy-flapping = 電話機のネットワーク（無線LAN、ケーブル、ルーター）が不安定です。同じ設定の電話機が2台ないかも確認してください。
 
 problem-title-time-zone = タイムゾーンが正しくありません

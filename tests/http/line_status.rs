@@ -388,6 +388,11 @@ fn lines_are_found_by_state_type_site_and_group() {
     let room = shown(&server, "1003");
     assert_eq!((&room["state"], &room["code"]), (&json!("not-supported"), &json!("not-supported")));
     assert!(room["message"].as_str().unwrap().contains("状態表示に対応していません"), "{room:#}");
+    let listed = ask(&server, "/lines?state=not-supported", "ja").json();
+    assert_eq!(listed["items"][0]["message"], room["message"]);
+    let listed = ask(&server, "/lines?code=never-received&number=1002", "en").json();
+    let message = "The line is not registered! Last REGISTER received: none was ever received.";
+    assert_eq!(listed["items"][0]["message"], message);
     // What a group is used by keeps it.
     assert_eq!(server.api_delete("/line-groups/Sales").status, 409);
     // Figures.

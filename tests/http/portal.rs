@@ -61,6 +61,7 @@ fn an_account_sees_its_own_groups_lines_and_no_others() {
     let visitor = Visitor::log_in(&server, "osaka", PASSWORD).unwrap();
     let listed = visitor.get("/lines").json();
     assert_eq!((&listed["total"], &listed["items"][0]["number"]), (&json!(1), &json!("1001")), "{listed:#}");
+    assert_eq!(listed["items"][0]["message"], "回線はレジストされています。");
     assert_eq!(visitor.get("/lines?account=kobe").json()["total"], 0);
     assert_eq!(visitor.get("/groups").json()["items"][0]["name"], "Osaka");
     assert_eq!(visitor.get("/account").json(), json!({ "login": "osaka", "locale": "ja", "time_zone": "Asia/Tokyo" }));

@@ -268,6 +268,20 @@ pub async fn line_named(door: &AdminDoor, name: &str, account: Option<&str>) -> 
     }
 }
 
+/// In words: whether a line is registered, and if something is the matter, what.
+fn message(words: &Words, state: LineStateName, troubled: &str) -> String {
+    let message = words.say(&format!("line-state-{}", state.as_str()), &[]);
+    match matches!(state, LineStateName::NotRegistered) || troubled == "flapping" {
+        true => format!("{message} {}", reason_text(words, troubled)),
+        false => message,
+    }
+}
+
+/// The same of a line as it is listed.
+pub fn message_of(words: &Words, line: &LineRecord) -> String {
+    message(words, line.state, if line.is_flapping { "flapping" } else { &line.code })
+}
+
 /// How a line stands at this moment.
 pub async fn status_of(door: &AdminDoor, line: LineRecord, words: &Words, zone: &TimeZone) -> LineStatusView {
     let now = UnixMillis::now();
@@ -287,10 +301,7 @@ pub async fn status_of(door: &AdminDoor, line: LineRecord, words: &Words, zone: 
         LineState::NotRegistered { since, .. } => (since, None),
     };
     let troubled = if standing.is_flapping { "flapping" } else { code };
-    let mut message = words.say(&format!("line-state-{}", state.as_str()), &[]);
-    if matches!(state, LineStateName::NotRegistered) || standing.is_flapping {
-        message = format!("{message} {}", reason_text(words, troubled));
-    }
+    let message = message(words, state, troubled);
     let here = registered_from(door, &line);
     let mac = line.mac.as_deref().and_then(|mac| mac.parse().ok());
     LineStatusView {
@@ -469,10 +480,10 @@ mod tests {
     #[test]
     fn every_state_reason_and_type_has_words_in_both_languages_and_every_trouble_a_remedy() {
         let locales = Locales::embedded().unwrap();
-        let troubles = Reason::ALL.map(Reason::code).into_iter().filter(|code| *code != "not-admitted");
+        let troubles = Reason::ALL.map(Reason::code).into_iter();
         let troubles: Vec<&str> =
             troubles.chain(["never-received", "never-registered", "unregistered", "flapping"]).collect();
-        let others = ["registered", "not-supported", "steady", "not-admitted"];
+        let others = ["registered", "not-supported", "steady"];
         for language in ["ja", "en"] {
             let words = locales.words(&language.parse::<Language>().unwrap());
             let own = |id: String| assert!(words.knows(&id), "{language}: {id}");

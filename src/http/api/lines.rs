@@ -13,10 +13,13 @@ use serde::Serialize;
 use super::caller::Caller;
 use super::document::{Named, documented};
 use super::exchange::{Expected, Patch, Tagged};
+use super::line_status::message_of;
 use super::listing::Asked;
 use crate::directory::{Kept, LinePatch, LineRecord, Lines, Page};
 use crate::http::door::AdminDoor;
+use crate::http::language::Reader;
 use crate::http::problem::Problem;
+use crate::locale::Words;
 use crate::vocab::UnixMillis;
 
 /// A line, and where it is registered.
@@ -24,6 +27,8 @@ use crate::vocab::UnixMillis;
 struct LineView {
     #[serde(flatten)]
     line: LineRecord,
+    /// In words: whether it is registered, and if not, why.
+    message: String,
     /// True if its phone is registered on it, or by its own name where it takes no configuration.
     is_registered: bool,
     /// The addresses it is registered from.
@@ -42,9 +47,9 @@ pub fn router() -> ApiRouter<AdminDoor> {
     )
 }
 
-fn view(door: &AdminDoor, line: LineRecord) -> LineView {
+fn view(door: &AdminDoor, words: &Words, line: LineRecord) -> LineView {
     let registered_from = registered_from(door, &line);
-    LineView { is_registered: !registered_from.is_empty(), registered_from, line }
+    LineView { message: message_of(words, &line), is_registered: !registered_from.is_empty(), registered_from, line }
 }
 
 /// The addresses a line is registered from.
@@ -62,22 +67,30 @@ pub fn registered_from(door: &AdminDoor, line: &LineRecord) -> Vec<String> {
 }
 
 /// Numbers on the keys of phones, and where they are registered.
-async fn list(State(door): State<AdminDoor>, asked: Asked<Lines>) -> Result<Json<Page<LineView>>, Problem> {
+async fn list(
+    State(door): State<AdminDoor>,
+    Reader(words): Reader,
+    asked: Asked<Lines>,
+) -> Result<Json<Page<LineView>>, Problem> {
     door.registrar.lines().settle().await;
     let Page { items, next, total } = door.directory.list::<Lines>(&asked.0).await?;
-    Ok(Json(Page { items: items.into_iter().map(|line| view(&door, line)).collect(), next, total }))
+    Ok(Json(Page { items: items.into_iter().map(|line| view(&door, &words, line)).collect(), next, total }))
 }
 
 /// One line.
-async fn show(State(door): State<AdminDoor>, Named(id): Named) -> Result<Tagged<LineView>, Problem> {
-    found(&door, &id).await
+async fn show(
+    State(door): State<AdminDoor>,
+    Named(id): Named,
+    Reader(words): Reader,
+) -> Result<Tagged<LineView>, Problem> {
+    found(&door, &words, &id).await
 }
 
-async fn found(door: &AdminDoor, id: &str) -> Result<Tagged<LineView>, Problem> {
+async fn found(door: &AdminDoor, words: &Words, id: &str) -> Result<Tagged<LineView>, Problem> {
     door.registrar.lines().settle().await;
     let kept = door.directory.find::<Lines>(id).await?.ok_or_else(|| Problem::not_found("line"))?;
     let Kept { id, version, view: line } = kept;
-    Ok(Tagged(StatusCode::OK, Kept { id, version, view: view(door, line) }))
+    Ok(Tagged(StatusCode::OK, Kept { id, version, view: view(door, words, line) }))
 }
 
 /// Gives a line a label or name of its own; `null` makes it the template's again. Its phone is told.
@@ -85,10 +98,11 @@ async fn change(
     State(door): State<AdminDoor>,
     Named(id): Named,
     caller: Caller,
+    Reader(words): Reader,
     Expected(expected): Expected,
     Patch(patch, _): Patch<LinePatch>,
 ) -> Result<Tagged<LineView>, Problem> {
     door.directory.change_line(&id, patch, expected, &caller.actor(), UnixMillis::now()).await?;
     door.enrolments.follow_directory().await?;
-    found(&door, &id).await
+    found(&door, &words, &id).await
 }

@@ -22,7 +22,7 @@ use super::document::{Named, documented};
 use super::exchange::Body;
 use super::line_status::{
     HistoryAsked, HistoryView, LineStatusView, NewPassword, PasswordDraft, ZoneAsked, history_of, line_named,
-    overwrite_password, status_of,
+    message_of, overwrite_password, status_of,
 };
 use super::listing::Asked;
 use crate::directory::{
@@ -308,14 +308,26 @@ async fn groups(
     Ok(Json(door.directory.list::<LineGroups>(&caller.own(asked.0)).await?))
 }
 
+/// A line, and how it stands.
+#[derive(Serialize, JsonSchema)]
+struct PortalLine {
+    #[serde(flatten)]
+    line: LineRecord,
+    /// In words: whether it is registered, and if not, why.
+    message: String,
+}
+
 /// The lines of one's own groups, and how they stand.
 async fn lines(
     State(door): State<AdminDoor>,
     caller: PortalCaller,
+    words: OwnWords,
     asked: Asked<Lines>,
-) -> Result<Json<Page<LineRecord>>, Problem> {
+) -> Result<Json<Page<PortalLine>>, Problem> {
     door.registrar.lines().settle().await;
-    Ok(Json(door.directory.list::<Lines>(&caller.own(asked.0)).await?))
+    let Page { items, next, total } = door.directory.list::<Lines>(&caller.own(asked.0)).await?;
+    let said = |line: LineRecord| PortalLine { message: message_of(&words.0, &line), line };
+    Ok(Json(Page { items: items.into_iter().map(said).collect(), next, total }))
 }
 
 /// How a line stands, in the words and on the clocks of the account unless others are asked for.
