@@ -3,16 +3,16 @@
 use super::side::Side;
 use super::targets::{Target, is_loose};
 use crate::directory::Sealer;
+use crate::sip::Flow;
 use crate::sip::digest::Credentials;
 use crate::sip::message::{Headers, NameAddr, Request, RequestUri, Response, SipUri};
-use crate::sip::{Flow, new_tag};
 
 /// Hops a request may take that doesn't say.
 const MAX_FORWARDS: u8 = 70;
 
 /// The refusal a request earns that is to pass, if it earns one (section 16.3).
 pub fn check(request: &Request) -> Result<(), Response> {
-    let refuse = |status| Err(request.respond(status).with_to_tag(&new_tag()));
+    let refuse = |status| Err(request.respond(status));
     if let RequestUri::Other { .. } = request.uri {
         return refuse(416);
     }
@@ -25,7 +25,7 @@ pub fn check(request: &Request) -> Result<(), Response> {
     if asked.is_empty() {
         return Ok(());
     }
-    Err(request.respond(420).with_header("Unsupported", &asked.join(", ")).with_to_tag(&new_tag()))
+    Err(request.respond(420).with_header("Unsupported", &asked.join(", ")))
 }
 
 /// The request that goes to `target` over `flow` and begins a call: this server stays between the two, known to each by the way it

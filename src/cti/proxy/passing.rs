@@ -125,7 +125,7 @@ impl Proxy {
     /// Passes a request within a call on, and its answer back.
     pub(in crate::cti) async fn pass(&self, request: Request, mut responder: Responder) {
         if let Err(refusal) = forwarding::check(&request) {
-            return responder.respond(refusal).await;
+            return responder.respond(refusal.with_to_tag(&new_tag())).await;
         }
         let Some((onward, target)) = self.onward(&request) else {
             return responder.respond(request.respond(481).with_to_tag(&new_tag())).await;
