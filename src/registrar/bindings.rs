@@ -101,7 +101,7 @@ pub(super) async fn write(db: &Db, batch: &Batch) -> Result<(), RegistrarError> 
     let mut kept = Vec::with_capacity(batch.bindings.len());
     for ((aor, ruid), fate) in &batch.bindings {
         match fate {
-            Fate::Bound(binding) => {
+            Fate::Bound(binding, _) => {
                 // A flow's contact may be another than before.
                 if binding.reg_id != 0 {
                     remove(&mut transaction, aor, ruid).await?;

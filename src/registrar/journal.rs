@@ -56,8 +56,8 @@ impl Change {
 /// What is to be written of a binding.
 #[derive(Debug)]
 pub(super) enum Fate {
-    /// It is there.
-    Bound(Binding),
+    /// It is there, as was decided then.
+    Bound(Binding, std::time::Instant),
     /// It is not, as was decided then.
     Removed(std::time::Instant),
     /// It is not, unless it was refreshed elsewhere since.
@@ -82,12 +82,12 @@ impl Batch {
         for binding in lapsed {
             // It may have been refreshed after it was seen to lapse, and before that was told.
             let fate = self.bindings.entry((aor.clone(), binding.ruid())).or_insert(Fate::Removed(at));
-            if !matches!(fate, Fate::Bound(newer) if newer.expires > binding.expires) {
+            if !matches!(fate, Fate::Bound(newer, _) if newer.expires > binding.expires) {
                 *fate = Fate::Lapsed(binding);
             }
         }
         for binding in put {
-            self.bindings.insert((aor.clone(), binding.ruid()), Fate::Bound(binding));
+            self.bindings.insert((aor.clone(), binding.ruid()), Fate::Bound(binding, at));
         }
         self.seen.extend(seen);
         done

@@ -137,20 +137,17 @@ fn flow_of(contact: &str, received: &str, path: &str, socket: &str) -> Option<Fl
 /// Writes a batch: all of it, or nothing.
 pub(super) async fn write(db: &PgPool, batch: &Batch) -> Result<(), RegistrarError> {
     let now = Instant::now();
+    let age = |decided: &Instant| now.saturating_duration_since(*decided).as_secs_f64();
     let (mut stale, mut kept) = (Named::default(), Columns::default());
     for ((aor, name), fate) in &batch.bindings {
         match fate {
-            Fate::Bound(binding) => {
+            Fate::Bound(binding, at) => {
                 let ruid = ruid(aor, binding);
                 // One row a contact or a flow, whoever wrote it before; a flow's contact may be that of another flow.
-                let age =
-                    binding.refreshed.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)).as_secs_f64();
-                stale.push(aor, Stale::Replaced(binding), &ruid, age);
-                kept.push(aor, binding, ruid, now, age);
+                stale.push(aor, Stale::Replaced(binding), &ruid, age(at));
+                kept.push(aor, binding, ruid, now, age(at));
             }
-            Fate::Removed(at) => {
-                stale.push(aor, Stale::Removed(name), "", now.saturating_duration_since(*at).as_secs_f64());
-            }
+            Fate::Removed(at) => stale.push(aor, Stale::Removed(name), "", age(at)),
             // It went because it ended: the row says so too, unless it was refreshed elsewhere.
             Fate::Lapsed(_) => {}
         }
