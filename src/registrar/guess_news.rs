@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::Registrar;
-use super::guessing::{Scope, ShutOut};
+use super::guessing::{NAME, Scope, ShutOut};
 use crate::db::Db;
 
 /// The kind of news that tells of wrong passwords.
@@ -17,8 +17,6 @@ pub const LET_IN: &str = "let-in";
 const QUEUE: usize = 1024;
 /// What is told at once: PostgreSQL passes on no more than 8,000 octets.
 const GROUP: usize = 20;
-/// Characters of a name that are told: as many as are counted by.
-const NAME: usize = 64;
 
 /// Where it is noted what the others are to be told.
 #[derive(Clone, Debug)]

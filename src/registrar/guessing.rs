@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Counts in one generation; there are two. A count is about 150 octets.
 const MOST: usize = 32_768;
 /// Characters of a name that are looked at: two that differ later share a count.
-const NAME: usize = 64;
+pub(super) const NAME: usize = 64;
 
 /// How many wrong passwords are taken.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
