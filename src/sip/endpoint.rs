@@ -552,11 +552,10 @@ impl Driver {
 
     /// Whoever asked over a connection and has gone is not called back: the port they came from was for that connection only.
     fn answer(&mut self, flow: Flow, octets: Bytes) {
-        match flow.transport {
-            Transport::Udp => self.transmit(flow, octets),
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
-                self.connections.send(flow, &octets);
-            }
+        if flow.transport.is_reliable() {
+            self.connections.send(flow, &octets);
+        } else {
+            self.transmit(flow, octets);
         }
     }
 
