@@ -265,6 +265,13 @@ impl Board {
         .collect()
     }
 
+    /// True if of a phone's lines those count as registered that it is registered as, `aors`, and no others.
+    pub fn stands<'a>(&self, phone: PhoneId, aors: impl Iterator<Item = &'a str> + Clone) -> bool {
+        self.phones.get(&phone).is_none_or(|held| {
+            held.lines.iter().all(|line| line.standing.is_registered() == aors.clone().any(|aor| held.is_on(line, aor)))
+        })
+    }
+
     /// Everything that is held of a phone is to be written now.
     pub fn hurry(&mut self, phone: PhoneId) {
         if self.phones.get(&phone).is_some_and(|held| held.lines.iter().any(|line| line.is_unsaved)) {
@@ -303,14 +310,18 @@ impl Board {
                 line.is_unsaved = false;
                 line.is_new = false;
             }
-            // Most phones are registered and stay so: nothing need be remembered of them.
-            if self.phones.get(phone).is_some_and(|held| held.lines.iter().all(Line::is_at_rest)) {
-                self.phones.remove(phone);
-            }
+            self.lay_down(*phone);
         }
         gone.iter().for_each(|phone| self.forget(*phone));
         self.strangers.saved();
         self.due.retain(|phone| self.phones.contains_key(phone));
+    }
+
+    /// Most phones are registered and stay so: nothing need be remembered of them.
+    pub fn lay_down(&mut self, phone: PhoneId) {
+        if self.phones.get(&phone).is_some_and(|held| held.lines.iter().all(Line::is_at_rest)) {
+            self.phones.remove(&phone);
+        }
     }
 
     /// Another node wrote of this phone: what is held here is old, but for news that are yet to be written.
@@ -408,6 +419,17 @@ mod tests {
         assert_eq!(codes(&board, phone(1)), ["registered"]);
         assert!(board.lost(phone(1), |aor| aor == "desk-7").is_empty());
         assert_eq!(board.lost(phone(1), |_| false), [("1001".to_owned(), UnixMillis::new(9))]);
+    }
+
+    #[test]
+    fn a_phone_stands_as_is_known_while_the_same_lines_are_registered() {
+        let mut board = board();
+        let stands = |board: &Board, aors: &[&str]| board.stands(phone(1), aors.iter().copied());
+        assert!(stands(&board, &["1001"]), "nothing is known of it");
+        board.take(phone(1), stored(&["1001", "1002"], 0));
+        assert!(stands(&board, &[]) && stands(&board, &["9000"]) && !stands(&board, &["1001"]));
+        board.observe(&seen(1, of(phone(1), "1001"), registered(9)), &mut ids());
+        assert!(stands(&board, &["1001"]) && !stands(&board, &["1001", "1002"]) && !stands(&board, &[]));
     }
 
     #[test]

@@ -21,8 +21,10 @@ use crate::registrar::{Binding, Location, RegistrarError};
 use crate::vocab::{PhoneId, RecordId, UnixMillis};
 
 /// Observations that may wait; what strangers send may fill half of it.
-const QUEUE: usize = 16_384;
+const QUEUE: usize = 65_536;
 /// Observations taken at once.
+const TAKEN: usize = 4096;
+/// Phones read at once.
 const GROUP: usize = 1024;
 /// Phones written in one transaction.
 const WRITTEN: usize = 1024;
@@ -174,7 +176,7 @@ impl Desk {
     async fn run(mut self, mut told: mpsc::Receiver<Told>) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut group = Vec::with_capacity(GROUP);
+        let mut group = Vec::new();
         // At a start there is enough to do.
         let (mut swept_at, mut counted_at) = (None, (Instant::now(), Duration::ZERO));
         if let Err(error) = self.begin().await {
@@ -182,14 +184,16 @@ impl Desk {
         }
         loop {
             tokio::select! {
-                taken = told.recv_many(&mut group, GROUP) => if taken == 0 { return },
+                taken = told.recv_many(&mut group, TAKEN) => if taken == 0 { return },
                 _ = second.tick() => {}
             }
+            let is_full = group.len() >= TAKEN;
             let worked = self.work(&mut group, &mut swept_at, &mut counted_at).await;
             for answer in std::mem::take(&mut self.answers) {
                 Self::answer(answer);
             }
             match worked {
+                Ok(()) if is_full => {}
                 Ok(()) => tokio::time::sleep(PAUSE).await,
                 Err(RegistrarError::Db(DbError::Statement(sqlx::Error::PoolClosed))) => return,
                 Err(error) => {
@@ -234,9 +238,11 @@ impl Desk {
 
     async fn verify_all(&mut self) -> Result<(), RegistrarError> {
         for group in self.location.phones().chunks(GROUP) {
-            self.load(group.iter().copied()).await?;
-            group.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
+            let unknown: Vec<PhoneId> = group.iter().copied().filter(|phone| !self.board.knows(*phone)).collect();
+            self.load(unknown.iter().copied()).await?;
+            group.iter().for_each(|phone| self.correct(*phone));
             self.write().await?;
+            unknown.into_iter().for_each(|phone| self.board.lay_down(phone));
         }
         Ok(())
     }
@@ -338,6 +344,14 @@ impl Desk {
         }
         self.confirm(phone, bindings);
         self.board.hurry(phone);
+    }
+
+    /// As [`Self::verify`], for phones of which most stand as it was noted: times alone are not written anew.
+    fn correct(&mut self, phone: PhoneId) {
+        let bindings = self.location.of_phone(phone, Instant::now());
+        if !self.board.stands(phone, bindings.iter().map(|(aor, _)| aor.as_str())) {
+            self.verify(phone, Reason::Expired);
+        }
     }
 
     /// What a phone is registered as, with the last REGISTER if that is known: those that change nothing are not told.
