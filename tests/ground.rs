@@ -12,7 +12,6 @@ mod flood;
 #[path = "faults/house.rs"]
 mod house;
 #[path = "transports/link.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod link;
 #[path = "transports/registrant.rs"]
 #[allow(dead_code, reason = "each test binary uses its own part of it")]

@@ -4,14 +4,20 @@
 
 #[path = "http/api.rs"]
 mod api;
+#[path = "transports/authority.rs"]
+mod authority;
 #[path = "loopback/by_hand.rs"]
 mod by_hand;
 #[path = "loopback/caller.rs"]
 mod caller;
 #[path = "postgres/commands.rs"]
 mod commands;
+#[path = "calls/dialog.rs"]
+mod dialog;
 #[path = "postgres/edge.rs"]
 mod edge;
+#[path = "postgres/edge_transports.rs"]
+mod edge_transports;
 #[path = "http/events.rs"]
 mod events;
 #[path = "faults/house.rs"]
@@ -24,10 +30,14 @@ mod kamailio;
 mod kinds;
 #[path = "http/line_status.rs"]
 mod line_status;
+#[path = "transports/link.rs"]
+mod link;
 #[path = "postgres/nodes.rs"]
 mod nodes;
 #[path = "postgres/outage.rs"]
 mod outage;
+#[path = "calls/phone.rs"]
+mod phone;
 #[path = "http/portal.rs"]
 mod portal;
 #[path = "http/quick_add.rs"]

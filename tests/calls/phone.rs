@@ -1,6 +1,8 @@
 //! A phone written out by hand: it is somebody's, registers over a link, calls and is called.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::json;
 use tsunagu::sip::digest::authorize;
@@ -8,10 +10,12 @@ use tsunagu::vocab::Secret;
 
 use crate::dialog::Dialog;
 use crate::link::Link;
-use crate::support::server::Server;
+use crate::support::server::{Server, USERS};
+use crate::support::wait_for;
 
 /// Settings under which the server calls nobody by itself.
 pub const QUIET: &str = "calls.ring_back = false\n";
+const SOON: Duration = Duration::from_secs(10);
 const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
 
@@ -54,10 +58,13 @@ impl Phone {
 
     /// Becomes the phone of this user, by an administrator's hand.
     pub fn is_given_to(&mut self, server: &Server, user: &str) {
-        let phones = server.api_get("/phones");
-        let mut phones = phones.as_array().unwrap().iter();
-        let own = phones.find(|phone| phone["registrations"][0]["number"] == self.name.as_str());
-        let own = &own.unwrap_or_else(|| panic!("{phones:#?}"))["id"];
+        // Another node may have it first.
+        let own = wait_for("the phone to be known", SOON, || {
+            let phones = server.api_get("/phones");
+            let mut phones = phones.as_array().unwrap().iter();
+            let own = phones.find(|phone| phone["registrations"][0]["number"] == self.name.as_str())?;
+            own["id"].as_str().map(str::to_owned)
+        });
         let answer = server.api_post("/enrolments", &json!({ "phone": own, "user": user }));
         assert_eq!(answer.status, 201, "{answer:?}");
         // It is asked whether it is there.
@@ -265,6 +272,55 @@ impl Phone {
 pub fn two_phones(server: &Server) -> (Phone, Phone) {
     let link = || Link::udp(server.sip);
     (Phone::of_user(server, link(), "one", "sato"), Phone::of_user(server, link(), "two", "smith"))
+}
+
+/// A phone over each link, each of them somebody's and with a number of its own.
+pub fn phones_over(server: &Server, links: impl IntoIterator<Item = Link>) -> Vec<(Phone, String)> {
+    let given = links.into_iter().enumerate().map(|(index, link)| {
+        let name = format!("phone-{}", link.transport.to_ascii_lowercase());
+        let mut phone = Phone::new(link, &name);
+        if phone.link.transport.starts_with("WS") {
+            // A browser doesn't know where it is (RFC 7118 section 5).
+            phone.contact = format!("<sip:{name}@{name}.invalid;transport=ws>");
+        }
+        let answer = phone.registers("");
+        assert_eq!(status(&answer), 200, "{answer}");
+        let (user, number) = match USERS.get(index) {
+            Some(user) => (user.user_id.to_owned(), user.extension.to_owned()),
+            None => {
+                let number = format!("11{index:02}");
+                let user = json!({ "user_id": name, "name": name, "pin": "730952", "primary_extension": number });
+                assert_eq!(server.api_post("/users", &user).status, 201);
+                (name, number)
+            }
+        };
+        phone.is_given_to(server, &user);
+        (phone, number)
+    });
+    given.collect()
+}
+
+/// Each calls each other one and is called by it; the one hangs up one time, the other the next.
+pub fn all_call_each_other(phones: &mut [(Phone, String)]) {
+    for from in 0..phones.len() {
+        for to in (0..phones.len()).filter(|to| *to != from) {
+            let number = phones[to].1.clone();
+            let mut calling = phones[from].0.calls(&number, "");
+            let called = &mut phones[to].0;
+            let invite = called.rings();
+            let via = header(&invite, "Via").unwrap();
+            assert!(via.starts_with(&format!("SIP/2.0/{} ", called.link.transport)), "{via}");
+            let mut call = called.takes(&invite);
+            phones[from].0.is_answered(&mut calling);
+            phones[to].0.next("ACK ");
+            let (ends, hears, call) = if from < to { (from, to, &mut calling) } else { (to, from, &mut call) };
+            phones[ends].0.within(call, "BYE", "");
+            let bye = phones[hears].0.next("BYE ");
+            assert_eq!(headers(&bye, "Route").len(), 0);
+            phones[hears].0.answers(&bye, "200 OK", "", "");
+            phones[ends].0.next("SIP/2.0 200");
+        }
+    }
 }
 
 /// Where a message was sent from, by its topmost Via.

@@ -14,7 +14,7 @@ use crate::registrant::{Registrant, header, status};
 use crate::support::kamailio::Kamailio;
 use crate::support::postgres::Postgres;
 use crate::support::programs::{self, Program};
-use crate::support::{http, wait_for};
+use crate::support::{self, http, wait_for};
 
 /// Says that the test is within its namespace: what the namespaces' names begin with.
 const WITHIN: &str = "TSUNAGU_TEST_NAMESPACE";
@@ -326,15 +326,9 @@ fn call(phone: &Registrant) -> u16 {
     if status(&answer) == 401 { status(&phone.answer("INVITE", &answer, Some(1))) } else { status(&answer) }
 }
 
-/// Kamailio as `tsunagu deployment print kamailio` has it, with the addresses put in.
+/// The edge in its namespace.
 fn edge(names: &str, folder: &Path) -> Kamailio {
-    let printed =
-        Command::new(env!("CARGO_BIN_EXE_tsunagu")).args(["deployment", "print", "kamailio"]).output().unwrap();
-    let list = folder.join("dispatcher.list");
-    std::fs::write(&list, NODES.map(|node| format!("1 sip:{node}:5060\n")).concat()).unwrap();
-    let text = String::from_utf8(printed.stdout).unwrap();
-    let text = text.replace("192.0.2.10", EDGE).replace("/etc/kamailio/dispatcher.list", &list.display().to_string());
-    assert!(text.contains(EDGE) && text.contains(&*list.display().to_string()), "{text}");
-    let sip: SocketAddr = format!("{EDGE}:5060").parse().unwrap();
-    Kamailio::start(&text, sip, folder, &["ip", "netns", "exec", &format!("{names}-edge")])
+    let sip = |address: &str| format!("{address}:5060").parse().unwrap();
+    let text = support::kamailio::edge(EDGE, &NODES.map(sip), folder);
+    Kamailio::start(&text, sip(EDGE), folder, &["ip", "netns", "exec", &format!("{names}-edge")])
 }

@@ -50,6 +50,19 @@ request_route {
 }
 "#;
 
+/// What `tsunagu deployment print kamailio` has, for this address and these nodes.
+pub fn edge(address: &str, nodes: &[SocketAddr], folder: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagu"));
+    let printed = command.args(["deployment", "print", "kamailio"]).output().expect("the program");
+    let list = folder.join("dispatcher.list");
+    std::fs::write(&list, nodes.iter().map(|node| format!("1 sip:{node}\n")).collect::<String>()).expect("a list");
+    let list = list.display().to_string();
+    let text = String::from_utf8(printed.stdout).expect("a text");
+    let text = text.replace("192.0.2.10", address).replace("/etc/kamailio/dispatcher.list", &list);
+    assert!(text.contains(address) && text.contains(&list), "{text}");
+    text
+}
+
 impl Kamailio {
     /// A registrar that keeps its bindings in `database` and nowhere else (`db_mode` 3), and routes calls by it.
     pub fn registrar(database: &str, sip: SocketAddr, folder: &Path) -> Self {
@@ -74,7 +87,10 @@ route[OUTSIDE] {
 
     /// One with this configuration, by way of the command `within`.
     pub fn start(text: &str, sip: SocketAddr, folder: &Path, within: &[&str]) -> Self {
-        programs::need("kamailio", "kamailio kamailio-postgres-modules");
+        programs::need(
+            "kamailio",
+            "kamailio kamailio-postgres-modules kamailio-tls-modules kamailio-websocket-modules",
+        );
         let file = folder.join("kamailio.cfg");
         std::fs::write(&file, text).expect("a configuration");
         let log = File::create(folder.join("kamailio.log")).expect("a log");

@@ -1,8 +1,9 @@
 //! A way to the server that carries SIP messages: datagrams, a stream, or a WebSocket, plain or within TLS. What comes back is
 //! read by the tests' own few lines.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -36,6 +37,11 @@ pub struct Link {
     pub local: SocketAddr,
 }
 
+/// The usual address of loopback, of the family of `to`.
+fn here(to: SocketAddr) -> IpAddr {
+    if to.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() }
+}
+
 /// A TCP connection from an address of loopback.
 pub fn connect(from: IpAddr, to: SocketAddr) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None).unwrap();
@@ -63,8 +69,7 @@ pub fn secure(
 impl Link {
     /// Datagrams.
     pub fn udp(to: SocketAddr) -> Self {
-        let any: IpAddr = if to.is_ipv4() { "127.0.0.1" } else { "::1" }.parse().unwrap();
-        let socket = UdpSocket::bind((any, 0)).unwrap();
+        let socket = UdpSocket::bind((here(to), 0)).unwrap();
         socket.connect(to).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let local = socket.local_addr().unwrap();
@@ -73,7 +78,7 @@ impl Link {
 
     /// A TCP connection.
     pub fn tcp(to: SocketAddr) -> Self {
-        Self::tcp_from(to.ip(), to)
+        Self::tcp_from(here(to), to)
     }
 
     /// A TCP connection from another address of loopback.
@@ -85,7 +90,7 @@ impl Link {
 
     /// A connection within TLS.
     pub fn tls(to: SocketAddr, authority: &Authority, own: Option<&Issued>) -> std::io::Result<Self> {
-        let stream = connect(to.ip(), to);
+        let stream = connect(here(to), to);
         let local = stream.local_addr().unwrap();
         let stream = Box::new(secure(stream, authority, own)?);
         Ok(Self { kind: Kind::Stream { stream, received: Vec::new() }, transport: "TLS", local })
@@ -93,7 +98,7 @@ impl Link {
 
     /// A WebSocket, of a page if it has an origin.
     pub fn ws(to: SocketAddr, protocol: Option<&str>, origin: Option<&str>) -> Result<Self, String> {
-        let stream = connect(to.ip(), to);
+        let stream = connect(here(to), to);
         let local = stream.local_addr().unwrap();
         let socket = upgrade(&format!("ws://{to}/"), Box::new(stream), protocol, origin)?;
         Ok(Self { kind: Kind::Socket(Box::new(socket)), transport: "WS", local })
@@ -101,7 +106,7 @@ impl Link {
 
     /// A WebSocket within TLS.
     pub fn wss(to: SocketAddr, authority: &Authority) -> Self {
-        let stream = connect(to.ip(), to);
+        let stream = connect(here(to), to);
         let local = stream.local_addr().unwrap();
         let stream = Box::new(secure(stream, authority, None).unwrap());
         let socket = upgrade(&format!("wss://{to}/"), stream, Some("sip"), None).unwrap();
