@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::http::RateSettings;
 use crate::ivr::DialogueSettings;
 use crate::mail::MailSettings;
 use crate::registrar::{AutoRegistrationSettings, RegistrarSettings};
-use crate::sip::{ClientCertificates, FloodSettings, TlsFiles, TlsTrust};
+use crate::sip::{ClientCertificates, Deadlines, FloodSettings, TlsFiles, TlsTrust};
 
 /// Every key with its default, and what it means.
 pub const ANNOTATED: &str = include_str!("config.toml");
@@ -155,6 +156,12 @@ pub struct LimitSettings {
     pub connections: usize,
     /// SIP connections from one address.
     pub connections_per_address: usize,
+    /// Seconds until the first whole message has come over a SIP connection, and until one that was begun is whole.
+    pub connection_opening_seconds: NonZeroU32,
+    /// Seconds a SIP connection stays open without a message over which nobody has registered or called.
+    pub connection_idle_seconds: NonZeroU32,
+    /// Seconds one stays open without anything at all over which somebody has.
+    pub connection_lasting_seconds: NonZeroU32,
     /// Connections to the phones' door.
     pub handset_connections: usize,
     /// Connections to the phones' door from one address.
@@ -177,12 +184,30 @@ pub struct LimitSettings {
     pub events_kept: u32,
 }
 
+impl LimitSettings {
+    /// How long SIP connections may stay open of which nothing comes.
+    pub fn deadlines(&self) -> Deadlines {
+        let of = |seconds: NonZeroU32| Duration::from_secs(seconds.get().into());
+        Deadlines {
+            opening: of(self.connection_opening_seconds),
+            idle: of(self.connection_idle_seconds),
+            lasting: of(self.connection_lasting_seconds),
+        }
+    }
+}
+
 impl Default for LimitSettings {
     fn default() -> Self {
+        let deadlines = Deadlines::default();
+        let seconds =
+            |it: Duration| u32::try_from(it.as_secs()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         Self {
             transactions: 200_000,
             connections: 20_000,
             connections_per_address: 200,
+            connection_opening_seconds: seconds(deadlines.opening),
+            connection_idle_seconds: seconds(deadlines.idle),
+            connection_lasting_seconds: seconds(deadlines.lasting),
             handset_connections: 1000,
             handset_connections_per_address: 100,
             handset_request_seconds: 10,

@@ -320,6 +320,7 @@ fn endpoint_config(config: &Config, identity: Option<Tls>) -> EndpointConfig {
         transactions: config.limits.transactions,
         connections: config.limits.connections,
         connections_per_address: config.limits.connections_per_address,
+        deadlines: config.limits.deadlines(),
         flood: config.flood.clone(),
         dns: config.dns.servers.clone(),
         trust: config.tls.trust(),

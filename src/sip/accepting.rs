@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::connection::{self, Link, PATIENCE};
-use super::endpoint::Event;
+use super::driver::Event;
 use super::flow::Transport;
 use super::message::Host;
 use super::tls::{PeerCertificate, Secured, Tls};
@@ -81,7 +81,7 @@ async fn secured(link: &Link, domain: &Host, client: &TlsClient) -> std::io::Res
 
 async fn secure(stream: TcpStream, link: Link, identity: Option<Tls>) -> Option<(Secured, Link)> {
     let shaken = match identity {
-        Some(identity) => identity.accept(stream, link.opened.deadline()).await,
+        Some(identity) => identity.accept(stream, link.opening).await,
         None => Err((std::io::Error::other("there is no certificate"), None)),
     };
     match shaken {

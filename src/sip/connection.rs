@@ -10,25 +10,52 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::endpoint::Event;
+use super::driver::Event;
 use super::flood_guard::Pace;
 use super::flow::Flow;
 use super::message::{StreamDecoder, StreamItem};
 
-/// How long a peer that connected may take to say its first whole message, handshakes included.
-const OPENING: Duration = Duration::from_secs(20);
-/// How long a peer we connected to may take for that: longer than a request of ours waits for its answer.
+/// How long a peer we connected to may take to say its first whole message: longer than a request of ours waits for its answer.
 const OPENING_OF_OURS: Duration = Duration::from_secs(40);
-/// How long a message that was begun may take.
-const MESSAGE: Duration = Duration::from_secs(20);
-/// How long a connection may stay without a message over which nobody has registered or called.
-const IDLE: Duration = Duration::from_secs(120);
-/// How long one may over which somebody has.
-const LASTING: Duration = Duration::from_secs(3600);
 /// How long a peer may take to accept a connection, or to take what is written to it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages waiting to be written to one peer.
 pub(super) const QUEUE: usize = 64;
+
+/// How long a connection may stay open of which nothing comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// Until its peer has said its first whole message, handshakes included, and until a message that was begun is whole.
+    pub opening: Duration,
+    /// Without a message, if nobody has registered or called over it.
+    pub idle: Duration,
+    /// Without anything at all, if somebody has.
+    pub lasting: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        let of = Duration::from_secs;
+        Self { opening: of(20), idle: of(120), lasting: of(3600) }
+    }
+}
+
+impl Deadlines {
+    /// By when the first whole message of a peer that connects now must have come.
+    pub(super) fn of_peer(self) -> Instant {
+        Instant::now() + self.opening
+    }
+
+    /// The same of a peer we connect to.
+    pub(super) fn of_ours(self) -> Instant {
+        Instant::now() + self.opening.max(OPENING_OF_OURS)
+    }
+
+    /// How long it may be silent by now.
+    fn silence(self, is_lasting: &AtomicBool) -> Duration {
+        if is_lasting.load(Ordering::Relaxed) { self.lasting } else { self.idle }
+    }
+}
 
 /// What a connection's task needs of the endpoint.
 pub(super) struct Link {
@@ -40,29 +67,12 @@ pub(super) struct Link {
     pub is_lasting: Arc<AtomicBool>,
     /// Where what happens is told.
     pub events: mpsc::Sender<Event>,
-    /// Who connected to whom, and when.
-    pub opened: Opened,
+    /// By when the first whole message must have come, after all handshakes.
+    pub opening: Instant,
+    /// How long it may stay open.
+    pub deadlines: Deadlines,
     /// How quickly it is read.
     pub pace: Pace,
-}
-
-/// How a connection came to be.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Opened {
-    /// The peer connected.
-    ByPeer(Instant),
-    /// We connected.
-    ByUs(Instant),
-}
-
-impl Opened {
-    /// By when the first whole message must have come, after all handshakes.
-    pub(super) fn deadline(self) -> Instant {
-        match self {
-            Self::ByPeer(at) => at + OPENING,
-            Self::ByUs(at) => at + OPENING_OF_OURS,
-        }
-    }
 }
 
 impl Link {
@@ -80,20 +90,16 @@ impl Link {
 
     /// How long it may be silent by now.
     pub(super) fn idle(&self) -> Duration {
-        idle(&self.is_lasting)
+        self.deadlines.silence(&self.is_lasting)
     }
-}
-
-fn idle(is_lasting: &AtomicBool) -> Duration {
-    if is_lasting.load(Ordering::Relaxed) { LASTING } else { IDLE }
 }
 
 /// Reads and writes one connection until either side ends it.
 pub(super) async fn serve(reading: impl AsyncRead + Unpin, writing: impl AsyncWrite + Unpin, link: Link) {
-    let Link { flow, outgoing, is_lasting, events, opened, pace } = link;
+    let Link { flow, outgoing, is_lasting, events, opening, deadlines, pace } = link;
     let mut writing = std::pin::pin!(write(writing, outgoing));
     let ending = tokio::select! {
-        ending = read(reading, flow, &events, &is_lasting, opened, pace) => {
+        ending = read(reading, flow, &events, &is_lasting, (opening, deadlines), pace) => {
             // What was still to be said, a refusal above all, is said before the connection goes.
             let _ = events.send(Event::Ended(flow)).await;
             writing.await.and(ending)
@@ -125,12 +131,12 @@ async fn read(
     flow: Flow,
     events: &mpsc::Sender<Event>,
     is_lasting: &AtomicBool,
-    opened: Opened,
+    (opening, deadlines): (Instant, Deadlines),
     mut pace: Pace,
 ) -> std::io::Result<()> {
     let mut decoder = StreamDecoder::new();
     let mut buffer = vec![0; 8192];
-    let mut deadline = opened.deadline();
+    let mut deadline = opening;
     // When something came last, once the peer has said a whole message.
     let mut heard = None;
     loop {
@@ -138,7 +144,7 @@ async fn read(
             Ok(Ok(length)) if length > 0 => length,
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
-            Err(_) => match heard.map(|heard| heard + idle(is_lasting)) {
+            Err(_) => match heard.map(|heard| heard + deadlines.silence(is_lasting)) {
                 // Somebody has registered meanwhile.
                 Some(later) if decoder.is_between_messages() && later > Instant::now() => {
                     deadline = later;
@@ -174,9 +180,9 @@ async fn read(
             if is_lasting.load(Ordering::Relaxed) {
                 *last = Instant::now();
             }
-            deadline = *last + idle(is_lasting);
+            deadline = *last + deadlines.silence(is_lasting);
         } else if had_item || was_idle {
-            deadline = Instant::now() + MESSAGE;
+            deadline = Instant::now() + deadlines.opening;
         }
     }
 }

@@ -6,7 +6,8 @@
 
 pub mod dialog;
 pub mod digest;
-pub mod endpoint;
+pub mod driver;
+mod endpoint;
 pub mod flow;
 pub mod message;
 pub mod transaction;
@@ -21,6 +22,7 @@ mod next_hop;
 mod opening;
 mod origin;
 mod resolver;
+mod responder;
 mod sending;
 mod stateless;
 mod stun;
@@ -34,12 +36,14 @@ mod troubles;
 mod udp;
 mod websocket;
 
-pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind, Responder};
+pub use connection::Deadlines;
+pub use endpoint::{Endpoint, EndpointConfig, Incoming, IncomingKind};
 pub use exchange::Exchange;
 pub use flood::{Flood, FloodScope, FloodSettings, Flooder};
 pub use flow::{Flow, Transport};
 pub use opening::{new_tag, opening_request};
 pub use origin::{Edges, Origin};
+pub use responder::Responder;
 pub use sending::Target;
 pub use stateless::Answerer;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFiles};

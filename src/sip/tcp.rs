@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::connection::{self, Link, PATIENCE};
-use super::endpoint::Event;
+use super::driver::Event;
 use super::flow::{Flow, Transport};
 
 /// How long a connection may be silent before the kernel asks whether the peer is still there, how often it asks, and

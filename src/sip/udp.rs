@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use super::endpoint::{Event, count};
+use super::driver::{Event, count};
 use super::flood_guard::FloodGuard;
 use super::flow::{Flow, Transport};
 use super::message::{Message, parse_datagram};

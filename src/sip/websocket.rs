@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use super::connection::{Link, PATIENCE};
-use super::endpoint::Event;
+use super::driver::Event;
 use super::flow::Flow;
 use super::message::{LARGEST, parse_datagram};
 
@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(75);
 /// Serves a connection: the upgrade, then messages until either side ends it. `origins` are the pages that are let in
 /// (`*`: all of them).
 pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, origins: &[String], link: Link) {
-    let deadline = link.opened.deadline();
+    let deadline = link.opening;
     let limits = WebSocketConfig::default()
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST))

@@ -106,7 +106,7 @@ impl Callee {
     fn carry_out(&mut self, now: Instant, network: &mut Network) {
         while let Some(output) = self.layer.next_output() {
             match output {
-                Output::Transmit(_, octets) => {
+                Output::Ask(_, octets) | Output::Answer(_, octets) => {
                     network.send(now, Packet { towards_server: false, octets: octets.to_vec(), is_media: false });
                 }
                 Output::Request(id, request, _) => match &mut self.call {

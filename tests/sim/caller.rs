@@ -107,7 +107,7 @@ impl Caller {
     fn carry_out(&mut self, now: Instant, network: &mut Network) {
         while let Some(output) = self.layer.next_output() {
             match output {
-                Output::Transmit(_, octets) => {
+                Output::Ask(_, octets) | Output::Answer(_, octets) => {
                     network.send(now, Packet { towards_server: true, octets: octets.to_vec(), is_media: false });
                 }
                 Output::Response(_, response) if response.status >= 200 => {

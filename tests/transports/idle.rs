@@ -111,6 +111,76 @@ fn connections_that_only_stand_about_are_closed_and_phones_are_served_meanwhile(
     });
 }
 
+/// Octets the system keeps for a peer that reads nothing, at its own end, and those of its requests that are answered with as many.
+const SMALL: usize = 4096;
+const LONG: usize = 30_000;
+/// How long it may take until such a peer is cut: what the system keeps is full, and then the server's patience is over.
+const CUT_WITHIN: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_peer_that_never_reads_is_cut_and_takes_nothing_from_phones() {
+    let place = Place::start("flood.trusted = []", "");
+    let deaf = |host, to| {
+        let stream = connect(Ipv4Addr::new(127, 0, 0, host).into(), to);
+        socket2::SockRef::from(&stream).set_recv_buffer_size(SMALL).unwrap();
+        stream.set_write_timeout(Some(CUT_WITHIN)).unwrap();
+        stream
+    };
+    let plain: Box<dyn Octets> = Box::new(deaf(8, place.server.sip));
+    let secured: Box<dyn Octets> = Box::new(secure(deaf(9, place.tls), &place.authority, None).unwrap());
+    let name = "x".repeat(LONG);
+    std::thread::scope(|scope| {
+        let peers = [plain, secured].map(|mut stream| {
+            let name = &name;
+            scope.spawn(move || {
+                let began = Instant::now();
+                for turn in 0.. {
+                    let options = format!(
+                        "OPTIONS sip:tsunagu SIP/2.0\r\nVia: SIP/2.0/TCP deaf.invalid;branch=z9hG4bKdeaf{turn}\r\n\
+                         Max-Forwards: 70\r\nFrom: \"{name}\" <sip:deaf@a>;tag=1\r\nTo: <sip:tsunagu>\r\n\
+                         Call-ID: deaf{turn}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+                    );
+                    if stream.write_all(options.as_bytes()).is_err() {
+                        break;
+                    }
+                    assert!(began.elapsed() < CUT_WITHIN, "{turn} requests were taken");
+                }
+                began.elapsed()
+            })
+        });
+        let mut phone = Registrant::new(Link::tcp(place.server.sip), "steady");
+        let mut took = Vec::new();
+        while !peers.iter().all(|peer| peer.is_finished()) {
+            let asked = Instant::now();
+            assert_eq!(status(&phone.register("")), 200);
+            took.push(asked.elapsed());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let cut: Vec<Duration> = peers.into_iter().map(|peer| peer.join().unwrap()).collect();
+        assert!(cut.iter().all(|after| *after < CUT_WITHIN), "{cut:?}");
+        took.sort();
+        let p99 = took[took.len() * 99 / 100];
+        println!("cut after {cut:?}; meanwhile {} registrations, 99 of 100 within {p99:?}", took.len());
+        if std::env::var_os("TSUNAGU_IDLE").is_some() {
+            assert!(p99 < SERVED_WITHIN, "served within {p99:?}");
+        }
+        wait_for("only the phone's connection", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+    });
+}
+
+#[test]
+fn a_connection_may_say_nothing_for_as_long_as_the_settings_say() {
+    let place = Place::start("limits.connection_opening_seconds = 1\nlimits.connection_idle_seconds = 2", "");
+    let mut silent = connect(Ipv4Addr::LOCALHOST.into(), place.server.sip);
+    let mut known = Registrant::new(Link::tcp(place.server.sip), "known");
+    assert_eq!(status(&known.register("")), 200);
+    let mut stranger = Registrant::new(Link::tcp(place.server.sip), "stranger");
+    assert_eq!(status(&stranger.ask("OPTIONS", "")), 200);
+    assert!(matches!(silent.read(&mut [0]), Ok(0) | Err(_)), "it has said nothing");
+    wait_for("the phone's connection alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+    assert_eq!(status(&known.ask("OPTIONS", "")), 200);
+}
+
 #[test]
 fn an_address_has_no_more_connections_than_it_may_and_others_are_let_in() {
     let place = Place::start("limits.connections_per_address = 3", "");

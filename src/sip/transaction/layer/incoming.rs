@@ -33,14 +33,14 @@ impl Layer {
                 self.outputs.push_back(Output::Acknowledged(request, flow));
             }
         } else if let Step::Send(octets) = serving.transaction.retransmitted() {
-            self.outputs.push_back(Output::Transmit(way_back(&request.headers, flow), octets));
+            self.outputs.push_back(Output::Answer(way_back(&request.headers, flow), octets));
         }
     }
 
     fn accept(&mut self, now: Instant, key: Key, request: Request, flow: Flow) {
         if !self.make_room() {
             let answer = request.respond(503).with_header("Retry-After", "5");
-            self.outputs.push_back(Output::Transmit(way_back(&answer.headers, flow), answer.encode()));
+            self.outputs.push_back(Output::Answer(way_back(&answer.headers, flow), answer.encode()));
             return;
         }
         let merge = self.keys.of_merge(&request.headers, &request.method);
@@ -89,7 +89,7 @@ impl Layer {
         let flow = way_back(&response.headers, entry.flow);
         entry.flow = flow;
         match serving.transaction.answer(now, response.status, response.encode(), &self.timers) {
-            Step::Send(octets) => self.outputs.push_back(Output::Transmit(flow, octets)),
+            Step::Send(octets) => self.outputs.push_back(Output::Answer(flow, octets)),
             Step::Rest | Step::End | Step::Unacknowledged => {}
         }
         if serving.transaction.only_absorbs() {

@@ -19,8 +19,10 @@ use crate::sip::message::{Request, Response};
 /// What the layer wants done. Drained with [`Layer::next_output`] after every call.
 #[derive(Debug)]
 pub enum Output {
-    /// Send these octets over this flow.
-    Transmit(Flow, Bytes),
+    /// Send these octets of a request of ours over this flow.
+    Ask(Flow, Bytes),
+    /// Send these octets of an answer of ours over this flow.
+    Answer(Flow, Bytes),
     /// A new request for the rooms above, to be answered with [`Layer::respond`].
     Request(TransactionId, Request, Flow),
     /// An ACK for a 2xx: it belongs to a dialog.
@@ -152,7 +154,7 @@ impl Layer {
         let ended = match &mut entry.machine {
             Machine::Server(serving) => match serving.transaction.elapsed(now, &self.timers) {
                 ServerStep::Send(octets) => {
-                    self.outputs.push_back(Output::Transmit(flow, octets));
+                    self.outputs.push_back(Output::Answer(flow, octets));
                     false
                 }
                 ServerStep::Rest => false,
@@ -160,7 +162,7 @@ impl Layer {
             },
             Machine::Client(asking) => match asking.transaction.elapsed(now, &self.timers) {
                 ClientStep::Send(octets) => {
-                    self.outputs.push_back(Output::Transmit(flow, octets));
+                    self.outputs.push_back(Output::Ask(flow, octets));
                     false
                 }
                 ClientStep::TimedOut => {

@@ -20,7 +20,7 @@ impl Layer {
         let key = self.keys.of_client(branch, &request.method);
         let asking = Asking { transaction, request, branch: branch.to_owned() };
         let id = self.insert(key, flow, Machine::Client(Box::new(asking)));
-        self.outputs.push_back(Output::Transmit(flow, octets));
+        self.outputs.push_back(Output::Ask(flow, octets));
         self.schedule(id.0);
         id
     }
@@ -28,7 +28,7 @@ impl Layer {
     /// Sends an ACK for a 2xx: no transaction, the caller repeats it when the 2xx comes again (RFC 3261 section 13.2.2.4).
     pub fn send_acknowledgement(&mut self, mut request: Request, flow: Flow, branch: &str) {
         request.headers.prepend("Via", &own_via(flow, branch));
-        self.outputs.push_back(Output::Transmit(flow, request.encode()));
+        self.outputs.push_back(Output::Ask(flow, request.encode()));
     }
 
     /// Cancels an INVITE of ours that was answered provisionally (section 9.1), for this reason (RFC 3326) if one is given. False
@@ -65,10 +65,10 @@ impl Layer {
             Step::DeliverAndAcknowledge => {
                 let octets = acknowledgement(request, &response, &own_via(*flow, branch)).encode();
                 transaction.acknowledge_with(octets.clone());
-                self.outputs.push_back(Output::Transmit(*flow, octets));
+                self.outputs.push_back(Output::Ask(*flow, octets));
                 self.outputs.push_back(Output::Response(TransactionId(id), response));
             }
-            Step::Send(octets) => self.outputs.push_back(Output::Transmit(*flow, octets)),
+            Step::Send(octets) => self.outputs.push_back(Output::Ask(*flow, octets)),
             Step::Rest | Step::End | Step::TimedOut => {}
         }
         self.schedule(id);

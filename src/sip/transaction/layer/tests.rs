@@ -28,7 +28,7 @@ fn drain(layer: &mut Layer) -> Vec<Output> {
 
 fn statuses(outputs: &[Output]) -> Vec<u16> {
     let sent = outputs.iter().filter_map(|output| match output {
-        Output::Transmit(_, octets) => parse_datagram(octets).ok(),
+        Output::Answer(_, octets) => parse_datagram(octets).ok(),
         _ => None,
     });
     sent.filter_map(|message| match message {
@@ -36,6 +36,18 @@ fn statuses(outputs: &[Output]) -> Vec<u16> {
         Message::Request(_) => None,
     })
     .collect()
+}
+
+/// The last request of ours that was sent.
+fn asked(outputs: &[Output]) -> Request {
+    let sent = outputs.iter().rev().find_map(|output| match output {
+        Output::Ask(_, octets) => parse_datagram(octets).ok(),
+        _ => None,
+    });
+    match sent {
+        Some(Message::Request(request)) => request,
+        other => panic!("a request: {other:?}"),
+    }
 }
 
 #[test]
@@ -119,10 +131,8 @@ fn a_request_that_could_not_be_sent_ends_at_once_unless_something_was_heard() {
     notify.headers.remove("Via");
     let lost = layer.send_request(now, notify.clone(), FLOW, "z9hG4bKlost");
     let heard = layer.send_request(now, notify, FLOW, "z9hG4bKheard");
-    let sent: Vec<_> = drain(&mut layer);
-    let [_, Output::Transmit(_, octets)] = sent.as_slice() else { panic!("{sent:?}") };
-    let Ok(Message::Request(request)) = parse_datagram(octets) else { panic!("a request") };
-    layer.receive_response(now, request.respond(100));
+    let sent = asked(&drain(&mut layer));
+    layer.receive_response(now, sent.respond(100));
     layer.transport_failed(lost);
     layer.transport_failed(heard);
     let outputs = drain(&mut layer);
@@ -137,8 +147,7 @@ fn a_request_of_ours_gets_its_answer_once() {
     let mut notify = request("NOTIFY", "x");
     notify.headers.remove("Via");
     let id = layer.send_request(now, notify, FLOW, "z9hG4bKours");
-    let Some(Output::Transmit(_, octets)) = layer.next_output() else { panic!("sent") };
-    let Ok(Message::Request(sent)) = parse_datagram(&octets) else { panic!("a request") };
+    let sent = asked(&drain(&mut layer));
     layer.receive_response(now, sent.respond(200));
     layer.receive_response(now, sent.respond(200));
     let outputs = drain(&mut layer);
@@ -169,14 +178,8 @@ fn an_invite_whose_cancel_nobody_answers_ends() {
     let mut invite = request("INVITE", "z9hG4bKx");
     invite.headers.remove("Via");
     let id = layer.send_request(now, invite, FLOW, "z9hG4bKours");
-    let ringing = drain(&mut layer).into_iter().find_map(|output| match output {
-        Output::Transmit(_, octets) => match parse_datagram(&octets).unwrap() {
-            Message::Request(sent) => Some(sent.respond(180)),
-            Message::Response(_) => None,
-        },
-        _ => None,
-    });
-    layer.receive_response(now, ringing.unwrap());
+    let sent = asked(&drain(&mut layer));
+    layer.receive_response(now, sent.respond(180));
     assert!(layer.cancel_request(now, id, None));
     drain(&mut layer);
     layer.elapsed(now + Timers::default().patience());
