@@ -21,7 +21,7 @@ const GROWTH: u64 = 64 << 20;
 const SERVED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Whether the times phones were served in are judged.
-fn is_judged() -> bool {
+pub fn is_judged() -> bool {
     std::env::var_os("TSUNAGU_FLOOD").is_some()
 }
 
