@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::line_status::Desk;
 use crate::registrant::status;
-use crate::support::kamailio::Kamailio;
+use crate::support::kamailio::{Kamailio, edge};
 use crate::support::postgres::Postgres;
 use crate::support::programs::{self, Program};
 use crate::support::server::{Server, USERS};
@@ -36,11 +36,16 @@ impl Plain {
     }
 
     fn register(&self, at: SocketAddr, cseq: u32, expires: u32) {
+        self.register_as(&format!("sip:{}@{}", self.number, self.at()), at, cseq, expires);
+    }
+
+    /// The same with this Contact.
+    fn register_as(&self, contact: &str, at: SocketAddr, cseq: u32, expires: u32) {
         let (own, number) = (self.at(), self.number);
         let request = format!(
             "REGISTER sip:{at} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{cseq}\r\nMax-Forwards: 70\r\n\
              From: <sip:{number}@{at}>;tag=1\r\nTo: <sip:{number}@{at}>\r\nCall-ID: {own}\r\nCSeq: {cseq} REGISTER\r\n\
-             Contact: <sip:{number}@{own}>\r\nExpires: {expires}\r\nUser-Agent: Desk/1.0\r\nContent-Length: 0\r\n\r\n"
+             Contact: <{contact}>\r\nExpires: {expires}\r\nUser-Agent: Desk/1.0\r\nContent-Length: 0\r\n\r\n"
         );
         self.socket.send_to(request.as_bytes(), at).unwrap();
         let mut buffer = [0; 2048];
@@ -134,6 +139,33 @@ fn we_reach_a_phone_that_registered_with_kamailio_and_know_when_it_has_gone() {
     let told = events.as_array().unwrap().iter().filter_map(|event| event["type"].as_str());
     let told: Vec<&str> = told.filter(|told| ["phone.registered", "phone.lost"].contains(told)).collect();
     assert_eq!(told, ["phone.registered", "phone.lost"], "{events}");
+}
+
+#[test]
+fn we_reach_a_phone_that_registered_with_kamailio_by_way_of_an_edge_at_its_path() {
+    const EDGE: &str = "127.77.0.20";
+    let server = crate::server(&format!("registrar.edges = [\"{EDGE}/32\"]\nflood.trusted = [\"{EDGE}/32\"]"));
+    let registrar = beside(&server);
+    let desk = Desk::of(&server, 0x56, 0);
+    // An edge of Kamailio's own, which takes REGISTERs to that one; what we send is from a node all the same.
+    let folder = tempfile::tempdir().unwrap();
+    let text = edge(EDGE, &[registrar.sip], folder.path());
+    let list = folder.path().join("dispatcher.list");
+    std::fs::write(&list, format!("1 sip:{}\n2 sip:{}\n", registrar.sip, server.sip)).unwrap();
+    let edge = Kamailio::start(&text, format!("{EDGE}:5060").parse().unwrap(), folder.path(), &[]);
+    let phone = Plain::new(58, USERS[0].extension);
+    let at = phone.at();
+    // What it says of where it is leads nowhere.
+    phone.register_as(&format!("sip:{}@10.255.255.1", phone.number), edge.sip, 1, 600);
+    is_registered(&server, &desk.line, true);
+    let row = Postgres::shared().ask(server.database(), "SELECT ruid, path, received FROM location");
+    let [ruid, path, received] = row.trim().split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    assert!(ruid.starts_with("uloc-") && path.contains(&format!("sip:{EDGE};lr;received=sip:{at}")), "{row}");
+    assert_eq!(received, format!("sip:{at}"));
+    let known = server.api_get(&format!("/phones?auth_name={}", desk.auth_name));
+    assert_eq!(known[0]["registrations"][0]["from"], at.to_string(), "{known:#}");
+    // To be on its line is the end of the enrolment: it is called, and told its number.
+    ends_well("the call back by way of the edge", &mut phone.answers_a_call());
 }
 
 #[test]

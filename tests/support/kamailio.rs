@@ -73,6 +73,9 @@ loadmodule "registrar.so"
 modparam("usrloc", "db_url", "DATABASE")
 modparam("usrloc", "db_mode", 3)
 modparam("usrloc", "use_domain", 0)
+modparam("registrar", "use_path", 1)
+modparam("registrar", "path_mode", 0)
+modparam("registrar", "path_use_received", 1)
 route[OUTSIDE] {
     if (is_method("REGISTER")) { if (!save("location")) { sl_reply_error(); } exit; }
     record_route();
