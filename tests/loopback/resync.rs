@@ -1,6 +1,7 @@
 //! How phones are told to fetch their configuration: with a reboot where one is asked for, and shown their password where
 //! they ask for it.
 
+use secrecy::ExposeSecret;
 use serde_json::json;
 use tsunagu::phone::{Make, PhoneEvent, PhoneOptions};
 
@@ -47,6 +48,41 @@ async fn each_make_is_told_in_its_own_words_and_shown_its_password_if_it_asks() 
     assert_eq!(audiocodes, ("check-sync".to_owned(), false));
     assert_eq!(asking, ("check-sync".to_owned(), false));
     assert_eq!(yealink, ("check-sync;reboot=false".to_owned(), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_whose_password_is_overwritten_is_told_and_registers_with_the_new_one() {
+    let server = server("calls.ring_back = false");
+    let handset = Handset::plug_in(factory_new(&place(&server), Make::Yealink, 5)).await.unwrap();
+    let user = &USERS[0];
+    assert_eq!(handset.claim(user.extension, user.pin).await.as_deref(), Ok(user.extension));
+    handset.phone.wait_registered(SOON, |number| number == user.extension).await.unwrap();
+    ended_enrolment_of(&server, &server.api_get("/phones")[0]).await;
+    let before = handset.events().len();
+    let overwritten = server.api_post(&format!("/lines/{}/password", user.extension), &json!({}));
+    assert_eq!(overwritten.status, 200, "{overwritten:?}");
+    let password = overwritten.json()["password"].as_str().unwrap().to_owned();
+    let mut steps = Vec::new();
+    handset
+        .tells("that it registered anew", |_| {
+            let told = handset.events().split_off(before);
+            steps = told.iter().filter_map(step).collect();
+            (steps.last() == Some(&"registered")).then_some(())
+        })
+        .await;
+    assert_eq!(steps, ["told", "fetched", "registered"]);
+    let account = handset.phone.account().expect("an account");
+    assert_eq!(account.password.unwrap().expose_secret(), password);
+}
+
+fn step(event: &PhoneEvent) -> Option<&'static str> {
+    match event {
+        PhoneEvent::Resync { .. } => Some("told"),
+        PhoneEvent::Fetched { .. } => Some("fetched"),
+        PhoneEvent::Registered { .. } => Some("registered"),
+        PhoneEvent::RegistrationFailed { .. } => Some("refused"),
+        _ => None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
