@@ -188,7 +188,10 @@ const FIGURES: &[Figure] = &[
         &[("reason", &["wrong-passwords", "wrong-logins", "flood", "too-many-connections"])],
         "Whom the server has begun to keep out, by reason; enrolment_lockouts_total has those with wrong PINs.",
     ),
-    level("limits", "The limits of the configuration file, by setting."),
+    level(
+        "limits",
+        "What bounds the server, by setting: of the configuration file, and those that are kept over the API.",
+    ),
     count("sip_unjudged_total", "Answers to challenges refused unjudged because of earlier wrong ones."),
     // The doors.
     count("mail_sent_total", "Letters sent."),

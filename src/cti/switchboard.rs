@@ -84,6 +84,7 @@ impl Switchboard {
     /// With media of its own and the first generation of the service.
     pub fn new(settings: CtiSettings, service: Arc<Service>, engine: MediaEngine, foundations: Foundations) -> Self {
         let Foundations { directory, endpoint, registrar, enrolments, sites, addresses } = foundations;
+        show_limit(&service);
         Self {
             inner: Arc::new(Inner {
                 settings,
@@ -158,6 +159,7 @@ impl Switchboard {
     /// Has `service` take new calls from now on. Conversations finish on the generation they began with; with `close_older`
     /// they are told that the service closes.
     pub fn put(&self, service: Arc<Service>, close_older: bool) {
+        show_limit(&service);
         let before =
             std::mem::replace(&mut *self.inner.service.write().unwrap_or_else(PoisonError::into_inner), service);
         let mut older = self.inner.older.lock().unwrap_or_else(PoisonError::into_inner);
@@ -474,4 +476,9 @@ impl std::fmt::Debug for Switchboard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Switchboard").field("calls", &self.calls()).finish_non_exhaustive()
     }
+}
+
+fn show_limit(service: &Service) {
+    let most = u32::try_from(service.route.most_calls).unwrap_or(u32::MAX);
+    metrics::gauge!("limits", "setting" => "self-provisioning.ports").set(f64::from(most));
 }

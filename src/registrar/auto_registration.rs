@@ -49,6 +49,15 @@ impl InForce {
             .map_err(|fault| DirectoryError::Unreadable { what: "auto-registration", fault: fault.to_string() })?;
         Ok(Self { settings, range })
     }
+
+    fn show_limits(&self) {
+        for (setting, value) in [
+            ("auto-registration.per_address_per_minute", self.settings.per_address_per_minute),
+            ("auto-registration.numbers_per_address", self.settings.numbers_per_address),
+        ] {
+            metrics::gauge!("limits", "setting" => setting).set(f64::from(value));
+        }
+    }
 }
 
 impl AutoRegistration {
@@ -57,9 +66,10 @@ impl AutoRegistration {
     /// # Errors
     /// If the database fails, or the first start has not made them yet.
     pub async fn open(directory: Directory) -> Result<Self, DirectoryError> {
-        let settings = directory.settings::<AutoRegistrationKind>().await?.view.fields;
+        let in_force = InForce::new(directory.settings::<AutoRegistrationKind>().await?.view.fields)?;
+        in_force.show_limits();
         Ok(Self {
-            in_force: Arc::new(RwLock::new(Arc::new(InForce::new(settings)?))),
+            in_force: Arc::new(RwLock::new(Arc::new(in_force))),
             changing: Arc::default(),
             directory,
             admissions: Arc::default(),
@@ -87,8 +97,7 @@ impl AutoRegistration {
     ) -> Result<Kept<Recorded<AutoRegistrationSettings>>, DirectoryError> {
         let _turn = self.changing.lock().await;
         let kept = self.directory.change_settings::<AutoRegistrationKind>(patch, expected, actor, now).await?;
-        let in_force = Arc::new(InForce::new(kept.view.fields.clone())?);
-        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
+        self.put_in_force(kept.view.fields.clone())?;
         tracing::info!(actor = actor.name, enabled = kept.view.fields.enabled, "auto-registration was changed");
         Ok(kept)
     }
@@ -100,7 +109,12 @@ impl AutoRegistration {
     pub async fn reload(&self) -> Result<(), DirectoryError> {
         let _turn = self.changing.lock().await;
         let settings = self.directory.settings::<AutoRegistrationKind>().await?.view.fields;
+        self.put_in_force(settings)
+    }
+
+    fn put_in_force(&self, settings: AutoRegistrationSettings) -> Result<(), DirectoryError> {
         let in_force = Arc::new(InForce::new(settings)?);
+        in_force.show_limits();
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
         Ok(())
     }

@@ -72,6 +72,9 @@ fn who_is_shut_out_is_told_of_when_it_begins_and_when_it_is_lifted() {
         "sip_unjudged_total 1",
         "limits{setting=\"registrar.wrong_passwords.per_name_and_address\"} 2",
         "limits{setting=\"flood.per_address\"} 2000",
+        "limits{setting=\"auto-registration.per_address_per_minute\"} 600",
+        "limits{setting=\"auto-registration.numbers_per_address\"} 1000",
+        "limits{setting=\"self-provisioning.ports\"} 100",
     ] {
         assert!(figures.contains(figure), "{figure}: {figures}");
     }
