@@ -2,6 +2,8 @@
 //!
 //! A browser sends whatever page it shows to whatever server the page names, so its Origin has to be one that is let in.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -70,7 +72,7 @@ fn refusal(status: StatusCode, why: &str) -> ErrorResponse {
 
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>, mut link: Link, opening: Instant) {
     let mut heard = Instant::now();
-    // When a message came last: pings alone don't keep a connection.
+    // When a message came last, or where somebody has registered or called anything at all: pings alone keep no connection.
     let mut spoken = None;
     let mut asked = false;
     let is_well = loop {
@@ -85,6 +87,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream
             }
             frame = socket.next() => {
                 (heard, asked) = (Instant::now(), false);
+                if spoken.is_some() && link.is_lasting.load(Ordering::Relaxed) {
+                    spoken = Some(heard);
+                }
                 let octets = match frame {
                     Some(Ok(Message::Text(text))) => Bytes::from(text),
                     Some(Ok(Message::Binary(octets))) => octets,
@@ -97,7 +102,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream
                     Some(event) => event,
                     None => continue,
                 };
-                if spoken.is_some() || matches!(event, Event::Message(..)) {
+                if matches!(event, Event::Message(..)) {
                     spoken = Some(heard);
                 }
                 link.keep_pace().await;

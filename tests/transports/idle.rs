@@ -168,17 +168,46 @@ fn a_peer_that_never_reads_is_cut_and_takes_nothing_from_phones() {
     });
 }
 
+/// Far shorter than connections are given where nothing is set.
+const SHORT: Duration = Duration::from_secs(1);
+
 #[test]
 fn a_connection_may_say_nothing_for_as_long_as_the_settings_say() {
-    let place = Place::start("limits.connection_opening_seconds = 1\nlimits.connection_idle_seconds = 2", "");
+    let place = Place::start(
+        &format!(
+            "limits.connection_opening_seconds = {}\nlimits.connection_idle_seconds = {}",
+            SHORT.as_secs(),
+            2 * SHORT.as_secs()
+        ),
+        "",
+    );
     let mut silent = connect(Ipv4Addr::LOCALHOST.into(), place.server.sip);
     let mut known = Registrant::new(Link::tcp(place.server.sip), "known");
     assert_eq!(status(&known.register("")), 200);
     let mut stranger = Registrant::new(Link::tcp(place.server.sip), "stranger");
     assert_eq!(status(&stranger.ask("OPTIONS", "")), 200);
-    assert!(matches!(silent.read(&mut [0]), Ok(0) | Err(_)), "it has said nothing");
+    silent.set_read_timeout(Some(SHORT * 5)).unwrap();
+    let end = silent.read(&mut [0]);
+    let is_open = matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(!is_open && !matches!(end, Ok(1)), "it has said nothing, and is still open: {end:?}");
     wait_for("the phone's connection alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
     assert_eq!(status(&known.ask("OPTIONS", "")), 200);
+}
+
+#[test]
+fn pings_over_a_websocket_keep_nobodys_connection() {
+    const IDLE: Duration = Duration::from_secs(4);
+    let place = Place::start(&format!("limits.connection_idle_seconds = {}", IDLE.as_secs()), "");
+    let mut stranger = Registrant::new(Link::ws(place.ws, Some("sip"), None).unwrap(), "stranger");
+    let began = Instant::now();
+    assert_eq!(status(&stranger.ask("OPTIONS", "")), 200);
+    for _ in 0..3 {
+        std::thread::sleep(IDLE / 4);
+        stranger.link.send("\r\n\r\n");
+    }
+    while stranger.link.receive().is_some() {}
+    let lasted = began.elapsed();
+    assert!(lasted < IDLE * 3 / 2, "it was closed after {lasted:?}");
 }
 
 #[test]
