@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::guessing::{Guesses, ShutOut, Standing, WrongPasswordSettings};
+use super::guessing::{Guesses, NAME, ShutOut, Standing, WrongPasswordSettings};
 use crate::directory::{Account, Accounts};
 use crate::sip::Origin;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, NonceState, Nonces, ha1, nonce_shown};
@@ -185,7 +185,7 @@ impl Authenticator {
 
     /// Refuses somebody who did not show who they are, and counts it. The same for a wrong password and a name nobody has.
     pub fn refuse(&self, request: &Request, origin: Origin, name: &str, now: Instant) -> Response {
-        let name = name.chars().take(64).collect::<String>();
+        let name = name.chars().take(NAME).collect::<String>();
         tracing::info!(peer = %origin.peer, name, "wrong SIP name or password");
         metrics::counter!("sip_wrong_password_total").increment(1);
         self.count(origin.ip(), &name, now);

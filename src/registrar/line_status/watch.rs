@@ -111,7 +111,9 @@ impl LineWatch {
 
     /// Tells that a phone's lines, or what it may do, have changed.
     pub(in crate::registrar) fn note_change(&self, phone: PhoneId) {
-        let _ = self.queue.try_send(Told::Changed(phone));
+        if self.queue.try_send(Told::Changed(phone)).is_err() {
+            self.has_lost.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Tells that another node wrote how lines stand: those of these phones, or nobody knows whose.
@@ -238,11 +240,10 @@ impl Desk {
 
     async fn verify_all(&mut self) -> Result<(), RegistrarError> {
         for group in self.location.phones().chunks(GROUP) {
-            let unknown: Vec<PhoneId> = group.iter().copied().filter(|phone| !self.board.knows(*phone)).collect();
-            self.load(unknown.iter().copied()).await?;
+            self.load(group.iter().copied()).await?;
             group.iter().for_each(|phone| self.correct(*phone));
             self.write().await?;
-            unknown.into_iter().for_each(|phone| self.board.lay_down(phone));
+            group.iter().for_each(|phone| self.board.lay_down(*phone));
         }
         Ok(())
     }
@@ -370,8 +371,11 @@ impl Desk {
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
-        if self.has_lost.swap(false, Ordering::Relaxed) {
-            self.verify_all().await?;
+        if self.has_lost.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.verify_all().await
+        {
+            self.has_lost.store(true, Ordering::Relaxed);
+            return Err(error);
         }
         // Another node may know of a later REGISTER, and not have written it yet.
         let grace = if self.db.node().is_empty() { Duration::ZERO } else { GRACE };
