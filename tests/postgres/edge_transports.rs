@@ -1,16 +1,22 @@
 //! Phones on any transport before the Kamailio of the README and two nodes behind it, on loopback: whichever node a registration or
 //! a call goes to, all are reached.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::link::Link;
-use crate::phone::{QUIET, all_call_each_other, header, phones_over, status};
+use crate::phone::{Phone, QUIET, all_call_each_other, header, phones_over, status};
 use crate::server;
 use crate::support::kamailio::{Kamailio, edge};
+use crate::support::server::Server;
 
 /// An address of loopback no other test has.
 const EDGE: &str = "127.77.0.10";
+/// Phones that register until both nodes have had one.
+const MOST_SPARE: usize = 40;
+/// How long nothing is to come to whom nothing is for.
+const QUIET_FOR: Duration = Duration::from_secs(1);
 
 #[test]
 fn phones_on_connections_to_the_edge_call_and_are_called_whichever_node_they_registered_with() {
@@ -32,8 +38,12 @@ fn phones_on_connections_to_the_edge_call_and_are_called_whichever_node_they_reg
     ];
     let mut phones = phones_over(&one, links);
     all_call_each_other(&mut phones);
-    let took_part = |log: String| log.matches("a phone registered").count();
-    assert!(took_part(one.log()) > 0 && took_part(other.log()) > 0, "phones registered with both nodes");
+    let took_part = |node: &Server| node.log().contains("a phone registered");
+    // Which node a phone registers with is up to its Call-ID.
+    for turn in (0..MOST_SPARE).take_while(|_| !(took_part(&one) && took_part(&other))) {
+        Phone::register(Link::udp(edge.sip), &format!("spare-{turn}"));
+    }
+    assert!(took_part(&one) && took_part(&other), "phones registered with both nodes");
     // One that is behind a translation says where it is as it sees it.
     for (phone, _) in &mut phones[..3] {
         assert_eq!(status(&phone.registers("Expires: 0\r\n")), 200);
@@ -50,13 +60,52 @@ fn phones_on_connections_to_the_edge_call_and_are_called_whichever_node_they_reg
         let transport = phone.link.transport.replace("WSS", "WS");
         assert!(places.contains(&(&phone.link.local.to_string(), &transport)), "{} in {places:?}", phone.name);
     }
-    // It passes on nothing but what is for a node.
+    is_no_way_to_anybody_else(&mut phones);
+    assert!(Link::ws(edge.sip, Some("sip"), Some("https://phone.example.com")).is_ok());
+    assert!(Link::ws(edge.sip, Some("sip"), Some("https://elsewhere.example.com")).is_err());
+    let log = std::fs::read_to_string(folder.path().join("kamailio.log")).unwrap();
+    assert!(!log.contains("tcpops"), "{log}");
+}
+
+/// Whatever a phone writes into its messages, what comes of them goes to nodes and to phones.
+fn is_no_way_to_anybody_else(phones: &mut [(Phone, String)]) {
+    let bystander = UdpSocket::bind("127.0.0.1:0").unwrap();
+    bystander.set_read_timeout(Some(QUIET_FOR)).unwrap();
+    let there = bystander.local_addr().unwrap();
+    // By its Route, as an address or as a name.
     let (stranger, _) = &mut phones[0];
-    let onward = format!("Route: <sip:{EDGE}:5060;lr>\r\nRoute: <sip:127.0.0.1:9;lr>\r\n");
-    let named = [("From", "<sip:a@a>;tag=1"), ("To", "<sip:b@b>;tag=2"), ("Call-ID", "onward"), ("CSeq", "1 BYE")];
-    stranger.sends("BYE", "sip:b@127.0.0.1:9", &named, &onward, "");
-    let answer = stranger.next("SIP/2.0 ");
-    assert_eq!((status(&answer), header(&answer, "CSeq")), (404, Some("1 BYE")), "{answer}");
+    for (turn, host) in [there.to_string(), format!("localhost:{}", there.port())].iter().enumerate() {
+        let onward = format!("Route: <sip:{EDGE}:5060;lr>\r\nRoute: <sip:{host};lr>\r\n");
+        let call_id = format!("onward-{turn}");
+        let named = [("From", "<sip:a@a>;tag=1"), ("To", "<sip:b@b>;tag=2"), ("Call-ID", &*call_id), ("CSeq", "1 BYE")];
+        stranger.sends("BYE", &format!("sip:b@{host}"), &named, &onward, "");
+        let answer = stranger.next("SIP/2.0 ");
+        assert_eq!((status(&answer), header(&answer, "Call-ID")), (404, Some(&*call_id)), "{answer}");
+    }
+    // By an answer nobody asked for.
+    stranger.link.send(&format!(
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {EDGE}:5060;branch=z9hG4bK1\r\nVia: SIP/2.0/UDP {there};branch=z9hG4bK2\r\n\
+         From: <sip:a@a>;tag=1\r\nTo: <sip:b@b>;tag=2\r\nCall-ID: answer\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    ));
+    // By what it says of where it is: the edge says so too, and twice is once too often.
+    let [(caller, _), (callee, number), ..] = phones else { panic!("two phones") };
+    let own = caller.contact.clone();
+    caller.contact = own.replace('>', &format!(";alias={}~{}~1>", there.ip(), there.port()));
+    let mut forged = caller.calls(number, "");
+    assert_eq!(status(&caller.hears(&mut forged)), 400);
+    // By what it says of the way there.
+    caller.contact = own;
+    let mut calling = caller.calls(number, &format!("Record-Route: <sip:{there};lr>\r\n"));
+    let invite = callee.rings();
+    let mut called = callee.takes(&invite);
+    caller.is_answered(&mut calling);
+    callee.next("ACK ");
+    callee.within(&mut called, "BYE", "");
+    let bye = caller.next("BYE ");
+    caller.answers(&bye, "200 OK", "", "");
+    callee.next("SIP/2.0 200");
+    let heard = bystander.recv(&mut [0; 2048]);
+    assert!(heard.is_err(), "somebody else was sent {heard:?} octets");
 }
 
 fn at(port: &str) -> SocketAddr {
