@@ -10,6 +10,8 @@ mod authority;
 mod by_hand;
 #[path = "loopback/caller.rs"]
 mod caller;
+#[path = "ground/comeback.rs"]
+mod comeback;
 #[path = "postgres/commands.rs"]
 mod commands;
 #[path = "calls/dialog.rs"]
@@ -32,6 +34,8 @@ mod kinds;
 mod line_status;
 #[path = "transports/link.rs"]
 mod link;
+#[path = "ground/neighbours.rs"]
+mod neighbours;
 #[path = "postgres/nodes.rs"]
 mod nodes;
 #[path = "postgres/outage.rs"]

@@ -1,4 +1,5 @@
 //! Well-behaved phones beside an attacker: they register again and again, and say how they were served.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -167,14 +167,21 @@ fn house(names: &str) {
         let url = format!("{}/api/v1/auto-registration", node.admin);
         assert_eq!(http::patch(&url, &[("Authorization", &bearer)], body).unwrap().status, 200);
     };
-    for (here, there, first) in [(&one, &other, "8100"), (&other, &one, "8200")] {
-        let began = Instant::now();
-        set(here, &json!({ "first": first, "last": "8999" }));
-        wait_for("the setting to be in force on the other node", PATIENCE, || {
-            (get(there, "/auto-registration")["first"] == first).then_some(())
-        });
-        eprintln!("a setting was in force on the other node after {:?}", began.elapsed());
-    }
+    let turns = (0..5).map(|turn| if turn % 2 == 0 { (&one, &other, turn) } else { (&other, &one, turn) });
+    let mut times: Vec<Duration> = turns
+        .map(|(here, there, turn)| {
+            let (began, first) = (Instant::now(), format!("8{turn}00"));
+            set(here, &json!({ "first": first, "last": "8999" }));
+            wait_for("the setting to be in force on the other node", PATIENCE, || {
+                (get(there, "/auto-registration")["first"] == first.as_str()).then_some(())
+            });
+            began.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    eprintln!("a setting was in force on the other node after {times:?}");
+    // As it mostly is: the machine has much else to do.
+    assert!(times[2] < Duration::from_secs(1), "{times:?}");
 
     let phone = |name: &str| Registrant::by(UdpSocket::bind((HERE, 0)).unwrap(), edge.sip, name, "any");
     let before = phone("before");

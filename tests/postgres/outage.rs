@@ -47,6 +47,15 @@ fn while_the_database_is_away_the_api_says_when_to_come_back_and_afterwards_all_
 
 #[test]
 fn while_the_database_is_away_phones_are_registered_and_what_was_not_written_lands_afterwards() {
+    phones_go_on(OUTAGE, Postgres::stop, Postgres::launch);
+}
+
+#[test]
+fn a_database_that_takes_connections_and_says_nothing_is_away_too() {
+    phones_go_on(OUTAGE / 3, Postgres::freeze, Postgres::thaw);
+}
+
+fn phones_go_on(outage: Duration, goes_away: fn(&Postgres), comes_back: fn(&Postgres)) {
     let cluster = Postgres::start();
     let server = Server::start_at(&cluster.database(), "");
     server.fill();
@@ -59,9 +68,9 @@ fn while_the_database_is_away_phones_are_registered_and_what_was_not_written_lan
         cluster.ask(server.database(), &asked).trim().to_owned()
     };
     assert_eq!((stored(&stays), stored(&comes), stored(&goes)), ("2".to_owned(), String::new(), "2".to_owned()));
-    cluster.stop();
+    goes_away(&cluster);
     let (since, mut longest) = (Instant::now(), Duration::ZERO);
-    while since.elapsed() < OUTAGE {
+    while since.elapsed() < outage {
         // One refreshes, one comes, and one goes.
         for phone in [&phone, &new] {
             let asked = Instant::now();
@@ -78,7 +87,7 @@ fn while_the_database_is_away_phones_are_registered_and_what_was_not_written_lan
     }
     eprintln!("a registration took {longest:?} at most");
     assert!(figure(&server, "registrar_unwritten_bindings") >= 3.0);
-    cluster.launch();
+    comes_back(&cluster);
     wait_for("the newest registrations to be written", PATIENCE, || {
         (figure(&server, "registrar_unwritten_bindings") == 0.0).then_some(())
     });

@@ -92,6 +92,25 @@ impl Postgres {
         self.control(&["-l", &log, "-o", &options, "-w", "start"]);
     }
 
+    /// Has its processes do nothing at all, as on a machine that hangs: connections are taken, and nothing is said.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Has them go on.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let told = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("its process");
+        let first = told.lines().next().expect("its process");
+        let its = Command::new("pgrep").args(["-P", first]).output().expect("its processes").stdout;
+        let its = String::from_utf8(its).expect("numbers");
+        let done = Command::new("kill").arg(format!("-{name}")).arg(first).args(its.lines()).status();
+        assert!(done.is_ok_and(|status| status.success()), "{name} {first} {its}");
+    }
+
     fn control(&self, arguments: &[&str]) {
         assert!(self.is_done(arguments), "pg_ctl {arguments:?}");
     }
