@@ -129,6 +129,11 @@ fn stand(sockets: usize, with_credentials: bool, scope: &str) {
     let found = listed.as_array().unwrap().iter().find(|it| it["scope"] == scope).expect("a flooder");
     assert_eq!(found["address"], format!("127.0.0.{ATTACKER}"), "{found:#}");
     assert_eq!(found["port"].is_number(), scope == "peer", "{found:#}");
+    let log = server.log();
+    let address = format!("127.0.0.{ATTACKER}");
+    let told = log.lines().find(|line| line.contains("WARN") && line.contains("too many SIP messages"));
+    let told = told.unwrap_or_else(|| panic!("{log}"));
+    assert!([&*address, "flood", scope, "until"].iter().all(|part| told.contains(part)), "{told}");
     // Lifted, it is as if nothing had come before.
     let asker = Registrant::new(server.sip, ATTACKER, "somebody-new", "").patient();
     assert_eq!(server.api_delete(&format!("/shut-outs/{}", found["id"].as_str().unwrap())).status, 204);

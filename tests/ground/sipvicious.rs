@@ -61,7 +61,9 @@ fn beside_phones<T: Send>(server: &Server, attack: impl FnOnce() -> T + Send) ->
         let result = attack();
         is_over.store(true, Ordering::Relaxed);
         for (phone, whose) in beside.into_iter().zip(["at the attacker's address", "elsewhere"]) {
-            println!("{whose}: {}", phone.join().unwrap());
+            let served = phone.join().unwrap();
+            println!("{whose}: {served}");
+            assert!(!is_judged() || served.p99() < Duration::from_millis(500), "{whose}: {served}");
         }
         result
     })

@@ -146,6 +146,15 @@ fn a_line_says_why_it_is_down_and_what_to_do_in_the_readers_words_and_time() {
         (&json!(true), &json!("Test/1.0"))
     );
     assert!(up["registered_until"]["at"].as_str().unwrap() > up["since"]["at"].as_str().unwrap());
+    // A refresh changes nothing but when it was heard last.
+    let first_heard = up["last_register"]["at"].as_str().unwrap().to_owned();
+    let refreshed = UnixMillis::now();
+    assert_eq!(status(&phone.register()), 200);
+    let heard: UnixMillis = shown(&server, &desk.line)["last_register"]["at"].as_str().unwrap().parse().unwrap();
+    assert!(
+        heard.after(Duration::from_millis(1)) >= refreshed,
+        "{heard} after {first_heard}, refreshed at {refreshed}"
+    );
     // A call with a wrong password counts too, and takes nothing away.
     assert_eq!(status(&wrong.try_once("INVITE")), 403);
     let still = shown(&server, &desk.line);

@@ -175,9 +175,10 @@ const SHORT: Duration = Duration::from_secs(1);
 fn a_connection_may_say_nothing_for_as_long_as_the_settings_say() {
     let place = Place::start(
         &format!(
-            "limits.connection_opening_seconds = {}\nlimits.connection_idle_seconds = {}",
+            "limits.connection_opening_seconds = {}\nlimits.connection_idle_seconds = {}\nlimits.connection_lasting_seconds = {}",
             SHORT.as_secs(),
-            2 * SHORT.as_secs()
+            2 * SHORT.as_secs(),
+            6 * SHORT.as_secs()
         ),
         "",
     );
@@ -191,7 +192,14 @@ fn a_connection_may_say_nothing_for_as_long_as_the_settings_say() {
     let is_open = matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
     assert!(!is_open && !matches!(end, Ok(1)), "it has said nothing, and is still open: {end:?}");
     wait_for("the phone's connection alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
-    assert_eq!(status(&known.ask("OPTIONS", "")), 200);
+    // It keeps it by empty lines, and loses it when it has gone without a word.
+    known.link.send("\r\n\r\n");
+    assert_eq!(known.link.receive().as_deref(), Some("\r\n"));
+    let since = Instant::now();
+    wait_for("the connection of a phone that has gone to be closed", PATIENCE, || {
+        (open_connections(&place) == 0).then_some(())
+    });
+    assert!(since.elapsed() > SHORT * 3, "as long as is set");
 }
 
 #[test]
