@@ -192,6 +192,7 @@ fn a_line_says_why_it_is_down_and_what_to_do_in_the_readers_words_and_time() {
 fn whatever_keeps_a_line_down_is_named_with_its_remedy_in_either_language() {
     let server = Server::start("registrar.contacts = 1\n[registrar.wrong_passwords]\nper_name_and_address = 2\n");
     let desk = Desk::of(&server, 0x20, 0);
+    let mut follower = Follower::follow(server.admin, &server.token, "?type=line.failed", None).unwrap();
     let is_told = |code: &str, from: u8| {
         for language in ["ja", "en"] {
             let shown = ask(&server, &format!("/lines/{}/status", desk.line), language).json();
@@ -232,6 +233,10 @@ fn whatever_keeps_a_line_down_is_named_with_its_remedy_in_either_language() {
     assert_eq!(server.api_patch("/auto-registration", &networks).status, 200);
     assert_eq!(status(&desk.with(&server, 4, "a-new-phone", "any").register()), 403);
     is_told("wrong-network", 4);
+    let told = follower.until(|item| item.data["data"]["reason"] == "wrong-network");
+    let reasons: Vec<&Value> = told.iter().map(|item| &item.data["data"]["reason"]).collect();
+    assert_eq!(reasons, ["stale-nonce", "wrong-number", "malformed", "too-many-contacts", "wrong-network"]);
+    assert!(told.iter().all(|item| item.data["subject"] == desk.line.as_str()), "{told:#?}");
     // After too many wrong passwords.
     for _ in 0..3 {
         assert_eq!(status(&desk.with(&server, 5, &desk.auth_name, "wrong").register()), 403);
@@ -325,6 +330,19 @@ impl Desk {
         open(false);
         desk
     }
+}
+
+#[test]
+fn a_phone_that_does_not_answer_its_challenge_is_told_of() {
+    let server = Server::start("");
+    let desk = Desk::of(&server, 0x21, 0);
+    desk.at(&server, 1).knock("REGISTER");
+    let down = wait_for("the challenge to count as unanswered", 3 * SOON, || {
+        let down = shown(&server, &desk.line);
+        (down["code"] == "challenge-unanswered").then_some(down)
+    });
+    assert!(down["latest_error"]["from"]["source"].as_str().unwrap().starts_with("127.0.0.1:"), "{down:#}");
+    assert!(down["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()), "{down:#}");
 }
 
 #[test]
