@@ -2,28 +2,14 @@
 
 use crate::dialog::Dialog;
 use crate::link::Link;
-use crate::phone::{Phone, QUIET, header, headers, sent_by, status, two_phones};
+use crate::phone::{Phone, QUIET, connects, header, headers, sent_by, status, two_phones, within};
 use crate::support::server::Server;
 
 /// A call that is up between two phones.
 fn talk(caller: &mut Phone, callee: &mut Phone) -> (Dialog, Dialog) {
     let mut calling = caller.calls("1002", "");
-    let invite = callee.rings();
-    let called = callee.takes(&invite);
-    caller.is_answered(&mut calling);
-    callee.next("ACK ");
+    let (_, called) = connects(caller, &mut calling, callee);
     (calling, called)
-}
-
-/// A request within a call, and its answer.
-fn within(from: &mut Phone, call: &mut Dialog, to: &mut Phone, method: &str) -> String {
-    from.within(call, method, "");
-    let request = to.next(&format!("{method} "));
-    assert!(headers(&request, "Route").is_empty(), "{request}");
-    to.answers(&request, "200 OK", "", "");
-    let answer = from.next("SIP/2.0 200");
-    assert!(header(&answer, "CSeq").unwrap().ends_with(method), "{answer}");
-    request
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Calls to one phone of those on a number, by the URI that leads to it and to no other (RFC 5627).
 
 use crate::link::Link;
-use crate::phone::{Phone, QUIET, header, headers, status};
+use crate::phone::{Phone, QUIET, connects, header, headers, status, within};
 use crate::support::server::Server;
 
 const INSTANCE: &str = "<urn:uuid:00000000-0000-1000-8000-000a95a0e128>";
@@ -27,15 +27,9 @@ fn a_call_to_the_uri_of_one_phone_rings_there_and_on_no_other_of_its_number() {
 
     for uri in [&public, &temporary] {
         let mut calling = caller.calls_at(uri, "");
-        let invite = meant.rings();
+        let (invite, _) = connects(&mut caller, &mut calling, &mut meant);
         assert_eq!(header(&invite, "Call-ID"), Some(&*calling.call_id));
-        meant.takes(&invite);
-        caller.is_answered(&mut calling);
-        meant.next("ACK ");
-        caller.within(&mut calling, "BYE", "");
-        let bye = meant.next("BYE ");
-        meant.answers(&bye, "200 OK", "", "");
-        caller.next("SIP/2.0 200");
+        within(&mut caller, &mut calling, &mut meant, "BYE");
     }
     // The first call that comes to the other is one to their number.
     let mut calling = caller.calls("1002", "");

@@ -300,25 +300,39 @@ pub fn phones_over(server: &Server, links: impl IntoIterator<Item = Link>) -> Ve
     given.collect()
 }
 
+/// Whoever is called rings and answers, and both are in the call. Gives the INVITE that came, and the call at its end.
+pub fn connects(caller: &mut Phone, calling: &mut Dialog, callee: &mut Phone) -> (String, Dialog) {
+    let invite = callee.rings();
+    let called = callee.takes(&invite);
+    caller.is_answered(calling);
+    callee.next("ACK ");
+    (invite, called)
+}
+
+/// A request within a call, and its answer.
+pub fn within(from: &mut Phone, call: &mut Dialog, to: &mut Phone, method: &str) -> String {
+    from.within(call, method, "");
+    let request = to.next(&format!("{method} "));
+    assert!(headers(&request, "Route").is_empty(), "{request}");
+    to.answers(&request, "200 OK", "", "");
+    let answer = from.next("SIP/2.0 200");
+    assert!(header(&answer, "CSeq").unwrap().ends_with(method), "{answer}");
+    request
+}
+
 /// Each calls each other one and is called by it; the one hangs up one time, the other the next.
 pub fn all_call_each_other(phones: &mut [(Phone, String)]) {
     for from in 0..phones.len() {
         for to in (0..phones.len()).filter(|to| *to != from) {
-            let number = phones[to].1.clone();
-            let mut calling = phones[from].0.calls(&number, "");
-            let called = &mut phones[to].0;
-            let invite = called.rings();
+            let [(caller, _), (callee, number)] = phones.get_disjoint_mut([from, to]).unwrap();
+            let mut calling = caller.calls(number, "");
+            let (invite, mut called) = connects(caller, &mut calling, callee);
             let via = header(&invite, "Via").unwrap();
-            assert!(via.starts_with(&format!("SIP/2.0/{} ", called.link.transport)), "{via}");
-            let mut call = called.takes(&invite);
-            phones[from].0.is_answered(&mut calling);
-            phones[to].0.next("ACK ");
-            let (ends, hears, call) = if from < to { (from, to, &mut calling) } else { (to, from, &mut call) };
-            phones[ends].0.within(call, "BYE", "");
-            let bye = phones[hears].0.next("BYE ");
-            assert_eq!(headers(&bye, "Route").len(), 0);
-            phones[hears].0.answers(&bye, "200 OK", "", "");
-            phones[ends].0.next("SIP/2.0 200");
+            assert!(via.starts_with(&format!("SIP/2.0/{} ", callee.link.transport)), "{via}");
+            match from < to {
+                true => within(caller, &mut calling, callee, "BYE"),
+                false => within(callee, &mut called, caller, "BYE"),
+            };
         }
     }
 }

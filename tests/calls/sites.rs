@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::dialog::Dialog;
 use crate::link::Link;
-use crate::phone::{Phone, QUIET, header, status};
+use crate::phone::{Phone, QUIET, connects, header, status, within};
 use crate::support::ports::Ports;
 use crate::support::server::Server;
 use crate::support::wait_for;
@@ -77,27 +76,16 @@ fn know(site: &Server, name: &str, peer: (&str, SocketAddr, &Server), mode: &str
     assert!(!kept.body.contains("token"), "{}", kept.body);
 }
 
-fn hangs_up(from: &mut Phone, call: &mut Dialog, to: &mut Phone) {
-    from.within(call, "BYE", "");
-    let bye = to.next("BYE ");
-    assert_eq!(header(&bye, "Route"), None, "{bye}");
-    to.answers(&bye, "200 OK", "", "");
-    from.next("SIP/2.0 200");
-}
-
 /// The same call, in both directions' hands: answered at the other site, and ended by either.
 fn is_forwarded(caller: &mut Phone, callee: &mut Phone) {
     for ended_by_caller in [true, false] {
         let mut calling = caller.calls("1002", "");
-        let invite = callee.rings();
+        let (invite, mut called) = connects(caller, &mut calling, callee);
         assert!(header(&invite, "P-Asserted-Identity").unwrap().contains("sip:1001@"), "{invite}");
-        let mut called = callee.takes(&invite);
-        caller.is_answered(&mut calling);
-        callee.next("ACK ");
         match ended_by_caller {
-            true => hangs_up(caller, &mut calling, callee),
-            false => hangs_up(callee, &mut called, caller),
-        }
+            true => within(caller, &mut calling, callee, "BYE"),
+            false => within(callee, &mut called, caller, "BYE"),
+        };
     }
 }
 

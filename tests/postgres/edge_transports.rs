@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::link::Link;
-use crate::phone::{Phone, QUIET, all_call_each_other, header, phones_over, status};
+use crate::phone::{Phone, QUIET, all_call_each_other, connects, header, phones_over, status, within};
 use crate::server;
 use crate::support::kamailio::{Kamailio, edge};
 use crate::support::server::Server;
@@ -96,14 +96,8 @@ fn is_no_way_to_anybody_else(phones: &mut [(Phone, String)]) {
     // By what it says of the way there.
     caller.contact = own;
     let mut calling = caller.calls(number, &format!("Record-Route: <sip:{there};lr>\r\n"));
-    let invite = callee.rings();
-    let mut called = callee.takes(&invite);
-    caller.is_answered(&mut calling);
-    callee.next("ACK ");
-    callee.within(&mut called, "BYE", "");
-    let bye = caller.next("BYE ");
-    caller.answers(&bye, "200 OK", "", "");
-    callee.next("SIP/2.0 200");
+    let (_, mut called) = connects(caller, &mut calling, callee);
+    within(callee, &mut called, caller, "BYE");
     let heard = bystander.recv(&mut [0; 2048]);
     assert!(heard.is_err(), "somebody else was sent {heard:?} octets");
 }
