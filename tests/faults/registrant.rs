@@ -83,21 +83,10 @@ impl Registrant {
         self
     }
 
-    /// Answers the server's next request, an OPTIONS.
+    /// Answers the server's next OPTIONS.
     pub fn answers_when_asked(&self) {
-        let mut buffer = [0; 4096];
         self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        loop {
-            let length = self.socket.recv(&mut buffer).unwrap();
-            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-            if text.starts_with("OPTIONS ") {
-                let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
-                let kept = text.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
-                let kept: String = kept.map(|line| format!("{line}\r\n")).collect();
-                self.socket.send(format!("SIP/2.0 200 OK\r\n{kept}Content-Length: 0\r\n\r\n").as_bytes()).unwrap();
-                return;
-            }
-        }
+        answers_next(&self.socket, "OPTIONS ", "200 OK");
     }
 
     /// True if nobody answers a request, sent three times.
@@ -254,6 +243,23 @@ fn mask(text: &str, start: &str, end: &str) -> String {
         masked.push_str(piece.find(end).map_or("", |at| &piece[at..]));
     }
     masked
+}
+
+/// Answers the next request that starts so; others are passed over.
+pub fn answers_next(socket: &UdpSocket, start: &str, status: &str) {
+    let mut buffer = [0; 4096];
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if text.starts_with(start) {
+            let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+            let kept = text.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
+            let tagged = |line: &str| if line.starts_with("To:") { ";tag=b" } else { "" };
+            let kept: String = kept.map(|line| format!("{line}{}\r\n", tagged(line))).collect();
+            socket.send_to(format!("SIP/2.0 {status}\r\n{kept}Content-Length: 0\r\n\r\n").as_bytes(), from).unwrap();
+            return;
+        }
+    }
 }
 
 /// The status of an answer.

@@ -1,6 +1,5 @@
 //! A database that goes away and comes back.
 
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -8,7 +7,7 @@ use serde_json::json;
 use crate::kamailio::is_registered;
 use crate::line_status::Desk;
 use crate::records::figure;
-use crate::registrant::{Registrant, status};
+use crate::registrant::{Registrant, answers_next, status};
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, USERS};
 use crate::support::{http, wait_for};
@@ -130,7 +129,7 @@ fn who_is_refreshed_at_one_node_is_called_by_way_of_another_while_the_database_i
     // As far as the other has heard, it lapsed some time ago.
     assert_eq!(status(&callee.register()), 200);
     let socket = callee.into_socket();
-    let rings = std::thread::spawn(move || is_busy(&socket));
+    let rings = std::thread::spawn(move || answers_next(&socket, "INVITE ", "486 Busy Here"));
     caller.dials.clone_from(&called.number);
     let answer = caller.try_once("INVITE");
     assert_eq!(status(&answer), 486, "{answer}");
@@ -157,24 +156,6 @@ fn who_is_refreshed_at_one_node_is_called_by_way_of_another_while_the_database_i
 }
 
 /// A phone that answers the call it gets so.
-fn is_busy(socket: &UdpSocket) {
-    let mut buffer = [0; 4096];
-    let (invite, from) = loop {
-        let (length, from) = socket.recv_from(&mut buffer).unwrap();
-        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        if text.starts_with("INVITE ") {
-            break (text, from);
-        }
-    };
-    let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
-    let kept: String = invite
-        .lines()
-        .filter(|line| kept.iter().any(|name| line.starts_with(name)))
-        .map(|line| format!("{line}{}\r\n", if line.starts_with("To:") { ";tag=b" } else { "" }))
-        .collect();
-    socket.send_to(format!("SIP/2.0 486 Busy Here\r\n{kept}Content-Length: 0\r\n\r\n").as_bytes(), from).unwrap();
-}
-
 #[test]
 fn whatever_was_acknowledged_is_in_the_database_when_the_node_is_killed() {
     let cluster = Postgres::shared();
