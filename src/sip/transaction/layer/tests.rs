@@ -38,6 +38,13 @@ fn statuses(outputs: &[Output]) -> Vec<u16> {
     .collect()
 }
 
+/// A request to be sent by us: the layer puts its Via.
+fn own(method: &str) -> Request {
+    let mut request = request(method, "x");
+    request.headers.remove("Via");
+    request
+}
+
 /// The last request of ours that was sent.
 fn asked(outputs: &[Output]) -> Request {
     let sent = outputs.iter().rev().find_map(|output| match output {
@@ -127,10 +134,8 @@ fn a_full_layer_forgets_what_it_answered_longest_ago_and_nothing_it_owes_an_answ
 fn a_request_that_could_not_be_sent_ends_at_once_unless_something_was_heard() {
     let now = Instant::now();
     let mut layer = Layer::new(Timers::default(), 10);
-    let mut notify = request("NOTIFY", "x");
-    notify.headers.remove("Via");
-    let lost = layer.send_request(now, notify.clone(), FLOW, "z9hG4bKlost");
-    let heard = layer.send_request(now, notify, FLOW, "z9hG4bKheard");
+    let lost = layer.send_request(now, own("NOTIFY"), FLOW, "z9hG4bKlost");
+    let heard = layer.send_request(now, own("NOTIFY"), FLOW, "z9hG4bKheard");
     let sent = asked(&drain(&mut layer));
     layer.receive_response(now, sent.respond(100));
     layer.transport_failed(lost);
@@ -144,9 +149,7 @@ fn a_request_that_could_not_be_sent_ends_at_once_unless_something_was_heard() {
 fn a_request_of_ours_gets_its_answer_once() {
     let now = Instant::now();
     let mut layer = Layer::new(Timers::default(), 10);
-    let mut notify = request("NOTIFY", "x");
-    notify.headers.remove("Via");
-    let id = layer.send_request(now, notify, FLOW, "z9hG4bKours");
+    let id = layer.send_request(now, own("NOTIFY"), FLOW, "z9hG4bKours");
     let sent = asked(&drain(&mut layer));
     layer.receive_response(now, sent.respond(200));
     layer.receive_response(now, sent.respond(200));
@@ -175,9 +178,7 @@ fn a_request_that_is_left_unanswered_leaves_nothing_behind() {
 fn an_invite_whose_cancel_nobody_answers_ends() {
     let now = Instant::now();
     let mut layer = Layer::new(Timers::default(), 10);
-    let mut invite = request("INVITE", "z9hG4bKx");
-    invite.headers.remove("Via");
-    let id = layer.send_request(now, invite, FLOW, "z9hG4bKours");
+    let id = layer.send_request(now, own("INVITE"), FLOW, "z9hG4bKours");
     let sent = asked(&drain(&mut layer));
     layer.receive_response(now, sent.respond(180));
     assert!(layer.cancel_request(now, id, None));
