@@ -16,9 +16,13 @@ use crate::vocab::UnixMillis;
 /// database is away the news waits.
 pub(super) async fn follow(queue: NewsQueue, enrolments: Enrolments) {
     const PAUSE: Duration = Duration::from_secs(1);
+    // Where many phones register, they are looked up together.
+    const GATHER: Duration = Duration::from_millis(100);
+    const FEW: usize = 16;
     loop {
         let is_admission = |news: &RegistrarNews| matches!(news.event, RegistrarEvent::Admitted { .. });
         let (admissions, mut others): (Vec<_>, Vec<_>) = queue.next().await.into_iter().partition(is_admission);
+        let had_company = others.len() > FEW;
         // What follows an admission rests on it.
         for admission in admissions {
             note(&enrolments, admission).await;
@@ -32,6 +36,9 @@ pub(super) async fn follow(queue: NewsQueue, enrolments: Enrolments) {
         for news in others {
             let enrolments = enrolments.clone();
             tokio::spawn(async move { note(&enrolments, news).await });
+        }
+        if had_company {
+            tokio::time::sleep(GATHER).await;
         }
     }
 }

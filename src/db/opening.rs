@@ -24,9 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What was committed survives a power cut too; group commits make it cheap.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL";
-/// What who reads keeps of it in memory, and who writes: the tables of 100,000 phones, nearly, and the bindings of 1,000,000.
-const READERS_CACHE: &str = "PRAGMA cache_size = -16384";
-const WRITERS_CACHE: &str = "PRAGMA cache_size = -262144";
+/// What who reads keeps of it in memory: the tables of 100,000 phones, nearly.
+const OF_READERS: &str = "PRAGMA cache_size = -16384";
+/// Who writes keeps the bindings of 1,000,000, and what a statement of many rows changed until it is done: in a file, that
+/// would cost as much as the rows.
+const OF_WRITER: &str = "PRAGMA cache_size = -262144; PRAGMA temp_store = MEMORY";
 
 /// A plan is made for the values and the size a table has now: one made for an empty table would do for the first few
 /// rows of an import only.
@@ -40,17 +42,17 @@ pub(super) async fn file(path: &Path) -> Result<(DbPool, DbPool), DbError> {
     let failed = |source| DbError::Open { path: path.display().to_string(), source };
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str(&url_of(path)).map_err(failed)?;
-    let pool = |connections, cache: &'static str| {
+    let pool = |connections, its_own: &'static str| {
         AnyPoolOptions::new().max_connections(connections).after_connect(move |connection, _| {
             Box::pin(async move {
                 connection.execute(PRAGMAS).await?;
-                connection.execute(cache).await.map(drop)
+                connection.execute(its_own).await.map(drop)
             })
         })
     };
-    let writer = pool(1, WRITERS_CACHE).connect_with(options.clone()).await.map_err(failed)?;
+    let writer = pool(1, OF_WRITER).connect_with(options.clone()).await.map_err(failed)?;
     SQLITE.run(&writer).await?;
-    let readers = pool(READERS, READERS_CACHE).connect_with(options).await.map_err(failed)?;
+    let readers = pool(READERS, OF_READERS).connect_with(options).await.map_err(failed)?;
     Ok((writer, readers))
 }
 

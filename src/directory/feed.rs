@@ -18,7 +18,10 @@ use crate::vocab::UnixMillis;
 /// Happenings that may wait to be written.
 const QUEUE: usize = 16_384;
 /// Happenings written in one transaction.
-const GROUP: usize = 512;
+const GROUP: usize = 2048;
+/// How long a group waits for company when the one before was of more than a few.
+const GATHER: Duration = Duration::from_millis(100);
+const FEW: usize = 16;
 /// The shortest time between two looks for new events.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -147,10 +150,14 @@ async fn write_in_groups(db: Db, mut told: mpsc::Receiver<Told>, lost: Arc<Atomi
             tracing::error!(%error, events = group.len(), "events could not be written");
             lost.fetch_add(missing.saturating_add(group.len() as u64), Ordering::Relaxed);
         }
+        let had_company = group.len() > FEW;
         for told in group.drain(..) {
             if let Told::Settle(written) = told {
                 let _ = written.send(());
             }
+        }
+        if had_company {
+            tokio::time::sleep(GATHER).await;
         }
     }
 }

@@ -12,7 +12,10 @@ pub(in crate::enrolment) async fn settled_among(
     db: &DbPool,
     phones: &[PhoneId],
 ) -> Result<HashSet<PhoneId>, EnrolmentError> {
-    let named = serde_json::to_string(&phones.iter().map(ToString::to_string).collect::<Vec<_>>());
+    // Neighbours in the database are looked at together.
+    let mut phones = phones.to_vec();
+    phones.sort_unstable();
+    let named = serde_json::to_string(&phones);
     // Not "old_token_hash IS NULL": an index says which those are, and SQLite would look at every phone there is.
     let ids: Vec<String> = sqlx::query_scalar(
         "SELECT id FROM phones WHERE id IN (SELECT value FROM json_each($1)) AND state = 'enrolled' \

@@ -1,7 +1,8 @@
 //! The lines something was seen of, as they stand, and what of them is to be written. Pure: it is told the time, and lines
 //! it doesn't know are given to it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::journal::Journal;
@@ -70,8 +71,10 @@ impl PhoneLines {
 pub(super) struct Board {
     settings: LineStatusSettings,
     phones: HashMap<PhoneId, PhoneLines>,
-    /// Phones of which something is to be written now.
-    due: HashSet<PhoneId>,
+    /// Phones of which something is to be written now; neighbours here are neighbours in the database.
+    due: BTreeSet<PhoneId>,
+    /// The last phone of those that were written last.
+    written_to: Option<PhoneId>,
     /// Phones of which something is to be written later, in the order of when.
     later: VecDeque<(UnixMillis, PhoneId)>,
     waits: HashSet<PhoneId>,
@@ -87,7 +90,8 @@ impl Board {
         Self {
             settings,
             phones: HashMap::new(),
-            due: HashSet::new(),
+            due: BTreeSet::new(),
+            written_to: None,
             later: VecDeque::new(),
             waits: HashSet::new(),
             challenges: VecDeque::new(),
@@ -281,13 +285,18 @@ impl Board {
 
     /// Everything there is to be written now.
     pub fn hurry_all(&mut self) {
-        self.due.extend(self.later.drain(..).map(|(_, phone)| phone));
+        for (_, phone) in std::mem::take(&mut self.later) {
+            self.hurry(phone);
+        }
         self.waits.clear();
     }
 
-    /// What is to be written now, at most so many phones.
+    /// What is to be written now, at most so many phones: the next in order, so that each has its turn.
     pub fn due(&self, most: usize) -> Vec<(PhoneId, &PhoneLines)> {
-        self.due.iter().filter_map(|phone| Some((*phone, self.phones.get(phone)?))).take(most).collect()
+        let after = self.written_to.map_or(Bound::Unbounded, Bound::Excluded);
+        let from_the_first = self.written_to.into_iter().flat_map(|last| self.due.range(..=last));
+        let next = self.due.range((after, Bound::Unbounded)).chain(from_the_first);
+        next.filter_map(|phone| Some((*phone, self.phones.get(phone)?))).take(most).collect()
     }
 
     /// Names nobody has, to be written.
@@ -302,6 +311,7 @@ impl Board {
 
     /// It was written. The lines of `gone` are there no more, or are others now.
     pub fn saved(&mut self, phones: &[PhoneId], gone: &[PhoneId]) {
+        self.written_to = phones.last().copied();
         for phone in phones {
             self.due.remove(phone);
             for line in self.phones.get_mut(phone).into_iter().flat_map(|held| &mut held.lines) {
@@ -314,13 +324,13 @@ impl Board {
         }
         gone.iter().for_each(|phone| self.forget(*phone));
         self.strangers.saved();
-        self.due.retain(|phone| self.phones.contains_key(phone));
     }
 
     /// Most phones are registered and stay so: nothing need be remembered of them.
     pub fn lay_down(&mut self, phone: PhoneId) {
         if self.phones.get(&phone).is_some_and(|held| held.lines.iter().all(Line::is_at_rest)) {
             self.phones.remove(&phone);
+            self.due.remove(&phone);
         }
     }
 
@@ -473,6 +483,28 @@ mod tests {
         observe(&mut board, 70_000, Observed::Unregistered);
         board.hurry(phone(1));
         assert!(board.has_due());
+    }
+
+    #[test]
+    fn neighbours_are_written_together_and_each_has_its_turn() {
+        let (mut board, mut ids) = (board(), ids());
+        let mut register = |board: &mut Board, number| {
+            board.take(phone(number), stored(&["1001"], 0));
+            board.observe(&seen(0, of(phone(number), "1001"), registered(300_000)), &mut ids);
+        };
+        let write = |board: &mut Board| {
+            let written: Vec<PhoneId> = board.due(2).iter().map(|(phone, _)| *phone).collect();
+            board.saved(&written, &[]);
+            written
+        };
+        for number in [9, 1, 7, 3, 5] {
+            register(&mut board, number);
+        }
+        assert_eq!(write(&mut board), [phone(1), phone(3)]);
+        register(&mut board, 2);
+        assert_eq!(write(&mut board), [phone(5), phone(7)]);
+        assert_eq!(write(&mut board), [phone(9), phone(2)]);
+        assert!(!board.has_due() && write(&mut board).is_empty());
     }
 
     #[test]

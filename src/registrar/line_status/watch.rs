@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::board::{Board, PhoneLines, lost};
@@ -23,15 +23,18 @@ use crate::vocab::{PhoneId, RecordId, UnixMillis};
 /// Observations that may wait; what strangers send may fill half of it.
 const QUEUE: usize = 65_536;
 /// Observations taken at once.
-const TAKEN: usize = 4096;
+const TAKEN: usize = 16_384;
 /// Phones read at once.
 const GROUP: usize = 1024;
 /// Phones written in one transaction.
 const WRITTEN: usize = 1024;
 /// Transactions in a row before observations are taken again.
 const WRITES: usize = 8;
-/// The time between two looks into the queue, in which observations gather.
+/// The time between two looks into the queue, in which observations gather; after more than a few it is longer, until
+/// somebody asks: the more lines are written together, the fewer pages of the database each of them costs.
 const PAUSE: Duration = Duration::from_millis(50);
+const LONG_PAUSE: Duration = Duration::from_millis(500);
+const FEW: usize = 64;
 /// How often it is looked for registrations that went unseen, and for history that is not kept any more.
 const SWEEPS: Duration = Duration::from_secs(30);
 /// How often lines are counted by their states, at the most.
@@ -49,6 +52,8 @@ const LAST_PATIENCE: Duration = Duration::from_secs(10);
 pub struct LineWatch {
     queue: mpsc::Sender<Told>,
     has_lost: Arc<AtomicBool>,
+    /// Told when somebody waits for an answer.
+    waiting: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -75,7 +80,7 @@ impl LineWatch {
     ) -> Self {
         let (queue, told) = mpsc::channel(QUEUE);
         let board = Board::new(settings);
-        let has_lost = Arc::<AtomicBool>::default();
+        let (has_lost, waiting) = (Arc::<AtomicBool>::default(), Arc::<Notify>::default());
         let desk = Desk {
             settings,
             board,
@@ -86,9 +91,10 @@ impl LineWatch {
             answers: Vec::new(),
             is_ending: false,
             has_lost: has_lost.clone(),
+            waiting: waiting.clone(),
         };
         tokio::spawn(desk.run(told));
-        Self { queue, has_lost }
+        Self { queue, has_lost, waiting }
     }
 
     /// Tells of somebody who has shown who they are. Never waits; what finds no place is counted and lost, and who is
@@ -135,6 +141,7 @@ impl LineWatch {
         let (done, is_done) = oneshot::channel();
         let settled = async {
             if self.queue.send(Told::Settle(is_all, done)).await.is_ok() {
+                self.waiting.notify_one();
                 let _ = is_done.await;
             }
         };
@@ -147,6 +154,7 @@ impl LineWatch {
         let (answer, answered) = oneshot::channel();
         let asked = async {
             self.queue.send(Told::Asked(phones, answer)).await.ok()?;
+            self.waiting.notify_one();
             answered.await.ok()
         };
         tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or_default()
@@ -166,6 +174,7 @@ struct Desk {
     is_ending: bool,
     /// True when something that was told found no place.
     has_lost: Arc<AtomicBool>,
+    waiting: Arc<Notify>,
 }
 
 enum Answer {
@@ -189,20 +198,28 @@ impl Desk {
                 taken = told.recv_many(&mut group, TAKEN) => if taken == 0 { return },
                 _ = second.tick() => {}
             }
-            let is_full = group.len() >= TAKEN;
+            let taken = group.len();
             let worked = self.work(&mut group, &mut swept_at, &mut counted_at).await;
             for answer in std::mem::take(&mut self.answers) {
                 Self::answer(answer);
             }
             match worked {
-                Ok(()) if is_full => {}
-                Ok(()) => tokio::time::sleep(PAUSE).await,
+                Ok(()) if taken >= TAKEN => {}
+                Ok(()) => self.pause(if taken > FEW { LONG_PAUSE } else { PAUSE }).await,
                 Err(RegistrarError::Db(DbError::Statement(sqlx::Error::PoolClosed))) => return,
                 Err(error) => {
                     tracing::error!(%error, "the status of lines could not be written; it is tried again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
+        }
+    }
+
+    /// Lets observations gather, until somebody waits for an answer.
+    async fn pause(&self, most: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(most) => {}
+            () = self.waiting.notified() => {}
         }
     }
 
@@ -321,7 +338,9 @@ impl Desk {
     }
 
     async fn load(&mut self, phones: impl Iterator<Item = PhoneId>) -> Result<(), RegistrarError> {
-        let phones: Vec<PhoneId> = phones.collect();
+        let mut phones: Vec<PhoneId> = phones.collect();
+        // Neighbours in the database are read together.
+        phones.sort_unstable();
         for phones in phones.chunks(GROUP) {
             let mut stored = store::load(self.db.reader(), phones).await?;
             for phone in phones {
