@@ -266,6 +266,9 @@ pub enum Happening {
         scope: String,
         /// The phone the last wrong attempt came from.
         phone: PhoneId,
+        /// The user ID of who is locked out; nothing where the ID that was keyed in is nobody's, and in other scopes.
+        #[serde(default)]
+        user: Option<String>,
         /// Until when; not told by versions of this program before this field.
         #[serde(default)]
         until: Option<UnixMillis>,

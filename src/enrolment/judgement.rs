@@ -121,16 +121,20 @@ impl Enrolments {
     /// The attempt was wrong: whom it locks out, operators should know.
     async fn note_wrong(&self, claim: &Claim, attempt: &Attempt, now: UnixMillis) -> Result<(), EnrolmentError> {
         metrics::counter!("enrolment_wrong_credentials_total").increment(1);
+        let found =
+            if attempt.brings.is_empty() { None } else { self.directory.user_by_self_service_id(&claim.id).await? };
+        let whose = found.map(|(user, _)| user.user_id);
         let mut transaction = self.directory.db().write().await?;
         store::step(&mut transaction, claim.phone, now, Step::Refused, "wrong-credentials").await?;
         for (scope, until) in &attempt.brings {
             metrics::counter!("enrolment_lockouts_total", "scope" => scope.as_str()).increment(1);
-            // What was keyed in is not said, nor whose it may be.
+            // What was keyed in is not said: it may be a PIN.
             let device =
                 attempt.subjects.iter().find_map(|(known, it)| (*known == Scope::Phone).then_some(it.as_str()));
-            tracing::warn!(scope = scope.as_str(), device, %until, "locked out after wrong credentials");
-            let begun =
-                Happening::LockoutBegun { scope: scope.as_str().to_owned(), phone: claim.phone, until: Some(*until) };
+            let user = whose.clone().filter(|_| *scope == Scope::User);
+            tracing::warn!(scope = scope.as_str(), user, device, %until, "locked out after wrong credentials");
+            let (scope, until) = (scope.as_str().to_owned(), Some(*until));
+            let begun = Happening::LockoutBegun { scope, phone: claim.phone, user, until };
             directory::tell(&mut transaction, now, &begun).await?;
         }
         transaction.commit().await?;

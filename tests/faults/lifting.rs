@@ -45,6 +45,19 @@ async fn a_lockout_names_the_user_or_the_phone_and_is_lifted_at_once() {
     assert!(!json!(lockouts).to_string().contains(NOBODY));
     assert!(lockouts.iter().all(|it| it.get("subject").is_none() && it["locked_until"].is_string()), "{lockouts:#?}");
     assert_eq!(listed(&server, "/lockouts?scope=user").len(), 2);
+    // The log and the events say as much.
+    let log = server.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("locked out after wrong credentials")).collect();
+    assert_eq!(told.len(), lockouts.len(), "{log}");
+    assert!(told.iter().all(|line| line.contains("WARN") && line.contains("device=\"127.0.0.1 ")), "{told:#?}");
+    assert!(told.iter().all(|line| line.contains("until=20") && !line.contains(NOBODY)), "{told:#?}");
+    let named = format!("user=\"{}\"", USERS[0].user_id);
+    let of = |scope: &str| told.iter().filter(|line| line.contains(&format!("scope=\"{scope}\""))).collect::<Vec<_>>();
+    assert_eq!(of("user").iter().filter(|line| line.contains(&named)).count(), 1, "{told:#?}");
+    assert!(of("phone").len() == 2 && of("all").len() == 1 && !of("all")[0].contains("user="), "{told:#?}");
+    let begun = server.admin_get("/api/v1/events?type=lockout.begun").json();
+    let users = begun["items"].as_array().unwrap().iter().filter(|it| it["data"]["user"] == USERS[0].user_id);
+    assert_eq!(users.count(), 1, "{begun:#}");
 
     // Among everybody who is kept out, too, by the same names.
     let names = |list: &[Value]| {

@@ -114,7 +114,11 @@ fn who_guesses_at_the_portal_is_listed_and_let_in_again() {
     let listed = server.api_get("/shut-outs?reason=wrong-logins&name=osaka&address=127.0.0.1");
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed:#}");
     assert_eq!(event(&server, "shut-out.begun", "wrong-logins")["name"], "osaka");
-    assert!(server.log().contains("too many wrong logins at the portal"));
+    let log = server.log();
+    let told = log.lines().find(|line| line.contains("too many wrong logins at the portal")).unwrap();
+    for field in ["WARN", "address=\"127.0.0.1\"", "name=\"osaka\"", "reason=\"wrong-logins\"", "until=20"] {
+        assert!(told.contains(field), "{field}: {told}");
+    }
     assert_eq!(server.api_delete(&format!("/shut-outs/{}", listed[0]["id"].as_str().unwrap())).status, 204);
     assert_eq!(server.admin_get("/api/v1/audit?kind=shut-out").json()["items"][0]["name"], "osaka");
     assert_eq!(log_in(&server, "osaka", PASSWORD), 200);

@@ -78,9 +78,13 @@ fn slow_clients_that_fill_an_address_take_nothing_from_its_phones_and_make_room_
     let listed = full(&server);
     assert_eq!((&listed["address"], &listed["scope"]), (&"127.0.0.1".into(), &"address".into()), "{listed:#}");
     assert!(listed["refused"].as_u64() >= Some(1) && listed["until"].is_string(), "{listed:#}");
-    wait_for("the log", PATIENCE, || {
-        server.log().contains("too many SIP connections: no more are taken").then_some(())
+    let told = wait_for("the log", PATIENCE, || {
+        let log = server.log();
+        log.lines().find(|line| line.contains("too many SIP connections: no more are taken")).map(str::to_owned)
     });
+    for field in ["WARN", "address=\"127.0.0.1\"", "scope=\"address\"", "reason=\"too-many-connections\"", "until=20"] {
+        assert!(told.contains(field), "{field}: {told}");
+    }
     assert_eq!(server.api_delete(&format!("/shut-outs/{}", listed["id"].as_str().unwrap())).status, 204);
     assert_eq!(full(&server), Value::Null);
     wait_for("room for others", PATIENCE, || (open_connections(&server) == phones.len()).then_some(()));
