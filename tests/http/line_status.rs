@@ -228,6 +228,14 @@ fn whatever_keeps_a_line_down_is_named_with_its_remedy_in_either_language() {
     odd.contact_params = ", <sip:elsewhere@127.0.0.99>".to_owned();
     assert_eq!(status(&odd.register()), 403);
     is_told("too-many-contacts", 3);
+    // A new phone, from where as many are as may be.
+    assert_eq!(server.api_patch("/auto-registration", &json!({ "numbers_per_address": 1 })).status, 200);
+    assert_eq!(status(&Registrant::new(server.sip, 7, "the-first", "any").register()), 200);
+    let refused = desk.with(&server, 7, "one-more", "any").register();
+    assert!(status(&refused) == 403 && refused.contains("\r\nWarning: 399 "), "{refused}");
+    is_told("not-admitted", 7);
+    let stranger = server.admin_get("/api/v1/strangers?name=one-more").json()["items"][0].take();
+    assert_eq!((&stranger["reason"], &stranger["count"]), (&json!("not-admitted"), &json!(1)), "{stranger:#}");
     // Nobody's name, from where no phone may come in.
     let networks = json!({ "networks": ["10.0.0.0/8"] });
     assert_eq!(server.api_patch("/auto-registration", &networks).status, 200);
@@ -235,7 +243,10 @@ fn whatever_keeps_a_line_down_is_named_with_its_remedy_in_either_language() {
     is_told("wrong-network", 4);
     let told = follower.until(|item| item.data["data"]["reason"] == "wrong-network");
     let reasons: Vec<&Value> = told.iter().map(|item| &item.data["data"]["reason"]).collect();
-    assert_eq!(reasons, ["stale-nonce", "wrong-number", "malformed", "too-many-contacts", "wrong-network"]);
+    assert_eq!(
+        reasons,
+        ["stale-nonce", "wrong-number", "malformed", "too-many-contacts", "not-admitted", "wrong-network"]
+    );
     assert!(told.iter().all(|item| item.data["subject"] == desk.line.as_str()), "{told:#?}");
     // After too many wrong passwords.
     for _ in 0..3 {
@@ -251,6 +262,27 @@ fn whatever_keeps_a_line_down_is_named_with_its_remedy_in_either_language() {
     assert_eq!(status(&moved.register()), 200);
     is_told("nat-mapping-changed", 6);
     assert_eq!(shown(&server, &desk.line)["state"], "registered");
+}
+
+#[test]
+fn a_phone_that_answers_by_an_algorithm_it_was_not_offered_is_told_of() {
+    let server = Server::start("");
+    let template = server.api_get("/device-templates")[0]["id"].as_str().unwrap().to_owned();
+    let strong = json!({ "settings": { "digest_algorithms": ["SHA-256"] } });
+    assert_eq!(server.api_patch(&format!("/device-templates/{template}"), &strong).status, 200);
+    let desk = Desk::of(&server, 0x22, 0);
+    let phone = desk.at(&server, 1);
+    // Everybody is asked in the usual way first, and this phone in its own once it has shown its password.
+    let asked = phone.answer("REGISTER", &phone.knock("REGISTER"), Some(1));
+    assert!(status(&asked) == 401 && asked.contains("algorithm=SHA-256"), "{asked}");
+    let refused = phone.answer("REGISTER", &asked.replace("algorithm=SHA-256", "algorithm=MD5"), Some(1));
+    assert_eq!(status(&refused), 403, "{refused}");
+    let down = shown(&server, &desk.line);
+    assert_eq!(down["latest_error"]["code"], "wrong-algorithm", "{down:#}");
+    assert!(
+        ["text", "remedy"].iter().all(|field| down["latest_error"][*field].as_str().is_some_and(|it| !it.is_empty()))
+    );
+    assert_eq!(status(&phone.answer("REGISTER", &asked, Some(2))), 200);
 }
 
 #[test]
