@@ -162,6 +162,14 @@ pub struct LimitSettings {
     pub connection_idle_seconds: NonZeroU32,
     /// Seconds one stays open without anything at all over which somebody has.
     pub connection_lasting_seconds: NonZeroU32,
+    /// Seconds one that is a WebSocket stays open without anything at all; its peer is asked whether it is there before.
+    pub websocket_silence_seconds: NonZeroU32,
+    /// Subscriptions to registrations and messages.
+    pub subscriptions: usize,
+    /// SIP requests on their way to a phone or a peer.
+    pub proxied_requests: usize,
+    /// Programs that follow the events.
+    pub event_subscribers: usize,
     /// Connections to the phones' door.
     pub handset_connections: usize,
     /// Connections to the phones' door from one address.
@@ -192,6 +200,7 @@ impl LimitSettings {
             opening: of(self.connection_opening_seconds),
             idle: of(self.connection_idle_seconds),
             lasting: of(self.connection_lasting_seconds),
+            websocket: of(self.websocket_silence_seconds),
         }
     }
 }
@@ -208,6 +217,10 @@ impl Default for LimitSettings {
             connection_opening_seconds: seconds(deadlines.opening),
             connection_idle_seconds: seconds(deadlines.idle),
             connection_lasting_seconds: seconds(deadlines.lasting),
+            websocket_silence_seconds: seconds(deadlines.websocket),
+            subscriptions: 20_000,
+            proxied_requests: 10_000,
+            event_subscribers: 100,
             handset_connections: 1000,
             handset_connections_per_address: 100,
             handset_request_seconds: 10,

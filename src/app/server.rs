@@ -19,7 +19,7 @@ use crate::cti::{self, MediaAddresses, Service, ServiceControl, ServiceFault, Sw
 use crate::directory::{Directory, DirectoryError, Happening, Jobs};
 use crate::enrolment::{self, EnrolmentError, Enrolments};
 use crate::http::{
-    AdminDoor, Entrance, HandsetDoor, PortalLogins, RateSettings, Rates, ShutOuts, admin_router, event_places,
+    AdminDoor, Entrance, HandsetDoor, PortalLogins, RateSettings, Rates, ShutOuts, Subscribers, admin_router,
     handset_router, serve,
 };
 use crate::locale::{LocaleError, Locales};
@@ -194,6 +194,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
             enrolments: enrolments.clone(),
             sites: sites.clone(),
             addresses,
+            most_proxied: config.limits.proxied_requests,
         },
     );
     endpoint.answer_at_once(routing::answer_at_once(registrar.clone(), switchboard.clone()));
@@ -236,7 +237,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
         shut_outs: kept_out.clone(),
         mailer: Mailer::start(&config.mail)?,
         reset_url: config.mail.reset_url.as_str().into(),
-        subscribers: event_places(),
+        subscribers: Subscribers::new(config.limits.event_subscribers),
         stop: stop.subscribe(),
         is_ready: is_ready.clone(),
     };
@@ -244,7 +245,7 @@ pub async fn start(config: Config, data: &Path) -> Result<Running, StartError> {
     // Before anything else that is told: nobody is served yet.
     directory.feed().settle().await;
     let mut tasks = JoinSet::new();
-    let subscriptions = Subscriptions::new(registrar.clone(), endpoint.clone());
+    let subscriptions = Subscriptions::new(registrar.clone(), endpoint.clone(), config.limits.subscriptions);
     let routed = routing::route(incoming, registrar.clone(), subscriptions.clone(), switchboard.clone());
     tasks.spawn(until(&stop, routed));
     tasks.spawn(until(&stop, subscriptions.run()));

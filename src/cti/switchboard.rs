@@ -78,19 +78,21 @@ pub struct Foundations {
     pub sites: Sites,
     /// Where it is said from.
     pub addresses: MediaAddresses,
+    /// Requests on their way to a phone or a peer at once.
+    pub most_proxied: usize,
 }
 
 impl Switchboard {
     /// With media of its own and the first generation of the service.
     pub fn new(settings: CtiSettings, service: Arc<Service>, engine: MediaEngine, foundations: Foundations) -> Self {
-        let Foundations { directory, endpoint, registrar, enrolments, sites, addresses } = foundations;
+        let Foundations { directory, endpoint, registrar, enrolments, sites, addresses, most_proxied } = foundations;
         show_limit(&service);
         Self {
             inner: Arc::new(Inner {
                 settings,
                 service: RwLock::new(service),
                 older: Mutex::default(),
-                proxy: Proxy::new(endpoint.clone(), registrar.clone(), directory.clone(), sites),
+                proxy: Proxy::new(endpoint.clone(), registrar.clone(), directory.clone(), sites, most_proxied),
                 endpoint,
                 engine,
                 addresses,

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use metrics::{counter, gauge};
 use serde_json::json;
 
-use super::api::{self, MOST_SUBSCRIBERS};
+use super::api;
 use super::door::AdminDoor;
 use crate::media::EngineStats;
 use crate::media::counters::LATENESS_BOUNDS;
@@ -48,7 +48,7 @@ async fn figures(State(door): State<AdminDoor>) -> Response {
     gauge!("call_places").set(service.route.most_calls as f64);
     gauge!("service_active").set(f64::from(u8::from(service.is_active)));
     gauge!("service_generation").set(service.generation as f64);
-    gauge!("event_subscribers").set(MOST_SUBSCRIBERS.saturating_sub(door.subscribers.available_permits()) as f64);
+    gauge!("event_subscribers").set(door.subscribers.count() as f64);
     gauge!("server_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let open = door.enrolments.count_open().await;
     let is_ready = door.is_ready.load(Ordering::Relaxed) && open.is_ok();

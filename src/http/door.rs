@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use super::api::Subscribers;
 use super::logins::PortalLogins;
 use super::rates::Rates;
 use super::shut_outs::ShutOuts;
@@ -52,7 +53,7 @@ pub struct AdminDoor {
     /// The page where a password is set, with `{token}` in it; empty for none.
     pub reset_url: Arc<str>,
     /// Places for those who follow events.
-    pub subscribers: Arc<Semaphore>,
+    pub subscribers: Subscribers,
     /// True when the server stops: streams end.
     pub stop: watch::Receiver<bool>,
     /// False while the server starts or drains.

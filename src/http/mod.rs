@@ -14,7 +14,7 @@ mod rates;
 mod shut_outs;
 
 pub use admin::router as admin_router;
-pub use api::event_places;
+pub use api::Subscribers;
 pub use connections::{ConnectionLimits, Entrance, serve};
 pub use door::AdminDoor;
 pub use handset::{HandsetDoor, router as handset_router};

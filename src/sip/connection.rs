@@ -31,12 +31,14 @@ pub struct Deadlines {
     pub idle: Duration,
     /// Without anything at all, if somebody has.
     pub lasting: Duration,
+    /// Without anything at all on a WebSocket, whose peer is asked whether it is there after two fifths of this.
+    pub websocket: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
         let of = Duration::from_secs;
-        Self { opening: of(20), idle: of(120), lasting: of(3600) }
+        Self { opening: of(20), idle: of(120), lasting: of(3600), websocket: of(75) }
     }
 }
 

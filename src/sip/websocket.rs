@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Duration, Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -21,10 +21,6 @@ use super::message::{LARGEST, parse_datagram};
 
 /// The subprotocol (RFC 7118 section 4).
 const SIP: &str = "sip";
-/// How long a peer may say nothing before it is asked whether it is there.
-const PING: Duration = Duration::from_secs(30);
-/// How long it may say nothing in all.
-const SILENCE: Duration = Duration::from_secs(75);
 
 /// Serves a connection: the upgrade, then messages until either side ends it. `origins` are the pages that are let in
 /// (`*`: all of them).
@@ -76,7 +72,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream
     let mut spoken = None;
     let mut asked = false;
     let is_well = loop {
-        let silent = if asked { heard + SILENCE } else { heard + PING };
+        let silence = link.deadlines.websocket;
+        let silent = heard + if asked { silence } else { silence * 2 / 5 };
         let quiet = spoken.map_or(opening, |spoken| spoken + link.idle());
         tokio::select! {
             octets = link.outgoing.recv() => {

@@ -43,6 +43,27 @@ fn the_best_of_several_refusals_is_heard() {
 }
 
 #[test]
+fn as_many_requests_are_on_their_way_as_may_be_and_the_next_caller_is_told_when_to_try_again() {
+    let server = Server::start(&format!("{QUIET}\nlimits.proxied_requests = 1"));
+    let (mut one, mut two) = two_phones(&server);
+    let mut calling = one.calls("1002", "");
+    let invite = two.rings();
+    let refused = call(&mut two, "1001", "");
+    assert_eq!((status(&refused), header(&refused, "Retry-After")), (503, Some("10")), "{refused}");
+    let figures = server.admin_get("/metrics").body;
+    assert!(figures.contains("proxied_requests_refused_total 1\n"), "{figures}");
+    two.answers(&invite, "486 Busy Here", "", "");
+    two.next("ACK ");
+    assert_eq!(status(&one.hears(&mut calling)), 486);
+    // Its place is free again.
+    let mut calling = two.calls("1001", "");
+    let invite = one.rings();
+    one.answers(&invite, "486 Busy Here", "", "");
+    one.next("ACK ");
+    assert_eq!(status(&two.hears(&mut calling)), 486);
+}
+
+#[test]
 fn a_line_nobody_is_registered_on_is_unavailable_and_a_number_nobody_has_is_not_found() {
     let server = Server::start(QUIET);
     let (mut one, mut two) = two_phones(&server);

@@ -144,8 +144,8 @@ fn who_follows_a_job_hears_how_far_it_is_and_how_it_ended() {
 
 #[test]
 fn as_many_follow_as_there_are_places_and_the_next_one_is_told_so() {
-    let server = Server::start("");
-    let mut all: Vec<Follower> = (0..100).map(|_| follow(&server, "", None).unwrap()).collect();
+    let server = Server::start("limits.event_subscribers = 10");
+    let mut all: Vec<Follower> = (0..10).map(|_| follow(&server, "", None).unwrap()).collect();
     let refusal = follow(&server, "", None).unwrap_err();
     assert!(refusal.contains(" 429 ") && refusal.contains("too-many-subscribers"), "{refusal}");
     assert!(refusal.to_ascii_lowercase().contains("retry-after: "), "{refusal}");
@@ -153,7 +153,12 @@ fn as_many_follow_as_there_are_places_and_the_next_one_is_told_so() {
     for follower in &mut all {
         assert_eq!(follower.take(1)[0].data["data"]["name"], "heard-by-all");
     }
-    all.truncate(99);
+    let figures = server.admin_get("/metrics").body;
+    for figure in ["event_subscribers 10\n", "event_subscribers_refused_total 1\n", "limits.event_subscribers\"} 10\n"]
+    {
+        assert!(figures.contains(figure), "{figure}: {figures}");
+    }
+    all.truncate(9);
     wait_for("the place given up", std::time::Duration::from_secs(20), || follow(&server, "", None).ok());
 }
 

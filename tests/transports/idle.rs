@@ -219,6 +219,40 @@ fn pings_over_a_websocket_keep_nobodys_connection() {
 }
 
 #[test]
+fn a_websocket_that_answers_no_ping_is_closed_and_one_that_does_is_kept() {
+    const PING: [u8; 2] = [0x89, 0];
+    const MASKED_PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+    const OPENING: Duration = Duration::from_secs(60);
+    let place = Place::start("limits.websocket_silence_seconds = 5\nlimits.connection_opening_seconds = 60", "");
+    let began = Instant::now();
+    let upgraded = || {
+        let mut stream = stand_about(&place, 6, Ipv4Addr::LOCALHOST.into());
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut octet = [0];
+            stream.read_exact(&mut octet).unwrap();
+            answer.push(octet[0]);
+        }
+        stream
+    };
+    let [mut silent, mut well] = [upgraded(), upgraded()];
+    let mut ping = [0; 2];
+    for stream in [&mut silent, &mut well] {
+        stream.read_exact(&mut ping).unwrap();
+        assert_eq!(ping, PING);
+    }
+    well.write_all(&MASKED_PONG).unwrap();
+    let mut rest = Vec::new();
+    let _ = silent.read_to_end(&mut rest);
+    assert!(rest.is_empty() || rest[0] == 0x88, "nothing more, or a closing frame: {rest:?}");
+    well.read_exact(&mut ping).unwrap();
+    assert_eq!(ping, PING, "it is asked again, and open");
+    well.write_all(&MASKED_PONG).unwrap();
+    wait_for("one of them alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+    assert!(began.elapsed() < OPENING, "it was not for want of a message");
+}
+
+#[test]
 fn an_address_has_no_more_connections_than_it_may_and_others_are_let_in() {
     let place = Place::start("limits.connections_per_address = 3", "");
     let at = |host| IpAddr::from(Ipv4Addr::new(127, 0, 0, host));

@@ -72,6 +72,24 @@ fn a_phone_is_told_that_no_message_waits_and_only_of_its_own_number() {
 }
 
 #[test]
+fn there_are_as_many_subscriptions_as_may_be_and_no_more() {
+    let server = Server::start("limits.subscriptions = 1");
+    let [mut first, mut second] = ["first", "second"].map(|name| Registrant::new(Link::tcp(server.sip), name));
+    for phone in [&mut first, &mut second] {
+        assert_eq!(status(&phone.register("")), 200);
+    }
+    assert_eq!(status(&first.subscribe("first", "Event: reg\r\n")), 200);
+    told(&mut first);
+    let refused = second.subscribe("second", "Event: reg\r\n");
+    assert_eq!((status(&refused), header(&refused, "Retry-After")), (503, Some("60")), "{refused}");
+    let figures = server.admin_get("/metrics").body;
+    assert!(figures.contains("sip_subscriptions_refused_total 1\n"), "{figures}");
+    assert_eq!(status(&first.refresh("Event: reg\r\nExpires: 0\r\n")), 200);
+    told(&mut first);
+    wait_for("the place", PATIENCE, || (status(&second.subscribe("second", "Event: reg\r\n")) == 200).then_some(()));
+}
+
+#[test]
 fn who_does_not_take_what_is_told_is_told_no_more_and_one_phone_has_only_so_many() {
     let server = Server::start("");
     let mut phone = Registrant::new(Link::tcp(server.sip), "many");

@@ -19,8 +19,6 @@ use crate::sip::message::{Method, Request, Response, SipUri};
 use crate::sip::{Endpoint, Flow, Responder, new_tag};
 use crate::sites::Sites;
 
-/// Requests on their way at once.
-const MOST: usize = 10_000;
 /// News of branches that may wait.
 const NEWS: usize = 64;
 
@@ -32,6 +30,7 @@ pub(in crate::cti) struct Proxy {
     pub(super) directory: Directory,
     pub(super) sites: Sites,
     passing: Arc<AtomicUsize>,
+    most: usize,
 }
 
 /// Who begins a call.
@@ -53,9 +52,15 @@ impl Drop for Place {
 }
 
 impl Proxy {
-    /// With nothing on its way yet.
-    pub(in crate::cti) fn new(endpoint: Endpoint, registrar: Registrar, directory: Directory, sites: Sites) -> Self {
-        Self { endpoint, registrar, directory, sites, passing: Arc::default() }
+    /// With nothing on its way yet, and at most so many requests at once.
+    pub(in crate::cti) fn new(
+        endpoint: Endpoint,
+        registrar: Registrar,
+        directory: Directory,
+        sites: Sites,
+        most: usize,
+    ) -> Self {
+        Self { endpoint, registrar, directory, sites, passing: Arc::default(), most }
     }
 
     /// Begins a call to these lines; returns when it was answered or refused.
@@ -184,8 +189,9 @@ impl Proxy {
 
     /// Runs a request's response context until nothing more can come of it.
     async fn carry(&self, request: Request, mut responder: Responder, course: Course, onward: Onward) {
-        let one_more = |passing| (passing < MOST).then_some(passing + 1);
+        let one_more = |passing| (passing < self.most).then_some(passing + 1);
         if self.passing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+            metrics::counter!("proxied_requests_refused_total").increment(1);
             let refusal = request.respond(503).with_header("Retry-After", "10").with_to_tag(&new_tag());
             return responder.respond(refusal).await;
         }

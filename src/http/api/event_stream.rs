@@ -22,12 +22,34 @@ use crate::http::door::AdminDoor;
 use crate::http::problem::Problem;
 use crate::vocab::UnixMillis;
 
-/// Subscribers at once.
-pub const MOST_SUBSCRIBERS: usize = 100;
 /// Events a subscriber holds.
 const PAGE: usize = 256;
 /// How long a client is to wait before it reconnects.
 const RECONNECT: Duration = Duration::from_secs(3);
+
+/// Places for those who follow the events.
+#[derive(Clone, Debug)]
+pub struct Subscribers {
+    free: Arc<Semaphore>,
+    most: usize,
+}
+
+impl Subscribers {
+    /// So many places.
+    pub fn new(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(most)), most }
+    }
+
+    /// How many are taken.
+    pub fn count(&self) -> usize {
+        self.most.saturating_sub(self.free.available_permits())
+    }
+
+    fn take(&self) -> Option<OwnedSemaphorePermit> {
+        self.free.clone().try_acquire_owned().ok()
+    }
+}
 
 /// How a stream goes.
 #[derive(Clone, Copy)]
@@ -102,7 +124,10 @@ pub enum EndReason {
 
 /// Follows the events from the place asked for.
 pub async fn follow(door: &AdminDoor, caller: &Caller, subscription: Subscription) -> Result<Response, Problem> {
-    let place = door.subscribers.clone().try_acquire_owned().map_err(|_| Problem::too_many_subscribers())?;
+    let place = door.subscribers.take().ok_or_else(|| {
+        metrics::counter!("event_subscribers_refused_total").increment(1);
+        Problem::too_many_subscribers()
+    })?;
     // Before the place is looked up: what is told between the two must wake it.
     let news = door.directory.feed().news();
     let newest = door.directory.newest_event().await?;
@@ -133,11 +158,6 @@ pub async fn follow(door: &AdminDoor, caller: &Caller, subscription: Subscriptio
     });
     let headers = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")];
     Ok((headers, Sse::new(items)).into_response())
-}
-
-/// The places for subscribers.
-pub fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_SUBSCRIBERS))
 }
 
 struct Reader {

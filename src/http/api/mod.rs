@@ -35,7 +35,7 @@ use axum::response::Html;
 use axum::routing::get;
 use axum::{Router, middleware};
 
-pub use self::event_stream::{MOST_SUBSCRIBERS, places as event_places};
+pub use self::event_stream::Subscribers;
 
 use self::caller::{Needs, authorize, require};
 use self::collection::{collection, read_only};

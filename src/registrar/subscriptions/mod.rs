@@ -19,8 +19,7 @@ use crate::sip::message::{Request, Response};
 use crate::sip::{Endpoint, Flow, Responder, new_tag};
 use crate::vocab::PhoneId;
 
-/// Subscriptions there may be, and those a phone may have to one of its addresses-of-record.
-const MOST: usize = 20_000;
+/// Subscriptions a phone may have to one of its addresses-of-record.
 const MOST_OF_PHONE: usize = 8;
 /// Notifications that are begun in one round.
 const AT_ONCE: usize = 500;
@@ -33,12 +32,13 @@ struct Inner {
     registrar: Registrar,
     endpoint: Endpoint,
     table: Mutex<HashMap<DialogId, Subscription>>,
+    most: usize,
 }
 
 impl Subscriptions {
-    /// None yet. Notifications go out by `endpoint`.
-    pub fn new(registrar: Registrar, endpoint: Endpoint) -> Self {
-        Self(Arc::new(Inner { registrar, endpoint, table: Mutex::default() }))
+    /// None yet, and at most so many at once. Notifications go out by `endpoint`.
+    pub fn new(registrar: Registrar, endpoint: Endpoint, most: usize) -> Self {
+        Self(Arc::new(Inner { registrar, endpoint, table: Mutex::default(), most }))
     }
 
     /// Answers a SUBSCRIBE, and tells whoever has subscribed how things stand.
@@ -103,7 +103,8 @@ impl Subscriptions {
         if asked.seconds > 0 {
             make_room(&mut table, account.phone, aor);
         }
-        if table.len() >= MOST {
+        if table.len() >= self.0.most {
+            metrics::counter!("sip_subscriptions_refused_total").increment(1);
             return Err(request.respond(503).with_header("Retry-After", "60"));
         }
         table.insert(id.clone(), subscription);
