@@ -13,7 +13,10 @@ use tsunagu::phone::{Make, SipTransport};
 
 use crate::bare_call::BareCall;
 use crate::caller::{Handset, Place, factory_new, generic};
-use crate::support::server::Server;
+use crate::records::phone_named;
+use crate::registrant::{Registrant, status};
+use crate::support::server::{Server, USERS};
+use crate::support::wait_for;
 
 /// How often the server is killed, where [`KILLS`] doesn't say otherwise.
 const USUAL: usize = 40;
@@ -189,4 +192,24 @@ impl State {
             self.phones.iter().filter(is_enrolled).map(|phone| phone["id"].as_str().unwrap().to_owned()).collect();
         assert!(bound.is_subset(&enrolled), "binds were lost: {:?}", bound.difference(&enrolled));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_line_stands_that_was_not_written_before_the_server_was_killed_is_looked_up_after_it() {
+    let mut server = Server::start("calls.ring_back = false");
+    let registered = |server: &Server| server.api_get("/lines?state=registered").as_array().unwrap().len();
+    for (name, user) in ["one", "two"].into_iter().zip(USERS) {
+        assert_eq!(status(&Registrant::new(server.sip, 1, name, "any").register()), 200);
+        let begun = json!({ "phone": phone_named(&server, name)["id"], "user": user.user_id });
+        assert_eq!(server.api_post("/enrolments", &begun).status, 201);
+    }
+    wait_for("both lines", READY_AGAIN, || (registered(&server) == 2).then_some(()));
+    server.kill9();
+    let file = format!("sqlite://{}", server.data_dir().join("tsunagu.db").display());
+    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+    let lost = "DELETE FROM line_status WHERE phone = (SELECT max(phone) FROM line_status)";
+    assert_eq!(sqlx::query(lost).execute(&pool).await.unwrap().rows_affected(), 1);
+    pool.close().await;
+    server.restart();
+    wait_for("both lines again", READY_AGAIN, || (registered(&server) == 2).then_some(()));
 }

@@ -80,7 +80,7 @@ impl LineWatch {
     ) -> Self {
         let (queue, told) = mpsc::channel(QUEUE);
         let board = Board::new(settings);
-        let (has_lost, waiting) = (Arc::<AtomicBool>::default(), Arc::<Notify>::default());
+        let (has_lost, waiting) = (Arc::new(AtomicBool::new(true)), Arc::<Notify>::default());
         let desk = Desk {
             settings,
             board,
@@ -92,6 +92,7 @@ impl LineWatch {
             is_ending: false,
             has_lost: has_lost.clone(),
             waiting: waiting.clone(),
+            unverified: Vec::new(),
         };
         tokio::spawn(desk.run(told));
         Self { queue, has_lost, waiting }
@@ -172,9 +173,11 @@ struct Desk {
     answers: Vec<Answer>,
     /// True when the server stops: all is written, however much it is.
     is_ending: bool,
-    /// True when something that was told found no place.
+    /// True when something that was told found no place, or was not written before the server was killed.
     has_lost: Arc<AtomicBool>,
     waiting: Arc<Notify>,
+    /// Phones whose registrations are yet to be compared with how their lines stand.
+    unverified: Vec<PhoneId>,
 }
 
 enum Answer {
@@ -188,15 +191,13 @@ impl Desk {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut group = Vec::new();
-        // At a start there is enough to do.
+        // At a start there is enough to do beside counting.
         let (mut swept_at, mut counted_at) = (None, (Instant::now(), Duration::ZERO));
-        if let Err(error) = self.begin().await {
-            tracing::error!(%error, "which lines are registered could not be looked up");
-        }
         loop {
             tokio::select! {
                 taken = told.recv_many(&mut group, TAKEN) => if taken == 0 { return },
                 _ = second.tick() => {}
+                () = tokio::time::sleep(PAUSE), if !self.unverified.is_empty() => {}
             }
             let taken = group.len();
             let worked = self.work(&mut group, &mut swept_at, &mut counted_at).await;
@@ -205,7 +206,8 @@ impl Desk {
             }
             match worked {
                 Ok(()) if taken >= TAKEN => {}
-                Ok(()) => self.pause(if taken > FEW { LONG_PAUSE } else { PAUSE }).await,
+                Ok(()) if taken > FEW && self.unverified.is_empty() => self.pause(LONG_PAUSE).await,
+                Ok(()) => self.pause(PAUSE).await,
                 Err(RegistrarError::Db(DbError::Statement(sqlx::Error::PoolClosed))) => return,
                 Err(error) => {
                     tracing::error!(%error, "the status of lines could not be written; it is tried again");
@@ -236,6 +238,7 @@ impl Desk {
             *swept_at = Some(now);
             self.sweep().await?;
         }
+        self.verify_some().await?;
         self.write().await?;
         // Counting takes as long as there are lines: a hundredth of the time at most goes into it.
         let (at, took) = *counted_at;
@@ -247,21 +250,15 @@ impl Desk {
         Ok(())
     }
 
-    /// After a start on a database that knew no status yet: what is registered is.
-    async fn begin(&mut self) -> Result<(), RegistrarError> {
-        if store::is_empty(self.db.reader()).await? {
-            self.verify_all().await?;
-        }
-        Ok(())
-    }
-
-    async fn verify_all(&mut self) -> Result<(), RegistrarError> {
-        for group in self.location.phones().chunks(GROUP) {
-            self.load(group.iter().copied()).await?;
-            group.iter().for_each(|phone| self.correct(*phone));
-            self.write().await?;
-            group.iter().for_each(|phone| self.board.lay_down(*phone));
-        }
+    /// Some of those that are registered, when others may wait: what was told of them may have been lost.
+    async fn verify_some(&mut self) -> Result<(), RegistrarError> {
+        let rest = self.unverified.len().saturating_sub(GROUP);
+        let group = self.unverified.get(rest..).unwrap_or_default().to_vec();
+        self.load(group.iter().copied()).await?;
+        group.iter().for_each(|phone| self.correct(*phone));
+        self.write().await?;
+        group.iter().for_each(|phone| self.board.lay_down(*phone));
+        self.unverified.truncate(rest);
         Ok(())
     }
 
@@ -390,11 +387,10 @@ impl Desk {
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
-        if self.has_lost.swap(false, Ordering::Relaxed)
-            && let Err(error) = self.verify_all().await
-        {
-            self.has_lost.store(true, Ordering::Relaxed);
-            return Err(error);
+        if self.has_lost.swap(false, Ordering::Relaxed) {
+            self.unverified = self.location.phones();
+            // Neighbours in the database are read together.
+            self.unverified.sort_unstable();
         }
         // Another node may know of a later REGISTER, and not have written it yet.
         let grace = if self.db.node().is_empty() { Duration::ZERO } else { GRACE };
