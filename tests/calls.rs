@@ -25,5 +25,7 @@ mod sites;
 #[path = "calls/softphones.rs"]
 mod softphones;
 mod support;
+#[path = "calls/transactions.rs"]
+mod transactions;
 #[path = "calls/transports.rs"]
 mod transports;

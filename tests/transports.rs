@@ -7,6 +7,8 @@
 mod alias;
 #[path = "transports/authority.rs"]
 mod authority;
+#[path = "transports/capabilities.rs"]
+mod capabilities;
 #[path = "transports/dns.rs"]
 mod dns;
 #[path = "transports/elsewhere.rs"]

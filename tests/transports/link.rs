@@ -161,6 +161,18 @@ impl Link {
     }
 }
 
+impl Link {
+    /// True if nothing comes for so long. For datagrams.
+    #[allow(dead_code, reason = "each test binary uses its own part of it")]
+    pub fn is_silent(&self, long: Duration) -> bool {
+        let Kind::Datagrams(socket) = &self.kind else { panic!("not of {}", self.transport) };
+        socket.set_read_timeout(Some(long)).unwrap();
+        let heard = socket.recv(&mut [0; 1]);
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        heard.is_err()
+    }
+}
+
 /// How long the first message is, once it is whole.
 fn whole(received: &[u8]) -> Option<usize> {
     if received.starts_with(b"\r\n") {
