@@ -60,8 +60,10 @@ impl Baresip {
         let (sip, control) = (server.ports.some(2), server.ports.some(1));
         let rtp = server.ports.some(12);
         let place = folder.display();
+        let (family, own) = if place_of_sip.starts_with('[') { ("-6", "[::1]") } else { ("-4", "127.0.0.1") };
+        let interface = own.trim_matches(['[', ']']);
         let config = format!(
-            "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\nrtp_ports {rtp}-{}\n\
+            "sip_listen {own}:{sip}\nnet_interface {interface}\nrtp_ports {rtp}-{}\n\
              audio_source aufile,{place}/voice.wav\naudio_player aufile,none\nausrc_srate {RATE}\nausrc_channels 1\n\
              module_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule_tmp uuid.so\n\
              module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
@@ -77,7 +79,7 @@ impl Baresip {
         std::fs::write(folder.join("voice.wav"), voice(sample)).unwrap();
         let told = File::create(folder.join("told")).unwrap();
         let mut command = Command::new("baresip");
-        command.arg("-4").arg("-f").arg(&folder);
+        command.arg(family).arg("-f").arg(&folder);
         command.stdin(Stdio::null()).stdout(told.try_clone().unwrap()).stderr(told);
         let program = Program::start(&mut command);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, control));
