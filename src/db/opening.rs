@@ -50,8 +50,11 @@ pub(super) async fn file(path: &Path) -> Result<(DbPool, DbPool), DbError> {
             })
         })
     };
+    // Migrations may change whole tables, which need not fit in memory.
+    let migrating = pool(1, OF_READERS).connect_with(options.clone()).await.map_err(failed)?;
+    SQLITE.run(&migrating).await?;
+    migrating.close().await;
     let writer = pool(1, OF_WRITER).connect_with(options.clone()).await.map_err(failed)?;
-    SQLITE.run(&writer).await?;
     let readers = pool(READERS, OF_READERS).connect_with(options).await.map_err(failed)?;
     Ok((writer, readers))
 }

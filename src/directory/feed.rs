@@ -150,13 +150,13 @@ async fn write_in_groups(db: Db, mut told: mpsc::Receiver<Told>, lost: Arc<Atomi
             tracing::error!(%error, events = group.len(), "events could not be written");
             lost.fetch_add(missing.saturating_add(group.len() as u64), Ordering::Relaxed);
         }
-        let had_company = group.len() > FEW;
+        let is_gathering = (FEW + 1..GROUP).contains(&group.len());
         for told in group.drain(..) {
             if let Told::Settle(written) = told {
                 let _ = written.send(());
             }
         }
-        if had_company {
+        if is_gathering {
             tokio::time::sleep(GATHER).await;
         }
     }
