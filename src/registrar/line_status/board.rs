@@ -354,6 +354,7 @@ impl Board {
         self.phones.retain(|phone, held| {
             held.lines.iter().any(|line| line.is_unsaved) || flapping.contains(phone) || awaited.contains(phone)
         });
+        self.due.retain(|phone| self.phones.contains_key(phone));
     }
 }
 

@@ -336,6 +336,12 @@ fn happening(settings: &LineStatusSettings, phone: PhoneId, line: &Line, news: &
     })
 }
 
+/// True if nothing was ever written.
+pub(super) async fn is_empty(db: &DbPool) -> Result<bool, RegistrarError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM line_status LIMIT 1").fetch_optional(db).await?;
+    Ok(found.is_none())
+}
+
 /// Some phones with lines whose registrations should have gone before `then`.
 pub(super) async fn overdue(db: &DbPool, then: UnixMillis) -> Result<Vec<PhoneId>, RegistrarError> {
     let phones: Vec<String> = sqlx::query_scalar(

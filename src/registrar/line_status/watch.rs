@@ -80,7 +80,7 @@ impl LineWatch {
     ) -> Self {
         let (queue, told) = mpsc::channel(QUEUE);
         let board = Board::new(settings);
-        let (has_lost, waiting) = (Arc::new(AtomicBool::new(true)), Arc::<Notify>::default());
+        let (has_lost, waiting) = (Arc::<AtomicBool>::default(), Arc::<Notify>::default());
         let desk = Desk {
             settings,
             board,
@@ -93,6 +93,7 @@ impl LineWatch {
             has_lost: has_lost.clone(),
             waiting: waiting.clone(),
             unverified: Vec::new(),
+            doubtful: Vec::new(),
         };
         tokio::spawn(desk.run(told));
         Self { queue, has_lost, waiting }
@@ -173,11 +174,13 @@ struct Desk {
     answers: Vec<Answer>,
     /// True when the server stops: all is written, however much it is.
     is_ending: bool,
-    /// True when something that was told found no place, or was not written before the server was killed.
+    /// True when something that was told found no place, or may not have been written before the server was killed.
     has_lost: Arc<AtomicBool>,
     waiting: Arc<Notify>,
     /// Phones whose registrations are yet to be compared with how their lines stand.
     unverified: Vec<PhoneId>,
+    /// Those that did not agree a moment ago: what makes them agree may be on its way.
+    doubtful: Vec<PhoneId>,
 }
 
 enum Answer {
@@ -193,11 +196,14 @@ impl Desk {
         let mut group = Vec::new();
         // At a start there is enough to do beside counting.
         let (mut swept_at, mut counted_at) = (None, (Instant::now(), Duration::ZERO));
+        if let Err(error) = self.begin().await {
+            tracing::error!(%error, "whether lines' status was ever written could not be looked up");
+        }
         loop {
             tokio::select! {
                 taken = told.recv_many(&mut group, TAKEN) => if taken == 0 { return },
                 _ = second.tick() => {}
-                () = tokio::time::sleep(PAUSE), if !self.unverified.is_empty() => {}
+                () = tokio::time::sleep(PAUSE), if self.is_verifying() => {}
             }
             let taken = group.len();
             let worked = self.work(&mut group, &mut swept_at, &mut counted_at).await;
@@ -206,7 +212,7 @@ impl Desk {
             }
             match worked {
                 Ok(()) if taken >= TAKEN => {}
-                Ok(()) if taken > FEW && self.unverified.is_empty() => self.pause(LONG_PAUSE).await,
+                Ok(()) if taken > FEW && !self.is_verifying() => self.pause(LONG_PAUSE).await,
                 Ok(()) => self.pause(PAUSE).await,
                 Err(RegistrarError::Db(DbError::Statement(sqlx::Error::PoolClosed))) => return,
                 Err(error) => {
@@ -219,8 +225,9 @@ impl Desk {
 
     /// Lets observations gather, until somebody waits for an answer.
     async fn pause(&self, most: Duration) {
+        tokio::time::sleep(PAUSE).await;
         tokio::select! {
-            () = tokio::time::sleep(most) => {}
+            () = tokio::time::sleep(most.saturating_sub(PAUSE)) => {}
             () = self.waiting.notified() => {}
         }
     }
@@ -238,8 +245,10 @@ impl Desk {
             *swept_at = Some(now);
             self.sweep().await?;
         }
-        self.verify_some().await?;
         self.write().await?;
+        if self.is_verifying() {
+            self.verify_some().await?;
+        }
         // Counting takes as long as there are lines: a hundredth of the time at most goes into it.
         let (at, took) = *counted_at;
         if now.saturating_duration_since(at) >= (100 * took).max(COUNTS) {
@@ -250,16 +259,46 @@ impl Desk {
         Ok(())
     }
 
-    /// Some of those that are registered, when others may wait: what was told of them may have been lost.
-    async fn verify_some(&mut self) -> Result<(), RegistrarError> {
-        let rest = self.unverified.len().saturating_sub(GROUP);
-        let group = self.unverified.get(rest..).unwrap_or_default().to_vec();
-        self.load(group.iter().copied()).await?;
-        group.iter().for_each(|phone| self.correct(*phone));
-        self.write().await?;
-        group.iter().for_each(|phone| self.board.lay_down(*phone));
-        self.unverified.truncate(rest);
+    /// What a server that was killed had not written is looked up; where nodes share a database, others may be writing it.
+    async fn begin(&mut self) -> Result<(), RegistrarError> {
+        if self.db.node().is_empty() || store::is_empty(self.db.reader()).await? {
+            self.has_lost.store(true, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    fn is_verifying(&self) -> bool {
+        !self.unverified.is_empty() || !self.doubtful.is_empty()
+    }
+
+    /// Compares how lines stand with where some of the phones are. Only who does not agree twice is corrected.
+    async fn verify_some(&mut self) -> Result<(), RegistrarError> {
+        for phone in std::mem::take(&mut self.doubtful) {
+            if !self.agrees(phone) {
+                self.verify(phone, Reason::Expired);
+            }
+            self.board.lay_down(phone);
+        }
+        let group = self.unverified.split_off(self.unverified.len().saturating_sub(GROUP));
+        if let Err(error) = self.load(group.iter().copied()).await {
+            // All of them again, at the next sweep.
+            self.has_lost.store(true, Ordering::Relaxed);
+            return Err(error);
+        }
+        for phone in group {
+            if self.agrees(phone) {
+                self.board.lay_down(phone);
+            } else {
+                self.doubtful.push(phone);
+            }
+        }
+        Ok(())
+    }
+
+    /// True if those lines of a phone count as registered that it is registered on; times alone are no disagreement.
+    fn agrees(&self, phone: PhoneId) -> bool {
+        let bindings = self.location.of_phone(phone, Instant::now());
+        self.board.stands(phone, bindings.iter().map(|(aor, _)| aor.as_str()))
     }
 
     async fn take(&mut self, group: &mut Vec<Told>) -> Result<(), RegistrarError> {
@@ -363,14 +402,6 @@ impl Desk {
         self.board.hurry(phone);
     }
 
-    /// As [`Self::verify`], for phones of which most stand as it was noted: times alone are not written anew.
-    fn correct(&mut self, phone: PhoneId) {
-        let bindings = self.location.of_phone(phone, Instant::now());
-        if !self.board.stands(phone, bindings.iter().map(|(aor, _)| aor.as_str())) {
-            self.verify(phone, Reason::Expired);
-        }
-    }
-
     /// What a phone is registered as, with the last REGISTER if that is known: those that change nothing are not told.
     fn confirm(&mut self, phone: PhoneId, bindings: Vec<(String, Binding)>) {
         let (now, steady) = (UnixMillis::now(), Instant::now());
@@ -387,7 +418,7 @@ impl Desk {
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
-        if self.has_lost.swap(false, Ordering::Relaxed) {
+        if self.unverified.is_empty() && self.has_lost.swap(false, Ordering::Relaxed) {
             self.unverified = self.location.phones();
             // Neighbours in the database are read together.
             self.unverified.sort_unstable();
