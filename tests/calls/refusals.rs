@@ -55,7 +55,8 @@ fn as_many_requests_are_on_their_way_as_may_be_and_the_next_caller_is_told_when_
     two.answers(&invite, "486 Busy Here", "", "");
     two.next("ACK ");
     assert_eq!(status(&one.hears(&mut calling)), 486);
-    // Its place is free again.
+    // Its place is free again, a moment later.
+    server.admin_get("/metrics");
     let mut calling = two.calls("1001", "");
     let invite = one.rings();
     one.answers(&invite, "486 Busy Here", "", "");

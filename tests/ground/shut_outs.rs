@@ -1,7 +1,7 @@
 //! Whom the server keeps out, as operators see it: in one list with the reason in words, in the log, on the feed of events, in
 //! figures; and letting them in again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -94,9 +94,10 @@ fn ten_wrong_names_in_a_minute_shut_strangers_out_and_no_phone_that_is_at_home_t
         assert_eq!(status(&refusal), 403, "{refusal}");
         header(&refusal, "Retry-After").is_some()
     };
+    let began = Instant::now();
     let judged = (0..30).take_while(|turn| !guess(HOME, *turn)).count();
     // The first of them may be a minute old by now on a machine that has much else to do.
-    assert!(judged >= 10, "{judged}");
+    assert!(judged >= 10 && (judged == 10 || began.elapsed() > Duration::from_secs(60)), "{judged}");
     let listed = server.api_get("/shut-outs?reason=wrong-passwords");
     assert_eq!((&listed[0]["scope"], &listed[0]["address"]), (&json!("address"), &json!("127.0.0.1")), "{listed:#}");
     // Fetched there a moment ago, and new.

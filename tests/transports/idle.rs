@@ -203,6 +203,34 @@ fn a_connection_may_say_nothing_for_as_long_as_the_settings_say() {
 }
 
 #[test]
+fn who_sends_an_octet_now_and_then_is_cut_by_the_same_deadline() {
+    const OPENING: Duration = Duration::from_secs(4);
+    let place = Place::start(&format!("limits.connection_opening_seconds = {}", OPENING.as_secs()), "");
+    let mut phone = Registrant::new(Link::tcp(place.server.sip), "beside");
+    assert_eq!(status(&phone.register("")), 200);
+    // From the first octet on, and after a first whole message.
+    let whole = "OPTIONS sip:tsunagu SIP/2.0\r\nVia: SIP/2.0/TCP a.invalid;branch=z9hG4bKdrip\r\nMax-Forwards: 70\r\n\
+        From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: drip\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    let dripping = ["", whole].map(|said| {
+        let mut stream = connect(Ipv4Addr::LOCALHOST.into(), place.server.sip);
+        stream.write_all(said.as_bytes()).unwrap();
+        std::thread::spawn(move || {
+            let mut octets = "OPTIONS sip:tsunagu SIP/2.0\r\nSubject: ".bytes().chain(std::iter::repeat(b'x'));
+            let began = Instant::now();
+            while stream.write_all(&[octets.next().unwrap()]).is_ok() {
+                assert!(began.elapsed() < PATIENCE, "still heard");
+                std::thread::sleep(OPENING / 40);
+            }
+        })
+    });
+    for drip in dripping {
+        drip.join().unwrap();
+    }
+    wait_for("the phone's connection alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+    assert_eq!(status(&phone.register("")), 200);
+}
+
+#[test]
 fn pings_over_a_websocket_keep_nobodys_connection() {
     const IDLE: Duration = Duration::from_secs(4);
     let place = Place::start(&format!("limits.connection_idle_seconds = {}", IDLE.as_secs()), "");
@@ -223,7 +251,7 @@ fn a_websocket_that_answers_no_ping_is_closed_and_one_that_does_is_kept() {
     const PING: [u8; 2] = [0x89, 0];
     const MASKED_PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
     const OPENING: Duration = Duration::from_secs(60);
-    let place = Place::start("limits.websocket_silence_seconds = 5\nlimits.connection_opening_seconds = 60", "");
+    let place = Place::start("limits.websocket_silence_seconds = 20\nlimits.connection_opening_seconds = 60", "");
     let began = Instant::now();
     let upgraded = || {
         let mut stream = stand_about(&place, 6, Ipv4Addr::LOCALHOST.into());
