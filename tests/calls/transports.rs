@@ -27,5 +27,12 @@ fn whatever_a_phone_came_over_it_calls_and_is_called_by_all_others() {
         Link::ws(at("WS"), Some("sip"), None).unwrap(),
         Link::wss(at("WSS"), &authority),
     ];
-    all_call_each_other(&mut phones_over(&server, links));
+    let mut phones = phones_over(&server, links);
+    // Each line says over what its phone registered last.
+    for (phone, number) in &phones {
+        let seen = server.api_get(&format!("/lines/{number}/status"))["last_register"].take();
+        let said = [&seen["transport"], &seen["source"]].map(|it| it.as_str().unwrap_or_default().to_ascii_uppercase());
+        assert_eq!(said, [phone.link.transport.to_owned(), phone.link.local.to_string()], "{seen:#}");
+    }
+    all_call_each_other(&mut phones);
 }

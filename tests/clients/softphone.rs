@@ -73,6 +73,16 @@ fn baresip_becomes_its_users_phone_within_tls() {
 }
 
 #[test]
+fn baresip_becomes_its_users_phone_over_tcp() {
+    let server = Server::start("dialogue = { languages = [\"en\"] }");
+    let place = place_of(&server, "TCP");
+    let phone = Baresip::start_at(&server, &format!("{place};transport=tcp"), "soft", "PCMU");
+    let registered = server.api_get("/phones")[0]["registrations"][0]["transport"].clone();
+    assert_eq!(registered, "TCP");
+    live_on(&server, &place, phone, "en", "PCMU");
+}
+
+#[test]
 fn baresip_becomes_its_users_phone_over_ipv6() {
     let server = Server::start("dialogue = { languages = [\"en\"] }\nlisten.sip_udp = [\"[::1]:0\"]");
     let place = place_of(&server, "UDP");

@@ -88,6 +88,16 @@ fn an_account_sees_its_own_groups_lines_and_no_others() {
     // An administrator's token opens nothing at the portal.
     let administrator = Visitor { server: &server, token: server.token.clone() };
     assert_eq!(administrator.get("/lines").status, 401);
+    // A second group of the same account is seen beside the first, and apart from it.
+    assert_eq!(server.api_post("/line-groups", &json!({ "name": "Nara", "account": "osaka" })).status, 201);
+    assert_eq!(server.api_patch("/directory-numbers/1003", &json!({ "line_group": "Nara" })).status, 200);
+    for (query, numbers) in [("", vec!["1001", "1003"]), ("&line_group=Nara", vec!["1003"])] {
+        let listed = visitor.get(&format!("/lines?sort=number{query}")).json();
+        let found: Vec<&str> =
+            listed["items"].as_array().unwrap().iter().map(|line| line["number"].as_str().unwrap()).collect();
+        assert_eq!(found, numbers, "{listed:#}");
+    }
+    assert_eq!(visitor.get(&format!("/lines/{}/status", nobodys.line)).status, 200);
     // The session ends with the password, and by itself.
     assert_eq!(visitor.post("/logout", &json!({})).status, 204);
     assert_eq!(visitor.get("/lines").status, 401);
