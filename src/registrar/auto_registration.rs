@@ -23,6 +23,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Addresses remembered at once; beyond that, one that is not is refused.
 const MOST_ADDRESSES: usize = 65_536;
 
+/// How long a phone waits for a database that is away or busy: it asks again before it gives up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Lets unknown phones in.
 #[derive(Clone, Debug)]
 pub struct AutoRegistration {
@@ -168,7 +171,8 @@ impl AutoRegistration {
             return Ok(Err(refusal));
         }
         let phone = PhoneId::new(now, rand::random());
-        let mut transaction = self.directory.db().write().await?;
+        let writing = tokio::time::timeout(PATIENCE, self.directory.db().write());
+        let mut transaction = writing.await.map_err(|_| RegistrarError::Late)??;
         let twins = store::unclaimed_twins(&mut transaction, candidate).await?;
         for (twin, _) in &twins {
             self.release(&mut transaction, *twin, None, now).await?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::kamailio::is_registered;
 use crate::line_status::Desk;
 use crate::records::figure;
-use crate::registrant::{Registrant, answers_next, status};
+use crate::registrant::{Registrant, answers_next, header, status};
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, USERS};
 use crate::support::{http, wait_for};
@@ -62,6 +62,7 @@ fn phones_go_on(outage: Duration, goes_away: fn(&Postgres), comes_back: fn(&Post
     let [stays, comes, goes] = [0, 1, 2].map(|user| Desk::of(&server, 0x60 + user as u16, user));
     let (phone, new, mut gone) = (stays.at(&server, 21), comes.at(&server, 22), goes.at(&server, 23));
     assert_eq!((status(&phone.register()), status(&gone.register())), (200, 200));
+    let stranger = Registrant::new(server.sip, 24, "new-to-all", "any");
     let stored = |desk: &Desk| {
         let asked = format!("SELECT cseq FROM location WHERE username = '{}'", desk.number);
         cluster.ask(server.database(), &asked).trim().to_owned()
@@ -79,6 +80,9 @@ fn phones_go_on(outage: Duration, goes_away: fn(&Postgres), comes_back: fn(&Post
             assert!(answer.contains(&format!("@{}>", phone.place())), "{answer}");
         }
         if !gone.headers.contains("Expires") {
+            // One nobody knows can be given no number, and is told when to come back.
+            let refused = stranger.register();
+            assert_eq!((status(&refused), header(&refused, "Retry-After").is_some()), (503, true), "{refused}");
             gone.headers.push_str("Expires: 0\r\n");
             assert_eq!(status(&gone.register()), 200);
         }
@@ -92,6 +96,7 @@ fn phones_go_on(outage: Duration, goes_away: fn(&Postgres), comes_back: fn(&Post
     });
     let newest = |phone: &Registrant| phone.turn().to_string();
     assert_eq!((stored(&stays), stored(&comes), stored(&goes)), (newest(&phone), newest(&new), String::new()));
+    assert_eq!(status(&stranger.register()), 200);
     // The other node, which heard of nothing meanwhile, learns of it.
     for (desk, wanted) in [(&stays, true), (&comes, true), (&goes, false)] {
         is_registered(&other, &desk.line, wanted);
