@@ -3,13 +3,14 @@
 AUTHORITY is the file of the certificates that are good, for a URL within TLS.
 """
 
+import asyncio
 import hashlib
 import re
 import ssl
 import sys
 
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 
 def md5(text):
@@ -28,30 +29,31 @@ def register(transport, turn, credentials):
     )
 
 
-def main(url, origin, authority=None):
+async def main(url, origin, authority=None):
     transport = url.split(":")[0].upper()
     context = ssl.create_default_context(cafile=authority) if authority else None
     try:
-        socket = connect(url, subprotocols=["sip"], origin=origin, ssl=context)
+        # Not the library's threads: Python's TLS may hang where one reads while another writes.
+        socket = await connect(url, subprotocols=["sip"], origin=origin, ssl=context)
     except InvalidStatus as refused:
         print(f"refused with {refused.response.status_code}")
         return
-    with socket:
-        socket.send(register(transport, 1, ""))
-        challenge = socket.recv(timeout=20)
+    async with socket, asyncio.timeout(60):
+        await socket.send(register(transport, 1, ""))
+        challenge = await socket.recv()
         realm, nonce = (re.search(f'{name}="([^"]*)"', challenge).group(1) for name in ("realm", "nonce"))
         proof = md5(f"{md5(f'python:{realm}:anything')}:{nonce}:00000001:c0:auth:{md5('REGISTER:sip:tsunagu')}")
-        socket.send(register(transport, 2, (
+        await socket.send(register(transport, 2, (
             f'Authorization: Digest username="python", realm="{realm}", nonce="{nonce}", uri="sip:tsunagu", '
             f'response="{proof}", algorithm=MD5, cnonce="c0", qop=auth, nc=00000001\r\n'
         )))
-        answer = socket.recv(timeout=20)
+        answer = await socket.recv()
         assert answer.startswith("SIP/2.0 200 "), answer
         assert "Require: outbound" in answer and "reg-id=1" in answer, answer
-        socket.ping().wait(20)
-        socket.send("\r\n\r\n")
-        assert socket.recv(timeout=20) == "\r\n"
+        await (await socket.ping())
+        await socket.send("\r\n\r\n")
+        assert await socket.recv() == "\r\n"
         print(f"registered over {socket.subprotocol}")
 
 
-main(*sys.argv[1:])
+asyncio.run(main(*sys.argv[1:]))
