@@ -42,6 +42,7 @@ mod web_socket;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use link::Link;
 use support::server::Server;
 
 /// How long the server may take for anything.
@@ -84,15 +85,19 @@ impl Place {
              client_authorities = \"{shown}/authority.pem\"\n{certificates}\n"
         ));
         let mut place = Self { server, tls: ANY, ws: ANY, wss: ANY, authority, files };
-        (place.tls, place.ws, place.wss) = (place.at("TLS"), place.at("WS"), place.at("WSS"));
+        (place.tls, place.ws, place.wss) =
+            (place.server.sip_at("TLS"), place.server.sip_at("WS"), place.server.sip_at("WSS"));
         place
     }
 
-    /// Where it takes this transport, by its log.
-    pub fn at(&self, transport: &str) -> SocketAddr {
-        let log = self.server.log();
-        let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} address=")));
-        line.unwrap_or_else(|| panic!("{log}")).split("address=").nth(1).unwrap().trim().parse().unwrap()
+    /// A connection of each kind there is.
+    pub fn connections(&self) -> [Link; 4] {
+        [
+            Link::tcp(self.server.sip),
+            Link::tls(self.tls, &self.authority, None).unwrap(),
+            Link::ws(self.ws, Some("sip"), None).unwrap(),
+            Link::wss(self.wss, &self.authority),
+        ]
     }
 
     /// Where its certificates are.

@@ -15,17 +15,12 @@ fn whatever_a_phone_came_over_it_calls_and_is_called_by_all_others() {
         "{QUIET}listen = {{ sip_tls = [\"127.0.0.1:0\"], sip_ws = [\"127.0.0.1:0\"], sip_wss = [\"127.0.0.1:0\"] }}\n\
          tls = {{ certificate = \"{shown}/server.pem\", key = \"{shown}/server.key\" }}"
     ));
-    let at = |transport: &str| {
-        let log = server.log();
-        let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} address="))).unwrap();
-        line.split("address=").nth(1).unwrap().trim().parse().unwrap()
-    };
     let links = [
         Link::udp(server.sip),
         Link::tcp(server.sip),
-        Link::tls(at("TLS"), &authority, None).unwrap(),
-        Link::ws(at("WS"), Some("sip"), None).unwrap(),
-        Link::wss(at("WSS"), &authority),
+        Link::tls(server.sip_at("TLS"), &authority, None).unwrap(),
+        Link::ws(server.sip_at("WS"), Some("sip"), None).unwrap(),
+        Link::wss(server.sip_at("WSS"), &authority),
     ];
     let mut phones = phones_over(&server, links);
     // Each line says over what its phone registered last.

@@ -13,13 +13,6 @@ fn live(language: &str, codec: &str) {
     live_on(&server, &server.sip.to_string(), phone, language, codec);
 }
 
-/// Where it takes this transport, by its log.
-fn place_of(server: &Server, transport: &str) -> String {
-    let log = server.log();
-    let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} "))).unwrap();
-    line.split("address=").nth(1).unwrap().trim().to_owned()
-}
-
 /// The same on a phone that is registered.
 fn live_on(server: &Server, place: &str, mut phone: Baresip, language: &str, codec: &str) {
     phone.tell("dial", &format!("sip:2000@{place}"));
@@ -44,6 +37,17 @@ fn live_on(server: &Server, place: &str, mut phone: Baresip, language: &str, cod
     assert!(phone.told().contains(&format!("Set audio decoder: {codec}")), "{}", phone.told());
 }
 
+/// The same over a transport of its account.
+fn live_over(server: &Server, transport: &str) {
+    let place = server.sip_at(transport).to_string();
+    let account = format!("{place};transport={}", transport.to_ascii_lowercase());
+    let phone = Baresip::start_at(server, &account, "soft", "PCMU");
+    let registered = server.api_get("/phones")[0]["registrations"][0]["transport"].clone();
+    assert_eq!(registered, transport);
+    // It dials over its account's transport, which it adds itself.
+    live_on(server, &place, phone, "en", "PCMU");
+}
+
 #[test]
 fn baresip_becomes_its_users_phone_in_japanese_with_pcmu() {
     live("ja", "PCMU");
@@ -64,28 +68,18 @@ fn baresip_becomes_its_users_phone_within_tls() {
         "dialogue = {{ languages = [\"en\"] }}\nlisten.sip_tls = [\"127.0.0.1:0\"]\n\
          tls = {{ certificate = \"{shown}/server.pem\", key = \"{shown}/server.key\" }}"
     ));
-    let place = place_of(&server, "TLS");
-    let phone = Baresip::start_at(&server, &format!("{place};transport=tls"), "soft", "PCMU");
-    let registered = server.api_get("/phones")[0]["registrations"][0]["transport"].clone();
-    assert_eq!(registered, "TLS");
-    // It dials over its account's transport, which it adds itself.
-    live_on(&server, &place, phone, "en", "PCMU");
+    live_over(&server, "TLS");
 }
 
 #[test]
 fn baresip_becomes_its_users_phone_over_tcp() {
-    let server = Server::start("dialogue = { languages = [\"en\"] }");
-    let place = place_of(&server, "TCP");
-    let phone = Baresip::start_at(&server, &format!("{place};transport=tcp"), "soft", "PCMU");
-    let registered = server.api_get("/phones")[0]["registrations"][0]["transport"].clone();
-    assert_eq!(registered, "TCP");
-    live_on(&server, &place, phone, "en", "PCMU");
+    live_over(&Server::start("dialogue = { languages = [\"en\"] }"), "TCP");
 }
 
 #[test]
 fn baresip_becomes_its_users_phone_over_ipv6() {
     let server = Server::start("dialogue = { languages = [\"en\"] }\nlisten.sip_udp = [\"[::1]:0\"]");
-    let place = place_of(&server, "UDP");
+    let place = server.sip_at("UDP").to_string();
     let phone = Baresip::start_at(&server, &place, "soft", "PCMU");
     let source = server.api_get("/phones")[0]["registrations"][0]["from"].to_string();
     assert!(source.contains("[::1]:"), "{source}");

@@ -27,11 +27,9 @@ fn a_phone_on_pythons_websockets_registers_and_is_pinged_and_its_page_must_be_na
          sip_ws_origins = [\"https://phone.example.com\"] }}\n\
          tls = {{ certificate = \"{shown}/server.pem\", key = \"{shown}/server.key\" }}"
     ));
-    let log = server.log();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/web_socket.py");
     for (transport, scheme) in [("WS", "ws"), ("WSS", "wss")] {
-        let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} "))).unwrap();
-        let url = format!("{scheme}://{}/", line.split("address=").nth(1).unwrap().trim());
+        let url = format!("{scheme}://{}/", server.sip_at(transport));
         let play = |origin: &str| {
             let mut python = Command::new(python());
             python.arg(&script).args([&url, origin]);

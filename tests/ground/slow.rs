@@ -18,12 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections of one address.
 const MOST: usize = 12;
 
-fn at(server: &Server, transport: &str) -> SocketAddr {
-    let log = server.log();
-    let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} address=")));
-    line.unwrap_or_else(|| panic!("{log}")).split("address=").nth(1).unwrap().trim().parse().unwrap()
-}
-
 fn open_connections(server: &Server) -> usize {
     let figures = server.admin_get("/metrics").body;
     let line = figures.lines().find_map(|line| line.strip_prefix("sip_connections "));
@@ -48,7 +42,7 @@ fn slow_clients_that_fill_an_address_take_nothing_from_its_phones_and_make_room_
          listen = {{ sip_tls = [\"127.0.0.1:0\"], sip_ws = [\"127.0.0.1:0\"] }}\n\
          tls = {{ certificate = \"{shown}/server.pem\", key = \"{shown}/server.key\" }}"
     ));
-    let (tls, ws) = (at(&server, "TLS"), at(&server, "WS"));
+    let (tls, ws) = (server.sip_at("TLS"), server.sip_at("WS"));
     let mut phones = [
         Registrant::new(Link::tcp(server.sip), "over-tcp"),
         Registrant::new(Link::tls(tls, &authority, None).unwrap(), "over-tls"),

@@ -199,6 +199,13 @@ impl Server {
         self.launch(environment);
     }
 
+    /// Where it takes SIP over this transport, by its log: the first place, where there are several.
+    pub fn sip_at(&self, transport: &str) -> SocketAddr {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains(&format!("SIP transport={transport} address=")));
+        line.unwrap_or_else(|| panic!("{log}")).split("address=").nth(1).unwrap().trim().parse().unwrap()
+    }
+
     /// What the server has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()

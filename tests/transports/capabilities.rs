@@ -9,14 +9,7 @@ use crate::registrant::{Registrant, header, status};
 #[test]
 fn who_asks_is_told_methods_bodies_and_extensions_over_every_transport_alike() {
     let place = Place::start("", "");
-    let links = [
-        Link::udp(place.server.sip),
-        Link::tcp(place.server.sip),
-        Link::tls(place.tls, &place.authority, None).unwrap(),
-        Link::ws(place.ws, Some("sip"), None).unwrap(),
-        Link::wss(place.wss, &place.authority),
-    ];
-    for link in links {
+    for link in std::iter::once(Link::udp(place.server.sip)).chain(place.connections()) {
         let mut asker = Registrant::new(link, "asker");
         let answer = asker.ask("OPTIONS", "");
         assert_eq!(status(&answer), 200, "{answer}");

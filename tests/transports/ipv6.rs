@@ -9,7 +9,7 @@ use crate::registrant::{Registrant, header, status};
 #[test]
 fn a_phone_registers_over_ipv6_on_every_transport_and_is_reached_there() {
     let place = Place::start_at("[::1]", "sip_udp = [\"[::1]:0\"]\nsip_tcp = [\"[::1]:0\"]", "", "");
-    let at = |transport: &str| place.at(transport);
+    let at = |transport: &str| place.server.sip_at(transport);
     let links = [
         Link::udp(at("UDP")),
         Link::tcp(at("TCP")),

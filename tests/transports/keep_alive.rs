@@ -10,13 +10,7 @@ use crate::registrant::{Registrant, status};
 #[test]
 fn an_empty_line_twice_is_answered_by_one_on_every_connection() {
     let place = Place::start("", "");
-    let links = [
-        Link::tcp(place.server.sip),
-        Link::tls(place.tls, &place.authority, None).unwrap(),
-        Link::ws(place.ws, Some("sip"), None).unwrap(),
-        Link::wss(place.wss, &place.authority),
-    ];
-    for link in links {
+    for link in place.connections() {
         let mut phone = Registrant::new(link, "asker");
         for _ in 0..2 {
             phone.link.send("\r\n\r\n");
