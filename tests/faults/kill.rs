@@ -198,18 +198,39 @@ impl State {
 async fn how_a_line_stands_that_was_not_written_before_the_server_was_killed_is_looked_up_after_it() {
     let mut server = Server::start("calls.ring_back = false");
     let registered = |server: &Server| server.api_get("/lines?state=registered").as_array().unwrap().len();
-    for (name, user) in ["one", "two"].into_iter().zip(USERS) {
-        assert_eq!(status(&Registrant::new(server.sip, 1, name, "any").register()), 200);
-        let begun = json!({ "phone": phone_named(&server, name)["id"], "user": user.user_id });
+    add_user(&server, 0);
+    let users = USERS.map(|user| user.user_id);
+    let mut phones = ["one", "two", "three"].map(|name| Registrant::new(server.sip, 1, name, "any"));
+    for (phone, user) in phones.iter_mut().zip([users[0], users[1], "user0"]) {
+        assert_eq!(status(&phone.register()), 200);
+        let begun = json!({ "phone": phone_named(&server, &phone.name)["id"], "user": user });
         assert_eq!(server.api_post("/enrolments", &begun).status, 201);
     }
-    wait_for("both lines", READY_AGAIN, || (registered(&server) == 2).then_some(()));
+    wait_for("all lines", READY_AGAIN, || (registered(&server) == 3).then_some(()));
+    phones[2].headers = "Expires: 0\r\n".to_owned();
+    assert_eq!(status(&phones[2].register()), 200);
+    wait_for("the third to be gone", READY_AGAIN, || (registered(&server) == 2).then_some(()));
     server.kill9();
+    // As if neither the second's coming nor the third's going had been written.
     let file = format!("sqlite://{}", server.data_dir().join("tsunagu.db").display());
     let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-    let lost = "DELETE FROM line_status WHERE phone = (SELECT max(phone) FROM line_status)";
-    assert_eq!(sqlx::query(lost).execute(&pool).await.unwrap().rows_affected(), 1);
+    for unwritten in [
+        "UPDATE line_status SET state = 'registered', registered_until = since + 3600000 WHERE state <> 'registered'",
+        "DELETE FROM line_status WHERE phone = (SELECT id FROM phones WHERE auth_name = 'two')",
+    ] {
+        assert_eq!(sqlx::query(unwritten).execute(&pool).await.unwrap().rows_affected(), 1, "{unwritten}");
+    }
     pool.close().await;
     server.restart();
-    wait_for("both lines again", READY_AGAIN, || (registered(&server) == 2).then_some(()));
+    let numbers = |server: &Server, state: &str| {
+        let lines = server.api_get(&format!("/lines?state={state}"));
+        let numbers = lines.as_array().unwrap().iter().map(|line| line["number"].as_str().unwrap().to_owned());
+        numbers.collect::<BTreeSet<_>>()
+    };
+    wait_for("the second to be there, and the third not", READY_AGAIN, || {
+        let is_it = numbers(&server, "registered") == [USERS[0], USERS[1]].map(|user| user.extension.to_owned()).into();
+        (is_it && numbers(&server, "not-registered") == [extension(0)].into()).then_some(())
+    });
+    let third = server.api_get("/lines?state=not-registered");
+    assert_eq!(third[0]["code"], "unregistered", "{third:#}");
 }

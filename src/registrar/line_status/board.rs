@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::standing::{Changed, PATIENCE, Record};
 use super::strangers::{Stranger, Strangers};
-use super::{LineNews, LineState, LineStatusSettings, Named, Observation, Observed, Reason, Standing};
+use super::{LineNews, LineState, LineStatusSettings, Named, Observation, Observed, Standing};
 use crate::vocab::{PhoneId, RecordId, UnixMillis};
 
 /// How long times and counts may wait to be written.
@@ -134,6 +134,11 @@ impl Board {
             self.flapping.insert(phone);
         }
         self.phones.insert(phone, stored);
+    }
+
+    /// A phone's lines are to be as they were.
+    pub fn put_back(&mut self, phone: PhoneId, before: PhoneLines) {
+        self.phones.insert(phone, before);
     }
 
     /// A phone has no lines any more, or others.
@@ -358,14 +363,9 @@ impl Board {
     }
 }
 
-/// An observation that a registration went.
-pub(super) fn lost(phone: PhoneId, number: String, reason: Reason, at: UnixMillis) -> Observation {
-    let named = Named::Phone { phone, aor: Some(number) };
-    Observation { at, named, seen: None, what: Observed::Lost(reason) }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Reason;
     use super::*;
 
     fn phone(number: u8) -> PhoneId {

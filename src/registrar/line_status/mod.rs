@@ -12,6 +12,7 @@ mod settings;
 mod standing;
 mod store;
 mod strangers;
+mod verification;
 mod watch;
 
 pub use board::{Line, PhoneLines};

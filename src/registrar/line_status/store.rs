@@ -336,10 +336,16 @@ fn happening(settings: &LineStatusSettings, phone: PhoneId, line: &Line, news: &
     })
 }
 
-/// True if nothing was ever written.
-pub(super) async fn is_empty(db: &DbPool) -> Result<bool, RegistrarError> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM line_status LIMIT 1").fetch_optional(db).await?;
-    Ok(found.is_none())
+/// The next phones after `after`, in their order, of which a line counts as registered.
+pub(super) async fn listed(db: &DbPool, after: Option<PhoneId>, most: usize) -> Result<Vec<PhoneId>, RegistrarError> {
+    let phones: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT phone FROM line_status WHERE registered_until IS NOT NULL AND phone > $1 ORDER BY phone LIMIT $2",
+    )
+    .bind(after.map(|after| after.to_string()).unwrap_or_default())
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    Ok(phones.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// Some phones with lines whose registrations should have gone before `then`.

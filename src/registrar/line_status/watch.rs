@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, sleep_until};
 
-use super::board::{Board, PhoneLines, lost};
+use super::board::{Board, PhoneLines};
+use super::verification::{GROUP, Step, Verification};
 use super::{LineStatusSettings, Named, Observation, Observed, Reason, Sighting, store};
 use crate::db::{Db, DbError};
 use crate::directory::Accounts;
@@ -24,8 +25,6 @@ use crate::vocab::{PhoneId, RecordId, UnixMillis};
 const QUEUE: usize = 65_536;
 /// Observations taken at once.
 const TAKEN: usize = 16_384;
-/// Phones read at once.
-const GROUP: usize = 1024;
 /// Phones written in one transaction.
 const WRITTEN: usize = 1024;
 /// Transactions in a row before observations are taken again.
@@ -80,7 +79,10 @@ impl LineWatch {
     ) -> Self {
         let (queue, told) = mpsc::channel(QUEUE);
         let board = Board::new(settings);
-        let (has_lost, waiting) = (Arc::<AtomicBool>::default(), Arc::<Notify>::default());
+        // What a server that was killed had not written is looked up.
+        let (has_lost, waiting) = (Arc::new(AtomicBool::new(true)), Arc::<Notify>::default());
+        // What another node saw it may not have written yet.
+        let doubt = if db.node().is_empty() { Duration::ZERO } else { SWEEPS };
         let desk = Desk {
             settings,
             board,
@@ -92,8 +94,8 @@ impl LineWatch {
             is_ending: false,
             has_lost: has_lost.clone(),
             waiting: waiting.clone(),
-            unverified: Vec::new(),
-            doubtful: Vec::new(),
+            verification: Verification::new(doubt),
+            was_on_duty: false,
         };
         tokio::spawn(desk.run(told));
         Self { queue, has_lost, waiting }
@@ -177,10 +179,9 @@ struct Desk {
     /// True when something that was told found no place, or may not have been written before the server was killed.
     has_lost: Arc<AtomicBool>,
     waiting: Arc<Notify>,
-    /// Phones whose registrations are yet to be compared with how their lines stand.
-    unverified: Vec<PhoneId>,
-    /// Those that did not agree a moment ago: what makes them agree may be on its way.
-    doubtful: Vec<PhoneId>,
+    verification: Verification,
+    /// The node that was on duty before may have been killed.
+    was_on_duty: bool,
 }
 
 enum Answer {
@@ -196,14 +197,13 @@ impl Desk {
         let mut group = Vec::new();
         // At a start there is enough to do beside counting.
         let (mut swept_at, mut counted_at) = (None, (Instant::now(), Duration::ZERO));
-        if let Err(error) = self.begin().await {
-            tracing::error!(%error, "whether lines' status was ever written could not be looked up");
-        }
         loop {
+            let now = Instant::now();
+            let to_compare = self.verification.due_at(now);
             tokio::select! {
                 taken = told.recv_many(&mut group, TAKEN) => if taken == 0 { return },
                 _ = second.tick() => {}
-                () = tokio::time::sleep(PAUSE), if self.is_verifying() => {}
+                () = sleep_until(to_compare.unwrap_or(now).into()), if to_compare.is_some() => {}
             }
             let taken = group.len();
             let worked = self.work(&mut group, &mut swept_at, &mut counted_at).await;
@@ -212,7 +212,7 @@ impl Desk {
             }
             match worked {
                 Ok(()) if taken >= TAKEN => {}
-                Ok(()) if taken > FEW && !self.is_verifying() => self.pause(LONG_PAUSE).await,
+                Ok(()) if taken > FEW && !self.verification.is_under_way() => self.pause(LONG_PAUSE).await,
                 Ok(()) => self.pause(PAUSE).await,
                 Err(RegistrarError::Db(DbError::Statement(sqlx::Error::PoolClosed))) => return,
                 Err(error) => {
@@ -246,8 +246,12 @@ impl Desk {
             self.sweep().await?;
         }
         self.write().await?;
-        if self.is_verifying() {
-            self.verify_some().await?;
+        if let Some(step) = self.verification.next(now)
+            && let Err(error) = self.compare(step).await
+        {
+            // All of them again, at the next sweep.
+            self.has_lost.store(true, Ordering::Relaxed);
+            return Err(error);
         }
         // Counting takes as long as there are lines: a hundredth of the time at most goes into it.
         let (at, took) = *counted_at;
@@ -259,38 +263,29 @@ impl Desk {
         Ok(())
     }
 
-    /// What a server that was killed had not written is looked up; where nodes share a database, others may be writing it.
-    async fn begin(&mut self) -> Result<(), RegistrarError> {
-        if self.db.node().is_empty() || store::is_empty(self.db.reader()).await? {
-            self.has_lost.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    fn is_verifying(&self) -> bool {
-        !self.unverified.is_empty() || !self.doubtful.is_empty()
-    }
-
-    /// Compares how lines stand with where some of the phones are. Only who does not agree twice is corrected.
-    async fn verify_some(&mut self) -> Result<(), RegistrarError> {
-        for phone in std::mem::take(&mut self.doubtful) {
-            if !self.agrees(phone) {
-                self.verify(phone, Reason::Expired);
+    /// Compares how lines stand with where their phones are. Only who does not agree twice is corrected.
+    async fn compare(&mut self, step: Step) -> Result<(), RegistrarError> {
+        let (phones, is_again) = match step {
+            Step::Registered(phones) => (phones, false),
+            Step::Doubtful(phones) => (phones, true),
+            Step::Listed(after) => {
+                let listed = store::listed(self.db.reader(), after, GROUP).await?;
+                if let Some(last) = listed.last() {
+                    self.verification.go_on_after(*last);
+                }
+                let now = Instant::now();
+                let is_gone = |phone: &PhoneId| self.location.of_phone(*phone, now).is_empty();
+                (listed.into_iter().filter(is_gone).collect(), false)
             }
-            self.board.lay_down(phone);
+        };
+        self.load(phones.iter().copied()).await?;
+        let (agreeing, others): (Vec<_>, Vec<_>) = phones.into_iter().partition(|phone| self.agrees(*phone));
+        if is_again {
+            others.iter().for_each(|phone| self.verify(*phone, Reason::Expired));
         }
-        let group = self.unverified.split_off(self.unverified.len().saturating_sub(GROUP));
-        if let Err(error) = self.load(group.iter().copied()).await {
-            // All of them again, at the next sweep.
-            self.has_lost.store(true, Ordering::Relaxed);
-            return Err(error);
-        }
-        for phone in group {
-            if self.agrees(phone) {
-                self.board.lay_down(phone);
-            } else {
-                self.doubtful.push(phone);
-            }
+        agreeing.iter().chain(&others).for_each(|phone| self.board.lay_down(*phone));
+        if !is_again {
+            self.verification.doubt(others, Instant::now());
         }
         Ok(())
     }
@@ -346,9 +341,15 @@ impl Desk {
                     for phone in &phones {
                         // If it can't be read, it is shown as it was known last.
                         let bindings = self.location.of_phone_everywhere(*phone).await.unwrap_or_default();
+                        let is_known = self.board.stands(*phone, bindings.iter().map(|(aor, _)| aor.as_str()));
+                        let before = self.board.of(*phone).filter(|_| self.location.is_shared() && !is_known).cloned();
                         self.confirm(*phone, bindings);
                         self.board.hurry(*phone);
                         found.extend(self.board.of(*phone).map(|lines| (*phone, lines.clone())));
+                        // The node that saw it register writes that, and tells of it.
+                        if let Some(before) = before {
+                            self.board.put_back(*phone, before);
+                        }
                     }
                     self.answers.push(Answer::Lines(found, answer));
                 }
@@ -394,9 +395,15 @@ impl Desk {
         let (now, steady) = (UnixMillis::now(), Instant::now());
         let bindings = self.location.of_phone(phone, steady);
         for (number, until) in self.board.lost(phone, |aor| bindings.iter().any(|(known, _)| known == aor)) {
-            // It went when it was to end, though that is seen only now.
-            let at = if reason == Reason::Expired { until.min(now) } else { now };
-            self.board.observe(&lost(phone, number, reason, at), &mut new_id);
+            let (what, at) = match reason {
+                // What went before its end was taken back.
+                Reason::Expired if until > now => (Observed::Unregistered, now),
+                // It went when it was to end, though that is seen only now.
+                Reason::Expired => (Observed::Lost(reason), until),
+                _ => (Observed::Lost(reason), now),
+            };
+            let named = Named::Phone { phone, aor: Some(number) };
+            self.board.observe(&Observation { at, named, seen: None, what }, &mut new_id);
         }
         self.confirm(phone, bindings);
         self.board.hurry(phone);
@@ -418,10 +425,10 @@ impl Desk {
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
-        if self.unverified.is_empty() && self.has_lost.swap(false, Ordering::Relaxed) {
-            self.unverified = self.location.phones();
-            // Neighbours in the database are read together.
-            self.unverified.sort_unstable();
+        let is_on_duty = self.db.is_on_duty();
+        let has_taken_over = is_on_duty && !std::mem::replace(&mut self.was_on_duty, is_on_duty);
+        if !self.verification.is_under_way() && (self.has_lost.swap(false, Ordering::Relaxed) || has_taken_over) {
+            self.verification.begin(self.location.phones());
         }
         // Another node may know of a later REGISTER, and not have written it yet.
         let grace = if self.db.node().is_empty() { Duration::ZERO } else { GRACE };
