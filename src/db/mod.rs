@@ -70,6 +70,15 @@ pub enum DbError {
     Statement(#[from] sqlx::Error),
 }
 
+impl DbError {
+    /// True where the database is there, and will never take what it was given: data it can't hold, or that breaks a rule of a
+    /// table (SQLSTATE classes 22 and 23).
+    pub fn is_refusal(&self) -> bool {
+        let Self::Statement(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+    }
+}
+
 /// An open database. There is one writer at a time, on whichever node: everybody queues for it.
 #[derive(Clone, Debug)]
 pub struct Db {

@@ -22,6 +22,8 @@ const GROUP: usize = 2048;
 /// How long a group waits for company when the one before was of more than a few.
 const GATHER: Duration = Duration::from_millis(100);
 const FEW: usize = 16;
+/// How long after a database did not take a group it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// The shortest time between two looks for new events.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -80,7 +82,7 @@ impl Feed {
         }
     }
 
-    /// Waits until all that was told is written.
+    /// Waits until all that was told is written, or the database has not taken it at once: then it is written when it is back.
     pub async fn settle(&self) {
         let (written, is_written) = oneshot::channel();
         if self.queue.send(Told::Settle(written)).await.is_ok() {
@@ -138,26 +140,38 @@ impl Directory {
     }
 }
 
-/// Many happenings share one transaction.
+/// Many happenings share one transaction. What the database doesn't take while it is away waits for it.
 async fn write_in_groups(db: Db, mut told: mpsc::Receiver<Told>, lost: Arc<AtomicU64>) {
     let mut group = Vec::with_capacity(GROUP);
     while told.recv_many(&mut group, GROUP).await > 0 {
         let missing = lost.swap(0, Ordering::Relaxed);
-        if let Err(error) = write(&db, &group, missing).await {
+        let is_gathering = (FEW + 1..GROUP).contains(&group.len());
+        while let Err(error) = write(&db, &group, missing).await {
             if matches!(error, DirectoryError::Db(DbError::Statement(sqlx::Error::PoolClosed))) {
                 return;
             }
-            tracing::error!(%error, events = group.len(), "events could not be written");
-            lost.fetch_add(missing.saturating_add(group.len() as u64), Ordering::Relaxed);
-        }
-        let is_gathering = (FEW + 1..GROUP).contains(&group.len());
-        for told in group.drain(..) {
-            if let Told::Settle(written) = told {
-                let _ = written.send(());
+            answer_who_waits(&mut group);
+            if !matches!(&error, DirectoryError::Db(error) if !error.is_refusal()) {
+                tracing::error!(%error, events = group.len(), "events the database can't hold: they are lost");
+                metrics::counter!("events_lost_total").increment(group.len() as u64);
+                lost.fetch_add(missing.saturating_add(group.len() as u64), Ordering::Relaxed);
+                break;
             }
+            tracing::error!(%error, events = group.len(), "events could not be written; it is tried again");
+            tokio::time::sleep(AGAIN).await;
         }
+        answer_who_waits(&mut group);
+        group.clear();
         if is_gathering {
             tokio::time::sleep(GATHER).await;
+        }
+    }
+}
+
+fn answer_who_waits(group: &mut Vec<Told>) {
+    for told in group.extract_if(.., |told| matches!(told, Told::Settle(_))) {
+        if let Told::Settle(written) = told {
+            let _ = written.send(());
         }
     }
 }

@@ -12,7 +12,7 @@ use super::admission_settings::AutoRegistrationKind;
 use super::number_range::NumberRange;
 use super::wall_clock::WallClock;
 use super::{RegistrarError, store};
-use crate::db::DbConnection;
+use crate::db::{DbConnection, Writing};
 use crate::directory::{self, Actor, Directory, DirectoryError, Happening, Kept, PoolFill, Recorded};
 use crate::vocab::{DirectoryNumber, PhoneId, UnixMillis, VocabError, site};
 
@@ -171,8 +171,7 @@ impl AutoRegistration {
             return Ok(Err(refusal));
         }
         let phone = PhoneId::new(now, rand::random());
-        let writing = tokio::time::timeout(PATIENCE, self.directory.db().write());
-        let mut transaction = writing.await.map_err(|_| RegistrarError::Late)??;
+        let mut transaction = self.write().await?;
         let twins = store::unclaimed_twins(&mut transaction, candidate).await?;
         for (twin, _) in &twins {
             self.release(&mut transaction, *twin, None, now).await?;
@@ -199,13 +198,19 @@ impl AutoRegistration {
     /// Whether a phone from `source` that has knocked would be let in now.
     pub async fn has_room(&self, source: IpAddr, now: UnixMillis) -> Result<Result<(), Refusal>, RegistrarError> {
         // Asked like an admission, so that it takes as long.
-        let mut transaction = self.directory.db().write().await?;
+        let mut transaction = self.write().await?;
         let room = self.room(&mut transaction, source, None).await?;
         drop(transaction);
         if let Err(refusal) = room {
             self.note_refusal(refusal, source, now).await?;
         }
         Ok(room.map(drop))
+    }
+
+    /// A transaction, unless the database is away.
+    async fn write(&self) -> Result<Writing, RegistrarError> {
+        let writing = tokio::time::timeout(PATIENCE, self.directory.db().write());
+        Ok(writing.await.map_err(|_| RegistrarError::Late)??)
     }
 
     /// The number a phone gets, the `kept` one if there is one, and how many are free then.

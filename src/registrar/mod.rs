@@ -86,11 +86,9 @@ pub enum RegistrarError {
 }
 
 impl RegistrarError {
-    /// True where the database is there, and will never take what it was given: data it can't hold, or that breaks a rule of a
-    /// table (SQLSTATE classes 22 and 23).
+    /// True where the database is there, and will never take what it was given.
     pub(crate) fn is_refusal(&self) -> bool {
-        let Self::Db(DbError::Statement(sqlx::Error::Database(error))) = self else { return false };
-        error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+        matches!(self, Self::Db(error) if error.is_refusal())
     }
 }
 
