@@ -1,10 +1,12 @@
-//! SIP over every transport, as seen from outside: TLS and its certificates, WebSocket, IPv6, keep-alives, connections that
-//! are named or that only stand about; what a registration over them carries (Path, Outbound, GRUU) or is followed by; and what
-//! the server sends to others.
+//! SIP over every transport, as seen from outside: TLS and its certificates, WebSocket, IPv6, keep-alives, which way answers
+//! go, connections that are named or that only stand about; what a registration over them carries (Path, Outbound, GRUU) or
+//! is followed by; and what the server sends to others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "transports/alias.rs"]
 mod alias;
+#[path = "transports/answers.rs"]
+mod answers;
 #[path = "transports/authority.rs"]
 mod authority;
 #[path = "transports/capabilities.rs"]

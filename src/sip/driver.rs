@@ -25,6 +25,7 @@ use super::tls::PeerCertificate;
 use super::tls_client::TlsClient;
 use super::tls_refusal::CertificateRefusal;
 use super::transaction::{Layer, Output, TransactionId};
+use super::udp::shown_to;
 
 /// What happens on the sockets; the driver's own input.
 pub(super) enum Event {
@@ -156,7 +157,8 @@ impl Driver {
             Event::Malformed(flow, malformed) => {
                 metrics::counter!("sip_malformed_total").increment(1);
                 tracing::debug!(peer = %flow.peer, fault = %malformed.fault, "malformed SIP message");
-                if let Some(answer) = malformed.answer {
+                if let Some(mut answer) = malformed.answer {
+                    super::transaction::note_source(&mut answer.headers, flow);
                     self.answer(super::transaction::way_back(&answer.headers, flow), answer.encode());
                 }
             }
@@ -176,7 +178,7 @@ impl Driver {
 
     fn accepted(&mut self, stream: TcpStream, transport: Transport) {
         let Ok(mut flow) = tcp::flow_of(&stream, transport) else { return };
-        if let Some(ip) = self.advertised {
+        if let Some(ip) = shown_to(flow.peer, self.advertised) {
             flow.local.set_ip(ip);
         }
         let ends = match self.guard.admits_connection(flow.peer) {
@@ -300,8 +302,11 @@ impl Driver {
     }
 
     fn send_datagram(&self, flow: Flow, octets: &[u8]) {
-        let socket = self.sockets.iter().find(|(local, _)| is_same_way(local, &flow));
-        if let Some((_, socket)) = socket.or_else(|| self.sockets.first()) {
+        let same_family = || self.sockets.iter().filter(|(local, _)| local.is_ipv4() == flow.peer.is_ipv4());
+        let bound = same_family().find(|(local, _)| is_same_way(local, &flow));
+        // One bound to an address of its own shows the advertised one.
+        let shown = || same_family().find(|(local, _)| local.port() == flow.local.port());
+        if let Some((_, socket)) = bound.or_else(shown).or_else(|| same_family().next()) {
             // A full send buffer loses the datagram, as the network may; the timers repeat it.
             let _ = socket.try_send_to(octets, flow.peer);
         }
@@ -340,8 +345,7 @@ fn is_welcome(response: &Response) -> bool {
 
 /// True if a socket bound to `local` is the one `flow` uses.
 fn is_same_way(local: &SocketAddr, flow: &Flow) -> bool {
-    let is_same_port = local.port() == flow.local.port() && local.is_ipv4() == flow.peer.is_ipv4();
-    is_same_port && (local.ip().is_unspecified() || local.ip() == flow.local.ip())
+    local.port() == flow.local.port() && (local.ip().is_unspecified() || local.ip() == flow.local.ip())
 }
 
 /// Counts a request that came in.

@@ -103,7 +103,7 @@ impl OwnAddresses {
 
     /// The address to show to `peer`.
     pub(super) fn towards(&mut self, peer: SocketAddr) -> SocketAddr {
-        if let Some(ip) = self.advertised {
+        if let Some(ip) = shown_to(peer, self.advertised) {
             return SocketAddr::new(ip, self.bound.port());
         }
         if !self.bound.ip().is_unspecified() {
@@ -116,6 +116,11 @@ impl OwnAddresses {
         let ip = *self.known.entry(peer.ip()).or_insert_with(|| address_towards(peer).unwrap_or(bound));
         SocketAddr::new(ip, self.bound.port())
     }
+}
+
+/// The address to show to `peer` in place of this machine's own, if it is one that a peer of its family can use.
+pub(super) fn shown_to(peer: SocketAddr, advertised: Option<IpAddr>) -> Option<IpAddr> {
+    advertised.filter(|ip| ip.is_ipv4() == peer.is_ipv4())
 }
 
 /// The address of this machine that `peer` reaches: what the kernel's routing table says. Nothing is sent: connecting a datagram
