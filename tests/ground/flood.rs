@@ -1,12 +1,15 @@
-//! A flood of REGISTERs, from one socket and from many: what is too much costs next to nothing, and phones are served, those at the
-//! flooder's own address too.
+//! A flood of REGISTERs, from one socket, from many and over a connection: what is too much costs next to nothing, and phones are
+//! served, those at the flooder's own address too.
 //!
 //! `TSUNAGU_FLOOD` says for how many seconds. Only then are the times judged too: they need a machine that does nothing else.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::link::{Link, connect};
+use crate::link_registrant;
 use crate::neighbours::{ATTACKER, ELSEWHERE, Served, managed};
 use crate::registrant::{Registrant, status};
 use crate::support::server::Server;
@@ -15,6 +18,10 @@ use crate::support::wait_for;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Datagrams a second.
 const RATE: u32 = 20_000;
+/// The flooder's address.
+const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, ATTACKER));
+/// Messages of a stranger that are taken each second, and ten times as many at once.
+const TAKEN: f64 = 100.0;
 /// What the server's memory may grow by.
 const GROWTH: u64 = 64 << 20;
 /// What 99 of 100 registrations are done within.
@@ -44,30 +51,31 @@ fn processor_time(server: &Server) -> u64 {
 }
 
 /// What is sent: a bare REGISTER, or one with credentials nobody was asked for.
-fn register(server: SocketAddr, own: SocketAddr, turn: u32, with_credentials: bool) -> String {
+fn register(server: SocketAddr, transport: &str, own: SocketAddr, turn: u32, with_credentials: bool) -> String {
     let credentials = format!(
         "Authorization: Digest username=\"{turn}\", realm=\"tsunagu\", nonce=\"{:064x}\", uri=\"sip:{server}\", \
          response=\"{:032x}\", algorithm=MD5, cnonce=\"c\", qop=auth, nc=00000001\r\n",
         turn, turn
     );
     format!(
-        "REGISTER sip:{server} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch=z9hG4bK{turn}\r\nMax-Forwards: 70\r\n\
-         From: <sip:{turn}@{server}>;tag={turn}\r\nTo: <sip:{turn}@{server}>\r\nCall-ID: {turn}@{own}\r\n\
-         CSeq: 1 REGISTER\r\nContact: <sip:{turn}@{own}>\r\n{}Content-Length: 0\r\n\r\n",
+        "REGISTER sip:{server} SIP/2.0\r\nVia: SIP/2.0/{transport} {own};rport;branch=z9hG4bK{turn}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:{turn}@{server}>;tag={turn}\r\nTo: <sip:{turn}@{server}>\r\n\
+         Call-ID: {turn}@{own}\r\nCSeq: 1 REGISTER\r\nContact: <sip:{turn}@{own}>\r\n{}Content-Length: 0\r\n\r\n",
         if with_credentials { &credentials } else { "" }
     )
 }
 
-/// Sends so many a second for so long, from these sockets in turn, and reads no answer. Gives how many that were, and the most
+/// Sends so many a second for so long, from so many sockets in turn, and reads no answer. Gives how many that were, and the most
 /// memory the server took meanwhile.
-fn flood(server: &Server, sockets: &[UdpSocket], with_credentials: bool) -> (u32, u64) {
+fn flood(server: &Server, sockets: usize, with_credentials: bool) -> (u32, u64) {
+    let sockets: Vec<UdpSocket> = (0..sockets).map(|_| UdpSocket::bind((THERE, 0)).unwrap()).collect();
     let (began, lasts) = (Instant::now(), Duration::from_secs(seconds()));
     let (mut sent, mut most) = (0, 0);
     while began.elapsed() < lasts {
         let due = u32::try_from(began.elapsed().as_millis()).unwrap() * (RATE / 1000);
         while sent < due {
             let socket = &sockets[sent as usize % sockets.len()];
-            let text = register(server.sip, socket.local_addr().unwrap(), sent, with_credentials);
+            let text = register(server.sip, "UDP", socket.local_addr().unwrap(), sent, with_credentials);
             // A full buffer loses it, as a network would.
             let _ = socket.send_to(text.as_bytes(), server.sip);
             sent += 1;
@@ -80,34 +88,60 @@ fn flood(server: &Server, sockets: &[UdpSocket], with_credentials: bool) -> (u32
     (sent, most)
 }
 
+/// The same over a connection, as many as it takes, from somebody who reads all answers: no more come than may be asked for.
+fn flood_over_a_connection(server: &Server) -> (u32, u64) {
+    let (began, lasts) = (Instant::now(), Duration::from_secs(seconds()));
+    let mut stream = connect(THERE, server.sip);
+    stream.set_write_timeout(Some(lasts)).unwrap();
+    let (own, mut reading) = (stream.local_addr().unwrap(), stream.try_clone().unwrap());
+    let answers = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        let _ = reading.read_to_end(&mut heard);
+        String::from_utf8_lossy(&heard).matches("SIP/2.0 401 ").count()
+    });
+    let mut sent = 0;
+    let mut send = |turn| stream.write_all(register(server.sip, "TCP", own, turn, false).as_bytes());
+    // Nothing can be written any more when all that is kept on the way is full.
+    while began.elapsed() < lasts && send(sent).is_ok() {
+        sent += 1;
+    }
+    let most = memory(server);
+    stream.shutdown(Shutdown::Both).unwrap();
+    let (answers, took) = (answers.join().unwrap(), began.elapsed().as_secs_f64());
+    assert!(answers > 0 && answers as f64 <= TAKEN * (10.0 + took), "{answers} answers in {took} s");
+    (sent, most)
+}
+
 fn figure(server: &Server, name: &str) -> f64 {
     let text = server.admin_get("/metrics").body;
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
     found.unwrap_or_else(|| panic!("{name}: {text}"))
 }
 
-/// Floods from so many sockets while three phones register again and again: one elsewhere, one at the flooder's address that was
-/// registered before, and, where there is only one socket, one that comes new to that address.
-fn stand(sockets: usize, with_credentials: bool, scope: &str) {
+/// Floods while four phones register again and again: one elsewhere, two at the flooder's address that were registered before, one
+/// of them over a connection, and, where not the whole address is held back, one that comes new to it.
+fn stand(scope: &str, flood: impl FnOnce(&Server) -> (u32, u64)) {
     let server = Server::start("flood.trusted = []");
     let phones = [managed(&server, 1, ELSEWHERE), managed(&server, 2, ATTACKER), managed(&server, 3, ATTACKER)];
+    let mut connected = link_registrant::Registrant::new(Link::tcp_from(THERE, server.sip), "connected");
     for phone in &phones[..2] {
         assert_eq!(status(&phone.register()), 200);
     }
-    let sockets: Vec<UdpSocket> =
-        (0..sockets).map(|_| UdpSocket::bind((Ipv4Addr::new(127, 0, 0, ATTACKER), 0)).unwrap()).collect();
+    assert_eq!(status(&connected.register("")), 200);
     let (before, idle) = (memory(&server), processor_time(&server));
     let is_over = AtomicBool::new(false);
+    let beside = if scope == "address" { &phones[..2] } else { &phones[..] };
     let ((sent, most), served) = std::thread::scope(|scope| {
-        let beside = if sockets.len() == 1 { &phones[..] } else { &phones[..2] };
-        let beside: Vec<_> =
-            beside.iter().map(|phone| scope.spawn(|| Served::while_attacked(phone, &is_over))).collect();
-        let sent = flood(&server, &sockets, with_credentials);
+        let connected = scope.spawn(|| Served::registering(|| connected.register(""), &is_over));
+        let beside = beside.iter().map(|phone| scope.spawn(|| Served::while_attacked(phone, &is_over)));
+        let beside: Vec<_> = std::iter::once(connected).chain(beside).collect();
+        let sent = flood(&server);
         is_over.store(true, Ordering::Relaxed);
         (sent, beside.into_iter().map(|phone| phone.join().unwrap()).collect::<Vec<_>>())
     });
     let (grown, busy) = (most.saturating_sub(before), processor_time(&server) - idle);
-    for (served, whose) in served.iter().zip(["elsewhere", "at the flooder's address", "new at that address"]) {
+    let whose = ["connected from the flooder's address", "elsewhere", "at the flooder's address", "new there"];
+    for (served, whose) in served.iter().zip(whose) {
         assert!(served.count() > 0, "{whose}");
         println!("{whose}: {served}");
         if is_judged() {
@@ -115,9 +149,8 @@ fn stand(sockets: usize, with_credentials: bool, scope: &str) {
         }
     }
     println!(
-        "{sent} REGISTERs in {} s from {} sockets; the server took {} ms of a processor, its memory grew by {} KiB",
+        "{sent} REGISTERs in {} s; the server took {} ms of a processor, its memory grew by {} KiB",
         seconds(),
-        sockets.len(),
         busy * 10,
         grown >> 10
     );
@@ -142,15 +175,20 @@ fn stand(sockets: usize, with_credentials: bool, scope: &str) {
 
 #[test]
 fn a_flood_from_one_socket_takes_nothing_from_anybody_else() {
-    stand(1, false, "peer");
+    stand("peer", |server| flood(server, 1, false));
 }
 
 #[test]
 fn a_flood_with_made_up_credentials_leaves_nothing_behind_either() {
-    stand(1, true, "peer");
+    stand("peer", |server| flood(server, 1, true));
 }
 
 #[test]
 fn a_flood_from_many_sockets_leaves_registered_phones_at_its_address_alone() {
-    stand(300, false, "address");
+    stand("address", |server| flood(server, 300, false));
+}
+
+#[test]
+fn a_flood_over_a_connection_is_read_as_slowly_as_a_stranger_is_and_takes_nothing_from_anybody_else() {
+    stand("peer", flood_over_a_connection);
 }

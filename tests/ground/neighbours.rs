@@ -28,10 +28,15 @@ pub struct Served(Vec<Duration>);
 impl Served {
     /// Registers `phone` again and again until it is over.
     pub fn while_attacked(phone: &Registrant, is_over: &AtomicBool) -> Self {
+        Self::registering(|| phone.register(), is_over)
+    }
+
+    /// The same for whoever registers so.
+    pub fn registering(mut register: impl FnMut() -> String, is_over: &AtomicBool) -> Self {
         let mut took = Vec::new();
         while !is_over.load(Ordering::Relaxed) {
             let began = Instant::now();
-            let answer = phone.register();
+            let answer = register();
             assert_eq!(status(&answer), 200, "{answer}");
             took.push(began.elapsed());
             std::thread::sleep(Duration::from_millis(20));

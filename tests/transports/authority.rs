@@ -69,6 +69,11 @@ impl Authority {
         self.issue_with(name, |_| {})
     }
 
+    /// The same that is good no more.
+    pub fn issue_expired(&self, name: &str) -> Issued {
+        self.issue_with(name, |params| params.not_after = rcgen::date_time_ymd(2021, 1, 1))
+    }
+
     /// The same, with something else about it.
     pub fn issue_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Issued {
         let mut params = CertificateParams::new(vec![name.to_owned(), "localhost".to_owned()]).unwrap();

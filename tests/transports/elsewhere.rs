@@ -30,12 +30,12 @@ async fn endpoint(dns: &Dns, authority: &Authority, folder: &Path) -> (Endpoint,
         identity: Some((certificate.clone(), key.clone())),
     };
     let files = TlsFiles { certificate, key, client_certificates: ClientCertificates::Off, client_authorities: None };
-    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let any = ["127.0.0.1:0", "[::1]:0"].map(|any| any.parse::<SocketAddr>().unwrap()).to_vec();
     let (requests, incoming) = mpsc::channel(16);
     let config = EndpointConfig {
-        udp: vec![any],
-        tcp: vec![any],
-        tls: vec![any],
+        udp: any.clone(),
+        tcp: any.clone(),
+        tls: any,
         identity: Some(Tls::open(files).unwrap()),
         transactions: 100,
         connections: 100,
@@ -121,6 +121,27 @@ async fn a_server_that_is_gone_busy_or_silent_has_the_next_one_tried_and_is_trie
     assert!(tried > 1, "it was sent again before it was given up");
     assert_eq!(ask(&endpoint, uri, 0).await.unwrap().status, 200);
     assert_eq!((silent.requests().len(), answering.requests().len()), (tried, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_reached_at_whichever_of_its_addresses_somebody_listens() {
+    let (authority, folder) = (Authority::new("elsewhere"), tempfile::tempdir().unwrap());
+    let (four, six) = (Peer::tcp("200 OK"), Peer::tcp_at("::1", "200 OK"));
+    let dns = Zone::default()
+        .host("six.example.com", "::1")
+        .host("both.example.com", "127.0.0.1")
+        .host("both.example.com", "::1")
+        .serve();
+    let (endpoint, _incoming) = endpoint(&dns, &authority, folder.path()).await;
+    // At either port nobody listens at one of the addresses: whichever is tried first, the other is tried, too.
+    for (host, peer) in [("six", &six), ("both", &six), ("both", &four)] {
+        let uri = format!("sip:bob@{host}.example.com:{};transport=tcp", peer.address.port());
+        assert_eq!(ask(&endpoint, &uri, 0).await.unwrap().status, 200, "{uri}");
+    }
+    assert_eq!((six.requests().len(), four.requests().len()), (2, 1));
+    let request = &six.requests()[0];
+    assert!(header(request, "Via").unwrap().starts_with("SIP/2.0/TCP [::1]:"), "{request}");
+    assert!(header(request, "Contact").unwrap().contains("[::1]:"), "{request}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,12 @@ impl Peer {
 
     /// By TCP.
     pub fn tcp(answer: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::tcp_at("127.0.0.1", answer)
+    }
+
+    /// The same at another address.
+    pub fn tcp_at(ip: &str, answer: &'static str) -> Self {
+        let listener = TcpListener::bind((ip, 0)).unwrap();
         Self::listen(listener, move |stream, seen| converse(stream, seen, answer))
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::PATIENCE;
 use crate::Place;
-use crate::authority::Authority;
+use crate::authority::{Authority, Issued};
 use crate::link::Link;
 use crate::registrant::{Registrant, status};
 use crate::support::wait_for;
@@ -30,8 +30,8 @@ fn a_certificate_that_is_refused_is_the_error_of_the_line_it_names_and_of_no_oth
     let mut phone = Registrant::new(Link::udp(place.server.sip), "desk");
     enrol(&place, &mut phone);
     let strangers = Authority::new("strangers");
-    let connect = |name: &str| {
-        let link = Link::tls(place.tls, &place.authority, Some(&strangers.issue(name)));
+    let connect = |own: &Issued| {
+        let link = Link::tls(place.tls, &place.authority, Some(own));
         // Within TLS 1.3 a client is told so only when it reads.
         assert!(link.is_err() || link.unwrap().receive().is_none());
     };
@@ -42,19 +42,22 @@ fn a_certificate_that_is_refused_is_the_error_of_the_line_it_names_and_of_no_oth
         };
         wait_for(name, PATIENCE, found)
     };
-    connect("nobody-7");
+    connect(&strangers.issue("nobody-7"));
     assert_eq!(tried("nobody-7")["reason"], "certificate-refused");
     assert!(latest_error(&place, "1001")["code"] != "certificate-refused", "{:#}", latest_error(&place, "1001"));
-    connect("1001.phones.example.com");
+    connect(&strangers.issue("1001.phones.example.com"));
     let error = error(&place, "1001", "certificate-refused");
     assert_eq!((&error["method"], &error["from"]["transport"]), (&json!("TLS"), &json!("tls")), "{error:#}");
     assert!(error["remedy"].as_str().unwrap().contains("tls.client_authorities"), "{error:#}");
     assert_eq!(place.server.api_get("/lines/1001/status")["state"], "registered", "it is registered all the same");
+    // One of an authority we know is no better once it has expired.
+    connect(&place.authority.issue_expired("1001.phones.example.com"));
+    wait_for("the same error again", PATIENCE, || (latest_error(&place, "1001")["count"] == 2).then_some(()));
     // Makers put hardware addresses into certificates.
     assert_eq!(place.server.handset_get("/00908f112233.cfg", "AUDC-IPPhone/2.2.16 (420HD; 00908F112233)").status, 200);
     let user = json!({ "phone": "00908f112233", "user": "smith" });
     assert_eq!(place.server.api_post("/enrolments", &user).status, 201);
-    connect("00908F112233");
+    connect(&strangers.issue("00908F112233"));
     self::error(&place, "1002", "certificate-refused");
     // A phone that doesn't take ours names nobody: it is known by where it is.
     assert!(Link::tls(place.tls, &strangers, None).is_err());

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Issued};
 use crate::link::Link;
 use crate::registrant::{Registrant, header, status};
 use crate::support::programs::{self, Program};
@@ -104,7 +104,7 @@ fn a_renewed_certificate_is_seen_by_who_connects_and_connections_go_on() {
 #[test]
 fn a_certificate_of_the_phone_is_asked_for_as_it_is_set() {
     let strangers = Authority::new("strangers");
-    let ask = |place: &Place, own: Option<&crate::authority::Issued>| {
+    let ask = |place: &Place, own: Option<&Issued>| {
         // TLS 1.3 tells a client it is refused only when it reads.
         let link = Link::tls(place.tls, &place.authority, own).ok();
         let mut phone = Registrant::new(link?, "somebody");
@@ -114,11 +114,15 @@ fn a_certificate_of_the_phone_is_asked_for_as_it_is_set() {
     for (setting, without) in [("required", None), ("optional", Some(200))] {
         let place = Place::start("", &format!("client_certificates = \"{setting}\""));
         let (good, bad) = (place.authority.issue("phone"), strangers.issue("phone"));
+        let expired = place.authority.issue_expired("phone");
         assert_eq!(ask(&place, Some(&good)), Some(200), "{setting}");
         assert_eq!(ask(&place, Some(&bad)), None, "{setting}");
+        assert_eq!(ask(&place, Some(&expired)), None, "{setting}");
         assert_eq!(ask(&place, None), without, "{setting}");
-        let log = place.server.log();
-        assert!(log.contains("no TLS with a peer") && log.contains("UnknownIssuer"), "{log}");
+        for why in ["UnknownIssuer", "certificate expired"] {
+            let is_told = |line: &str| line.contains("no TLS with a peer") && line.contains(why);
+            wait_for(why, PATIENCE, || place.server.log().lines().any(is_told).then_some(()));
+        }
     }
 }
 
