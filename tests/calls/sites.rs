@@ -32,8 +32,8 @@ impl Sites {
             Server::start(&format!("{QUIET}listen.sip_udp = [\"{at_osaka}\"]\nlisten.sip_tcp = [\"{at_osaka}\"]"));
         let sites = Self { at_osaka, osaka, tokyo, _ports: ports };
         let (here, there) = (sites.tokyo.sip, sites.at_osaka);
-        know(&sites.tokyo, "Tokyo", ("Osaka", there, &sites.osaka), mode, transport);
-        know(&sites.osaka, "Osaka", ("Tokyo", here, &sites.tokyo), mode, transport);
+        sites.tokyo.knows_peer("Tokyo", ("Osaka", there, &sites.osaka), mode, transport);
+        sites.osaka.knows_peer("Osaka", ("Tokyo", here, &sites.tokyo), mode, transport);
         sites
     }
 
@@ -53,27 +53,6 @@ impl Sites {
         }
         (here, there)
     }
-}
-
-/// Has a site know its peer.
-fn know(site: &Server, name: &str, peer: (&str, SocketAddr, &Server), mode: &str, transport: &str) {
-    let (peer_name, at, server) = peer;
-    let token = server.api_post("/tokens", &json!({ "name": format!("of {name}"), "role": "view" }));
-    assert_eq!(token.status, 201, "{token:?}");
-    let settings = json!({
-        "name": name,
-        "peer_name": peer_name,
-        "peer_address": at.ip().to_string(),
-        "peer_port": at.port(),
-        "peer_transport": transport,
-        "peer_networks": [format!("{}/32", at.ip())],
-        "peer_api": format!("http://{}", server.admin),
-        "peer_token": token.json()["token"],
-        "dr_forward": mode,
-    });
-    let kept = site.api_patch("/sites", &settings);
-    assert_eq!(kept.status, 200, "{kept:?}");
-    assert!(!kept.body.contains("token"), "{}", kept.body);
 }
 
 /// The same call, in both directions' hands: answered at the other site, and ended by either.
@@ -114,6 +93,37 @@ fn a_call_to_a_line_that_is_live_at_the_other_site_only_goes_there_as_dr_forward
         assert_eq!(own(json!("oos")), 200);
         is_forwarded(&mut one, &mut there);
     }
+}
+
+#[test]
+fn a_call_to_a_phone_that_is_registered_here_and_gone_goes_to_the_other_site_as_dr_forward_says() {
+    let sites = Sites::start("off", "udp");
+    let mut one = sites.phone(false, "one", "sato");
+    let mut there = sites.phone(true, "two", "smith");
+    drop(Phone::of_user(&sites.tokyo, Link::tcp(sites.tokyo.sip), "two", "smith"));
+    wait_for("the end of its connection", PATIENCE, || {
+        sites.tokyo.admin_get("/metrics").body.contains("\nsip_connections 0\n").then_some(())
+    });
+    assert_eq!(sites.tokyo.api_get("/lines/1002/status")["state"], "registered");
+    assert_eq!(refused(&mut one, "1002"), 480, "off");
+    for mode in ["no-agent", "oos"] {
+        assert_eq!(sites.tokyo.api_patch("/sites", &json!({ "dr_forward": mode })).status, 200);
+        is_forwarded(&mut one, &mut there);
+    }
+}
+
+#[test]
+fn a_call_to_a_phone_that_says_nothing_here_goes_to_the_other_site_when_it_is_given_up() {
+    let sites = Sites::start("oos", "udp");
+    let mut one = sites.phone(false, "one", "sato");
+    let (mut here, mut there) = sites.phone_of_both("two", "smith", true, true);
+    let mut calling = one.calls("1002", "");
+    // Half a minute (timer B of RFC 3261), in which it is sent the call seven times.
+    (0..6).for_each(|_| drop(here.next("INVITE ")));
+    assert!(!sites.osaka.log().contains("a call between lines"), "it is not given up yet");
+    here.next("INVITE ");
+    connects(&mut one, &mut calling, &mut there);
+    within(&mut one, &mut calling, &mut there, "BYE");
 }
 
 #[test]

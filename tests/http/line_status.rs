@@ -70,11 +70,13 @@ fn shown(server: &Server, line: &str) -> Value {
     answer.json()
 }
 
-fn history(server: &Server, line: &str) -> Vec<Value> {
+/// What a line went through, the oldest first.
+pub fn history(server: &Server, line: &str) -> Vec<Value> {
     server.admin_get(&format!("/api/v1/lines/{line}/history?sort=first_at")).json()["items"].as_array().unwrap().clone()
 }
 
-fn codes(entries: &[Value]) -> Vec<&str> {
+/// The same in a word each.
+pub fn codes(entries: &[Value]) -> Vec<&str> {
     entries.iter().map(|entry| entry["code"].as_str().unwrap()).collect()
 }
 

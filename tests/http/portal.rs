@@ -112,6 +112,35 @@ fn an_account_sees_its_own_groups_lines_and_no_others() {
 }
 
 #[test]
+fn an_account_sees_how_its_own_line_stands_at_each_of_two_sites() {
+    let (tokyo, mut nagoya) = (Server::start(""), Server::start(""));
+    tokyo.knows_peer("Tokyo", ("Nagoya", nagoya.sip, &nagoya), "oos", "udp");
+    let ([here, ..], there) = (open(&tokyo), Desk::of(&nagoya, 1, 0));
+    let visitor = Visitor::log_in(&tokyo, "osaka", PASSWORD).unwrap();
+    let is = |wanted: [&str; 2]| {
+        let shown = visitor.get("/lines/1001/status");
+        assert_eq!(shown.status, 200, "{shown:?}");
+        let sites = shown.json()["sites"].take();
+        assert_eq!([&sites[0]["state"], &sites[1]["state"]], wanted, "{sites:#}");
+        sites
+    };
+    is(["not-registered", "not-registered"]);
+    assert_eq!(status(&there.at(&nagoya, 2).register()), 200);
+    let sites = is(["not-registered", "registered"]);
+    assert_eq!([&sites[0]["name"], &sites[1]["name"]], ["Tokyo", "Nagoya"]);
+    assert_eq!([&sites[0]["state_text"], &sites[1]["state_text"]], ["未登録", "登録済み"]);
+    assert!(sites[1]["registered_from"][0].as_str().unwrap().starts_with("127.0.0.2:"), "{sites:#}");
+    assert_eq!(status(&here.at(&tokyo, 1).register()), 200);
+    is(["registered", "registered"]);
+    // A site that is gone is not known, and why.
+    nagoya.kill9();
+    let sites = is(["registered", "unknown"]);
+    assert_eq!(sites[1]["fault_text"], "相手拠点の API から応答がありません。");
+    // Of lines that are not its own it is told nothing, of either site.
+    assert_eq!(visitor.get("/lines/1002/status").status, 404);
+}
+
+#[test]
 fn a_login_nobody_has_is_refused_as_a_wrong_password_is_and_soon_none_is_looked_at() {
     let server =
         Server::start("registrar.wrong_passwords.per_name_and_address = 3\nlimits.api_requests_of_strangers = 1000");

@@ -110,6 +110,28 @@ impl Server {
         server
     }
 
+    /// Has it know its peer site, by what that is called, where it takes SIP and its API; `mode` is what becomes of calls to
+    /// lines that are live there only.
+    pub fn knows_peer(&self, name: &str, peer: (&str, SocketAddr, &Self), mode: &str, transport: &str) {
+        let (peer_name, at, server) = peer;
+        let token = server.api_post("/tokens", &json!({ "name": format!("of {name}"), "role": "view" }));
+        assert_eq!(token.status, 201, "{token:?}");
+        let settings = json!({
+            "name": name,
+            "peer_name": peer_name,
+            "peer_address": at.ip().to_string(),
+            "peer_port": at.port(),
+            "peer_transport": transport,
+            "peer_networks": [format!("{}/32", at.ip())],
+            "peer_api": format!("http://{}", server.admin),
+            "peer_token": token.json()["token"],
+            "dr_forward": mode,
+        });
+        let kept = self.api_patch("/sites", &settings);
+        assert_eq!(kept.status, 200, "{kept:?}");
+        assert!(!kept.body.contains("token"), "{}", kept.body);
+    }
+
     fn new(database: &str, settings: &str) -> Self {
         let ports = Ports::take();
         let (sip, handset, admin, rtp) = (ports.one(), ports.one(), ports.one(), ports.some(RTP));
