@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::cti::{CALLED_OFF, ServiceControl, ServiceFault, Switchboard};
 use crate::db::News;
 use crate::directory::{Directory, DirectoryError, JOB_CANCELLED, Jobs};
-use crate::enrolment::{EnrolmentError, Enrolments};
+use crate::enrolment::{CONNECTED_ELSEWHERE, EnrolmentError, Enrolments};
 use crate::registrar::{GUESSED, LET_IN, Registrar, RegistrarError};
 use crate::sites::Sites;
 use crate::vocab::PhoneId;
@@ -94,6 +94,12 @@ impl Neighbour {
                     let _ = PhoneId::from_str(subject).map(|phone| self.switchboard.call_off(phone));
                     Ok(())
                 }
+                CONNECTED_ELSEWHERE => {
+                    if let Ok(phone) = subject.parse() {
+                        tokio::spawn(push(self.enrolments.clone(), phone));
+                    }
+                    Ok(())
+                }
                 JOB_CANCELLED => {
                     let _ = subject.parse().map(|job| self.jobs.cancelled_elsewhere(job));
                     Ok(())
@@ -135,5 +141,12 @@ impl Neighbour {
             }
             Ok(()) => Ok(()),
         }
+    }
+}
+
+/// A phone takes its time to answer; other news go on.
+async fn push(enrolments: Enrolments, phone: PhoneId) {
+    if let Err(error) = enrolments.push_for_another(phone).await {
+        tracing::error!(%error, "a phone could not be told what another node could not tell it");
     }
 }

@@ -41,6 +41,7 @@ pub use lifting::{Lockout, LockoutRow, LockoutRows};
 pub use objection::Objection;
 pub use pin_change::NewPinReason;
 pub use preview::{Preview, PreviewRequest};
+pub use push::CONNECTED_ELSEWHERE;
 pub use record::{Enrolment, EnrolmentRows, TimelineStep};
 pub use rules::Refusal;
 pub use service::{Completed, Enrolments, Foundations};

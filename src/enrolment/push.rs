@@ -18,24 +18,40 @@ use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
 /// Phones looked after side by side.
 const AT_ONCE: usize = 16;
 
+/// Names the piece of news that the node a phone is connected to is to tell it what another could not.
+pub const CONNECTED_ELSEWHERE: &str = "connected-elsewhere";
+
 /// Who is told something, and the enrolment that was open then.
 #[derive(Clone, Copy)]
 struct Told {
     phone: PhoneId,
     enrolment: Option<EnrolmentId>,
+    /// Another node could not, and has noted that.
+    for_another: bool,
 }
 
 impl Enrolments {
     /// Has a bound phone fetch its configuration; for one that takes none, looks whether it answers.
     pub async fn push(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
+        self.push_as(phone, false).await
+    }
+
+    /// The same for a node that could not reach the phone; does nothing if that is not connected to this one.
+    pub async fn push_for_another(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
+        self.push_as(phone, true).instrument(self.directory.under_way().span(phone)).await
+    }
+
+    async fn push_as(&self, phone: PhoneId, for_another: bool) -> Result<(), EnrolmentError> {
         let Some(record) = self.directory.phone(phone).await? else { return Ok(()) };
         // What the phone does because of it may end the enrolment before its answer is seen here.
         let mut reader = self.directory.db().reader().acquire().await?;
         let enrolment = store::open_enrolment(&mut reader, phone).await?;
         drop(reader);
-        let told = Told { phone, enrolment };
-        let bindings = self.registrar.location().of_phone(phone, Instant::now());
-        if bindings.is_empty() {
+        let told = Told { phone, enrolment, for_another };
+        let mut bindings = self.registrar.location().of_phone(phone, Instant::now());
+        if for_another {
+            bindings.retain(|(_, binding)| binding.flow.transport.is_reliable());
+        } else if bindings.is_empty() {
             return self.note(told, UnixMillis::now(), Step::NotNotified, "the phone is not registered").await;
         }
         for (index, (aor, binding)) in bindings.iter().enumerate() {
@@ -72,9 +88,27 @@ impl Enrolments {
             Ok(200..300) => self.note(told, at, Step::Notified, resync.event).await?,
             Ok(status) => self.note(told, at, Step::NotNotified, &format!("the phone answered {status}")).await?,
             Err(SipError::Transport(_)) if !is_last => return Ok(false),
-            Err(error) => self.note(told, at, Step::NotNotified, &error.to_string()).await?,
+            Err(error) => self.could_not_tell(told, at, target, &error).await?,
         }
         Ok(true)
+    }
+
+    /// A phone on a connection is told by the node that has it, if that is another one.
+    async fn could_not_tell(
+        &self,
+        told: Told,
+        at: UnixMillis,
+        target: Target<'_>,
+        error: &SipError,
+    ) -> Result<(), EnrolmentError> {
+        if told.for_another {
+            return Ok(());
+        }
+        self.note(told, at, Step::NotNotified, &error.to_string()).await?;
+        if target.binding.flow.transport.is_reliable() && !matches!(error, SipError::Timeout(_)) {
+            self.directory.db().tell_nodes(CONNECTED_ELSEWHERE, &told.phone.to_string()).await?;
+        }
+        Ok(())
     }
 
     /// The NOTIFY for this phone: with a reboot if its make needs one for what is new, or if its template asks for one.
@@ -98,7 +132,7 @@ impl Enrolments {
                 self.complete(told.phone, now).await?;
             }
             Err(SipError::Transport(_)) if !is_last => return Ok(false),
-            Err(error) => self.note(told, now, Step::NotNotified, &error.to_string()).await?,
+            Err(error) => self.could_not_tell(told, now, target, &error).await?,
         }
         Ok(true)
     }

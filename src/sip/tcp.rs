@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::connection::{self, Link, PATIENCE};
+use super::connection::{self, Link};
 use super::driver::Event;
 use super::flow::{Flow, Transport};
 
@@ -17,6 +17,10 @@ use super::flow::{Flow, Transport};
 const ASK_AFTER: Duration = Duration::from_secs(60);
 const ASK_EVERY: Duration = Duration::from_secs(15);
 const ASK_TIMES: u32 = 4;
+
+/// How long a peer may take to accept a connection: the kernel asks three times meanwhile. Whoever waits for an answer, a caller say,
+/// waits for as long where a network takes what it is sent and says nothing.
+const REACHED_WITHIN: Duration = Duration::from_secs(4);
 
 /// Binds a listening socket.
 pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -48,7 +52,7 @@ pub(super) async fn accept(listener: TcpListener, transport: Transport, events: 
 
 /// Connects to `link.flow.peer`.
 pub(super) async fn connect(link: &Link) -> std::io::Result<TcpStream> {
-    let stream = timeout(PATIENCE, TcpStream::connect(link.flow.peer)).await??;
+    let stream = timeout(REACHED_WITHIN, TcpStream::connect(link.flow.peer)).await??;
     tune(&stream);
     Ok(stream)
 }

@@ -8,6 +8,8 @@ use tsunagu::phone::{Make, SipTransport};
 
 use crate::caller::{Handset, SOON, account, factory_new, generic};
 use crate::line_status::Desk;
+use crate::link::Link;
+use crate::phone::{Phone, QUIET, all_call_each_other, connects, phones_over};
 use crate::records::{ended_enrolment_of, phone_of_mac, steps};
 use crate::registrant::status;
 use crate::support::follower::Follower;
@@ -18,11 +20,25 @@ use crate::{place, server};
 
 /// How long the other node may take to follow: far longer than it does, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The same where nobody tells it: a look every half minute, and a second one.
+const NOBODY_TELLS: Duration = Duration::from_secs(120);
+/// How long a caller may wait for an answer nobody has to be waited for.
+const AT_ONCE: Duration = Duration::from_secs(5);
 const SPEAKS_ENGLISH: &str = "dialogue.languages = [\"en\"]\n";
+/// Phones may be registered for a second.
+const BRIEF: &str = "registrar.shortest_seconds = 1\n";
+/// What a caller hears of a phone that is registered and not reached, and of one that is not registered.
+const NOT_REACHED: &str = "SIP/2.0 480 Temporarily Unavailable";
+const NOBODY: &str = "SIP/2.0 480 Nobody is registered on this number";
 
 fn nodes() -> (Server, Server) {
-    let one = server("");
-    let other = one.neighbour(SPEAKS_ENGLISH);
+    nodes_with("")
+}
+
+/// Two with these settings on top.
+fn nodes_with(settings: &str) -> (Server, Server) {
+    let one = server(settings);
+    let other = one.neighbour(&format!("{SPEAKS_ENGLISH}{settings}"));
     (one, other)
 }
 
@@ -140,10 +156,31 @@ fn one_node_does_what_only_one_may_and_another_takes_over() {
 }
 
 #[test]
+fn what_a_node_that_was_killed_had_not_written_of_lines_is_looked_up_by_the_others() {
+    let (mut one, other) = nodes();
+    let desks = [Desk::of(&one, 0x71, 0), Desk::of(&one, 0x72, 1)];
+    let mut phones = [desks[0].at(&one, 71), desks[1].at(&one, 72)];
+    phones.iter().for_each(|phone| assert_eq!(status(&phone.register()), 200));
+    phones[1].headers = "Expires: 0\r\n".to_owned();
+    assert_eq!(status(&phones[1].register()), 200);
+    let are_right = || {
+        let (there, gone) = ("/lines?state=registered", "/lines?state=not-registered");
+        let [there, gone] = [there, gone].map(|list| other.api_get(list));
+        (there[0]["id"] == desks[0].line && gone[0]["id"] == desks[1].line).then_some(())
+    };
+    wait_for("how both lines stand", PATIENCE, are_right);
+    one.kill9();
+    // As if neither had been written.
+    let unwritten = "UPDATE line_status SET state = CASE state WHEN 'registered' THEN 'not-registered' ELSE 'registered' END, \
+        registered_until = CASE state WHEN 'registered' THEN NULL ELSE since + 3600000 END";
+    Postgres::shared().ask(one.database(), unwritten);
+    assert!(are_right().is_none());
+    wait_for("how both lines stand, again", NOBODY_TELLS, are_right);
+}
+
+#[test]
 fn a_phone_that_is_back_after_its_registration_lapsed_is_known_everywhere() {
-    let brief = "registrar.shortest_seconds = 1\n";
-    let one = server(brief);
-    let other = one.neighbour(&format!("{SPEAKS_ENGLISH}{brief}"));
+    let (one, other) = nodes_with(BRIEF);
     let desk = Desk::of(&one, 0x70, 0);
     let mut phone = desk.at(&one, 70);
     let is_known = |wanted: bool| {
@@ -161,6 +198,79 @@ fn a_phone_that_is_back_after_its_registration_lapsed_is_known_everywhere() {
     phone.headers = "Expires: 600\r\n".to_owned();
     assert_eq!(status(&phone.register()), 200);
     is_known(true);
+}
+
+/// Two nodes, phones on connections to the first, 1001's and 1002's, and one at the second, which has learned of those.
+fn on_connections() -> (Server, Server, Vec<(Phone, String)>, Phone) {
+    let settings = format!("{QUIET}{BRIEF}listen = {{ sip_ws = [\"127.0.0.1:0\"] }}\n");
+    let (one, other) = nodes_with(&settings);
+    let links = [Link::tcp(one.sip), Link::ws(one.sip_at("WS"), Some("sip"), None).unwrap()];
+    let phones = phones_over(&one, links);
+    let mut caller = Phone::of_user(&other, Link::udp(other.sip), "caller", USERS[2].user_id);
+    phones.iter().for_each(|(_, number)| comes_to_hear(&mut caller, number, NOT_REACHED));
+    (one, other, phones, caller)
+}
+
+/// What a call to a number is answered, and that at once.
+fn hears(caller: &mut Phone, number: &str) -> String {
+    let began = Instant::now();
+    let mut calling = caller.calls(number, "");
+    let answer = caller.hears(&mut calling);
+    assert!(began.elapsed() < AT_ONCE, "after {:?}: {answer}", began.elapsed());
+    answer.lines().next().unwrap().to_owned()
+}
+
+fn comes_to_hear(caller: &mut Phone, number: &str, wanted: &str) {
+    wait_for(&format!("a call to {number} to be answered {wanted}"), PATIENCE, || {
+        (hears(caller, number) == wanted).then_some(())
+    });
+}
+
+#[test]
+fn a_phone_on_a_connection_is_called_at_its_node_and_who_calls_it_at_another_hears_at_once_that_it_is_not_reached() {
+    let (_one, _other, mut phones, mut caller) = on_connections();
+    for (_, number) in &phones {
+        assert_eq!(hears(&mut caller, number), NOT_REACHED);
+    }
+    all_call_each_other(&mut phones);
+}
+
+#[test]
+fn a_phone_on_a_connection_is_told_by_its_node_what_the_one_on_duty_has_for_it() {
+    let (one, other) = nodes();
+    let is_on_duty = |server: &Server| server.log().contains("this node is on duty");
+    wait_for("a node to be on duty", PATIENCE, || is_on_duty(&one).then_some(()));
+    let mut phone = Phone::register(Link::tcp(other.sip), "connected");
+    // It is asked whether it is there, and answers.
+    phone.is_given_to(&one, USERS[0].user_id);
+    let steps = wait_for("the end of its enrolment", PATIENCE, || {
+        let enrolment = one.api_get("/enrolments")[0].take();
+        (enrolment["ending"] == "complete").then(|| steps(&enrolment))
+    });
+    assert_eq!(steps, ["registered", "bound", "not-notified", "answered", "complete"]);
+}
+
+#[test]
+fn a_phone_whose_node_was_killed_is_registered_until_its_time_is_over_and_called_where_it_comes_back() {
+    let (mut one, other, mut phones, mut caller) = on_connections();
+    let state = |number: &str| other.api_get(&format!("/lines/{number}/status"))["state"].take();
+    let (comes_back, stays_away) = (USERS[0].extension, USERS[1].extension);
+    assert_eq!(status(&phones[1].0.registers("Expires: 4\r\n")), 200);
+    one.kill9();
+    // Nobody has seen it go.
+    let former = &phones[0].0;
+    assert_eq!(state(comes_back), "registered");
+    let shown = other.api_get("/phones").to_string();
+    assert!(shown.contains(&former.link.local.to_string()), "{shown}");
+    assert_eq!(hears(&mut caller, comes_back), NOT_REACHED);
+    // What it has left behind is in nobody's way.
+    let mut back = Phone::register(Link::tcp(other.sip), &former.name);
+    let mut calling = caller.calls(comes_back, "");
+    connects(&mut caller, &mut calling, &mut back);
+    wait_for("the line of the other phone to be down", NOBODY_TELLS, || {
+        (state(stays_away) == "not-registered").then_some(())
+    });
+    comes_to_hear(&mut caller, stays_away, NOBODY);
 }
 
 #[test]
