@@ -1,10 +1,13 @@
 //! Kamailio on the same database: it routes to phones that registered with us, and we reach phones that registered with it.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::line_status::Desk;
+use crate::link::Link;
+use crate::phone::{Phone, header, headers};
 use crate::registrant::status;
 use crate::support::kamailio::{Kamailio, edge};
 use crate::support::postgres::Postgres;
@@ -16,6 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn beside(server: &Server) -> Kamailio {
     Kamailio::registrar(server.database(), server.ports.one(), server.folder())
+}
+
+/// An edge at this address that takes REGISTERs to `first`; what `second` sends is from a node all the same.
+fn edge_before(address: &str, first: SocketAddr, second: SocketAddr, folder: &Path) -> Kamailio {
+    let text = edge(address, &[first], folder);
+    std::fs::write(folder.join("dispatcher.list"), format!("1 sip:{first}\n2 sip:{second}\n")).unwrap();
+    Kamailio::start(&text, format!("{address}:5060").parse().unwrap(), folder, &[])
 }
 
 /// A phone at 127.0.0.`host` that registers with Kamailio, which asks for nothing.
@@ -111,6 +121,35 @@ fn kamailio_routes_a_call_to_a_phone_that_registered_with_us() {
 }
 
 #[test]
+fn kamailio_routes_a_call_by_way_of_the_edge_in_its_path_to_a_phone_that_registered_with_us() {
+    const EDGE: &str = "127.77.0.30";
+    let server = crate::server(&format!("registrar.edges = [\"{EDGE}/32\"]\nflood.trusted = [\"{EDGE}/32\"]"));
+    let registrar = beside(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let edge = edge_before(EDGE, server.sip, registrar.sip, folder.path());
+    // Its socket takes nothing but from the edge, and what it says of where it is leads nowhere.
+    let mut phone = Phone::new(Link::udp(edge.sip), "behind");
+    phone.contact = phone.contact.replace("127.0.0.1", "10.255.255.1");
+    let answer = phone.registers("");
+    assert_eq!(status(&answer), 200, "{answer}");
+    let row = Postgres::shared().ask(server.database(), "SELECT left(ruid, 8), path, received FROM location");
+    assert_eq!(row, format!("tsunagu-|<sip:{EDGE};lr;received=sip:{}>|sip:{}", phone.link.local, edge.sip));
+    let mut caller = call(&registrar, &phone.name);
+    let invite = phone.rings();
+    assert!(invite.starts_with("INVITE sip:behind@10.255.255.1"), "{invite}");
+    let by = [format!("SIP/2.0/UDP {EDGE}"), format!("SIP/2.0/UDP {}", registrar.sip)];
+    let vias = headers(&invite, "Via");
+    assert!(vias.len() == 3 && vias.iter().zip(&by).all(|(via, by)| via.starts_with(by)), "{invite}");
+    // The route was the edge's own, and has brought it here.
+    assert_eq!(header(&invite, "Route"), None, "{invite}");
+    phone.takes(&invite);
+    phone.next("ACK ");
+    let bye = phone.next("BYE ");
+    phone.answers(&bye, "200 OK", "", "");
+    ends_well("the call by way of the Path", &mut caller);
+}
+
+#[test]
 fn we_reach_a_phone_that_registered_with_kamailio_and_know_when_it_has_gone() {
     let server = crate::server("");
     let other = server.neighbour("dialogue.languages = [\"en\"]\n");
@@ -149,12 +188,8 @@ fn we_reach_a_phone_that_registered_with_kamailio_by_way_of_an_edge_at_its_path(
     let server = crate::server(&format!("registrar.edges = [\"{EDGE}/32\"]\nflood.trusted = [\"{EDGE}/32\"]"));
     let registrar = beside(&server);
     let desk = Desk::of(&server, 0x56, 0);
-    // An edge of Kamailio's own, which takes REGISTERs to that one; what we send is from a node all the same.
     let folder = tempfile::tempdir().unwrap();
-    let text = edge(EDGE, &[registrar.sip], folder.path());
-    let list = folder.path().join("dispatcher.list");
-    std::fs::write(&list, format!("1 sip:{}\n2 sip:{}\n", registrar.sip, server.sip)).unwrap();
-    let edge = Kamailio::start(&text, format!("{EDGE}:5060").parse().unwrap(), folder.path(), &[]);
+    let edge = edge_before(EDGE, registrar.sip, server.sip, folder.path());
     let phone = Plain::new(58, USERS[0].extension);
     let at = phone.at();
     // What it says of where it is leads nowhere.
