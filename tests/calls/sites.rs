@@ -101,9 +101,7 @@ fn a_call_to_a_phone_that_is_registered_here_and_gone_goes_to_the_other_site_as_
     let mut one = sites.phone(false, "one", "sato");
     let mut there = sites.phone(true, "two", "smith");
     drop(Phone::of_user(&sites.tokyo, Link::tcp(sites.tokyo.sip), "two", "smith"));
-    wait_for("the end of its connection", PATIENCE, || {
-        sites.tokyo.admin_get("/metrics").body.contains("\nsip_connections 0\n").then_some(())
-    });
+    wait_for("the end of its connection", PATIENCE, || (sites.tokyo.connections() == 0).then_some(()));
     assert_eq!(sites.tokyo.api_get("/lines/1002/status")["state"], "registered");
     assert_eq!(refused(&mut one, "1002"), 480, "off");
     for mode in ["no-agent", "oos"] {

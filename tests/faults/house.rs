@@ -164,12 +164,7 @@ impl House {
 
     /// A figure of `/metrics`, all its labels summed up. Every house of one process has the same.
     pub fn figure(&self, name: &str) -> f64 {
-        let text = self.admin_get("/metrics").body;
-        let of_name = text.lines().filter_map(|line| {
-            let rest = line.strip_prefix(name)?;
-            (rest.starts_with('{') || rest.starts_with(' ')).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
-        });
-        of_name.sum()
+        http::figure(&self.admin_get("/metrics").body, name)
     }
 
     /// GET at the administrators' door.

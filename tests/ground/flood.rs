@@ -112,12 +112,6 @@ fn flood_over_a_connection(server: &Server) -> (u32, u64) {
     (sent, most)
 }
 
-fn figure(server: &Server, name: &str) -> f64 {
-    let text = server.admin_get("/metrics").body;
-    let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-    found.unwrap_or_else(|| panic!("{name}: {text}"))
-}
-
 /// Floods while four phones register again and again: one elsewhere, two at the flooder's address that were registered before, one
 /// of them over a connection, and, where not the whole address is held back, one that comes new to it.
 fn stand(scope: &str, flood: impl FnOnce(&Server) -> (u32, u64)) {
@@ -157,7 +151,7 @@ fn stand(scope: &str, flood: impl FnOnce(&Server) -> (u32, u64)) {
     assert!(grown < GROWTH, "{grown}");
 
     let refused = format!("sip_flood_refused_total{{scope=\"{scope}\"}}");
-    wait_for("the flood in the figures", PATIENCE, || (figure(&server, &refused) > 0.0).then_some(()));
+    wait_for("the flood in the figures", PATIENCE, || (server.figure(&refused) > 0.0).then_some(()));
     let listed = server.api_get("/shut-outs?reason=flood");
     let found = listed.as_array().unwrap().iter().find(|it| it["scope"] == scope).expect("a flooder");
     assert_eq!(found["address"], format!("127.0.0.{ATTACKER}"), "{found:#}");

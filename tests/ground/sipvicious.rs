@@ -43,11 +43,6 @@ fn attack(server: &Server, tool: &str, arguments: &[&str]) -> (String, Duration)
     (std::fs::read_to_string(&printed).unwrap(), began.elapsed())
 }
 
-fn figure(server: &Server, name: &str) -> f64 {
-    let text = server.admin_get("/metrics").body;
-    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()).unwrap()
-}
-
 /// Runs an attack while a phone at the attacker's address and one elsewhere register again and again.
 fn beside_phones<T: Send>(server: &Server, attack: impl FnOnce() -> T + Send) -> T {
     let phones = [managed(server, 101, ATTACKER), managed(server, 102, ELSEWHERE)];
@@ -85,7 +80,7 @@ fn svcrack_gets_ten_verdicts_a_minute_and_no_password() {
     let (printed, took) = beside_phones(&server, || attack(&server, "svcrack", &arguments));
     println!("svcrack, {took:?}:\n{printed}");
     assert!(!printed.contains(password), "{printed}");
-    let verdicts = figure(&server, "sip_wrong_password_total");
+    let verdicts = server.figure("sip_wrong_password_total");
     let minutes = took.as_secs() / 60 + 1;
     assert!((1.0..=10.0 * minutes as f64).contains(&verdicts), "{verdicts} in {took:?}");
     // The victim, at home elsewhere, is none the worse.

@@ -18,12 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections of one address.
 const MOST: usize = 12;
 
-fn open_connections(server: &Server) -> usize {
-    let figures = server.admin_get("/metrics").body;
-    let line = figures.lines().find_map(|line| line.strip_prefix("sip_connections "));
-    line.and_then(|figure| figure.trim().parse::<f64>().ok()).map_or(0, |figure| figure as usize)
-}
-
 /// A connection that has said so much and says no more.
 fn slow(to: SocketAddr, said: &str) -> TcpStream {
     let mut stream = connect(to.ip(), to);
@@ -58,7 +52,7 @@ fn slow_clients_that_fill_an_address_take_nothing_from_its_phones_and_make_room_
         (ws, "GET / HTTP/1.1\r\nHost: localhost\r\nUpg"),
     ];
     let standing: Vec<TcpStream> = (phones.len()..MOST).map(|turn| slow(ways[turn % 3].0, ways[turn % 3].1)).collect();
-    wait_for("all connections to be open", PATIENCE, || (open_connections(&server) == MOST).then_some(()));
+    wait_for("all connections to be open", PATIENCE, || (server.connections() == MOST).then_some(()));
     let mut one_more = connect(server.sip.ip(), server.sip);
     assert!(matches!(one_more.read(&mut [0]), Ok(0) | Err(_)), "closed at once");
 
@@ -81,7 +75,7 @@ fn slow_clients_that_fill_an_address_take_nothing_from_its_phones_and_make_room_
     }
     assert_eq!(server.api_delete(&format!("/shut-outs/{}", listed["id"].as_str().unwrap())).status, 204);
     assert_eq!(full(&server), Value::Null);
-    wait_for("room for others", PATIENCE, || (open_connections(&server) == phones.len()).then_some(()));
+    wait_for("room for others", PATIENCE, || (server.connections() == phones.len()).then_some(()));
     // What only stood about is closed …
     let mut of_tcp = standing.into_iter().next().unwrap();
     let end = of_tcp.read_to_end(&mut Vec::new());

@@ -132,8 +132,7 @@ async fn names_labels_transports_and_profiles_reach_phones_and_what_phones_are_n
 
 /// How many phones are to be told, once that has come to nothing.
 async fn figure_of_due(server: &Server) -> f64 {
-    eventually("nobody left to tell", || (crate::records::figure(server, "phones_to_be_told") == 0.0).then_some(0.0))
-        .await
+    eventually("nobody left to tell", || (server.figure("phones_to_be_told") == 0.0).then_some(0.0)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use sqlx::Row;
 use tsunagu::phone::{Make, PhoneError, Side, SipTransport};
 
 use crate::caller::{Handset, SOON, factory_new, generic};
-use crate::records::{ended_call_of, figure, phone_named};
+use crate::records::{ended_call_of, phone_named};
 use crate::support::server::{Server, USERS};
 use crate::{place, server};
 
@@ -44,7 +44,7 @@ async fn a_call_over_the_limit_is_refused_with_486_and_a_reason() {
     let (first, second) = (first.unwrap(), second.unwrap());
     let mut call = first.call_in().await;
     assert_eq!(refusal(&second, "2000").await, "486 All 1 ports are in use");
-    assert!(figure(&server, "calls_refused_total") >= 1.0);
+    assert!(server.figure("calls_refused_total") >= 1.0);
     // A place that is given back is somebody else's.
     call.hang_up().await;
     call.wait_ended(SOON).await.unwrap();
@@ -75,11 +75,11 @@ async fn a_dry_pool_is_alarmed_before_and_refused_with_a_reason_and_a_warning() 
     let place = place(&server);
     let plug_in = async |name: &str| Handset::plug_in(generic(&place, name, SipTransport::Udp)).await;
     let first = plug_in("one").await.unwrap();
-    assert_eq!(figure(&server, "temporary_numbers_free"), 2.0);
-    assert_eq!((figure(&server, "temporary_numbers_alarm"), alarms(&server).await), (0.0, 0));
+    assert_eq!(server.figure("temporary_numbers_free"), 2.0);
+    assert_eq!((server.figure("temporary_numbers_alarm"), alarms(&server).await), (0.0, 0));
     let second = plug_in("two").await.unwrap();
-    assert_eq!(figure(&server, "temporary_numbers_free"), 1.0);
-    assert_eq!((figure(&server, "temporary_numbers_alarm"), alarms(&server).await), (1.0, 1));
+    assert_eq!(server.figure("temporary_numbers_free"), 1.0);
+    assert_eq!((server.figure("temporary_numbers_alarm"), alarms(&server).await), (1.0, 1));
     assert!(server.log().contains("few temporary numbers are free"));
     let third = plug_in("three").await.unwrap();
     match plug_in("four").await.err() {

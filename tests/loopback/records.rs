@@ -65,16 +65,6 @@ pub fn detail(enrolment: &Value, step: &str) -> String {
     found["detail"].as_str().unwrap_or_default().to_owned()
 }
 
-/// A figure of `/metrics`, all its labels summed up; 0 where there is none.
-pub fn figure(server: &Server, name: &str) -> f64 {
-    let text = server.admin_get("/metrics").body;
-    let of_name = text.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name)?;
-        (rest.starts_with('{') || rest.starts_with(' ')).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
-    });
-    of_name.sum()
-}
-
 /// Looks again and again until there is something.
 pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + 2 * SOON;

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::kamailio::is_registered;
-use crate::line_status::Desk;
-use crate::records::figure;
+use crate::line_status::{Desk, codes, history};
 use crate::registrant::{Registrant, answers_next, header, status};
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, USERS};
@@ -63,6 +62,7 @@ fn phones_go_on(outage: Duration, goes_away: fn(&Postgres), comes_back: fn(&Post
     let (phone, new, mut gone) = (stays.at(&server, 21), comes.at(&server, 22), goes.at(&server, 23));
     assert_eq!((status(&phone.register()), status(&gone.register())), (200, 200));
     let stranger = Registrant::new(server.sip, 24, "new-to-all", "any");
+    let guesser = stays.with(&server, 25, &stays.auth_name, "wrong");
     let stored = |desk: &Desk| {
         let asked = format!("SELECT cseq FROM location WHERE username = '{}'", desk.number);
         cluster.ask(server.database(), &asked).trim().to_owned()
@@ -85,18 +85,41 @@ fn phones_go_on(outage: Duration, goes_away: fn(&Postgres), comes_back: fn(&Post
             assert_eq!((status(&refused), header(&refused, "Retry-After").is_some()), (503, true), "{refused}");
             gone.headers.push_str("Expires: 0\r\n");
             assert_eq!(status(&gone.register()), 200);
+            // And somebody tries a password.
+            assert_eq!(status(&guesser.register()), 403);
         }
         std::thread::sleep(Duration::from_secs(1));
     }
     eprintln!("a registration took {longest:?} at most");
-    assert!(figure(&server, "registrar_unwritten_bindings") >= 3.0);
+    assert!(server.figure("registrar_unwritten_bindings") >= 3.0);
     comes_back(&cluster);
     wait_for("the newest registrations to be written", PATIENCE, || {
-        (figure(&server, "registrar_unwritten_bindings") == 0.0).then_some(())
+        (server.figure("registrar_unwritten_bindings") == 0.0).then_some(())
     });
     let newest = |phone: &Registrant| phone.turn().to_string();
     assert_eq!((stored(&stays), stored(&comes), stored(&goes)), (newest(&phone), newest(&new), String::new()));
     assert_eq!(status(&stranger.register()), 200);
+    // What became of the lines meanwhile is in their history, and was told, once.
+    for (desk, entries, events) in [
+        (&stays, "registered wrong-password", "line.registered line.failed"),
+        (&comes, "registered", "line.registered"),
+        (&goes, "registered unregistered", "line.registered line.lost"),
+    ] {
+        wait_for(&format!("a line's history to be {entries}"), PATIENCE, || {
+            (codes(&history(&server, &desk.line)).join(" ") == entries).then_some(())
+        });
+        let told = server.api_get(&format!("/events?type=line.*&subject={}&sort=sequence", desk.line));
+        let told: Vec<&str> = told.as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+        assert_eq!(told.join(" "), events);
+    }
+    // So was what is told beside them.
+    for (desk, kind) in [(&comes, "phone.registered"), (&goes, "phone.lost")] {
+        wait_for(kind, PATIENCE, || {
+            let told = server.api_get(&format!("/events?type={kind}"));
+            told.as_array().unwrap().iter().any(|event| event["data"]["aor"] == desk.number.as_str()).then_some(())
+        });
+    }
+    assert_eq!(server.figure("events_lost_total"), 0.0);
     // The other node, which heard of nothing meanwhile, learns of it.
     for (desk, wanted) in [(&stays, true), (&comes, true), (&goes, false)] {
         is_registered(&other, &desk.line, wanted);
@@ -143,7 +166,7 @@ fn who_is_refreshed_at_one_node_is_called_by_way_of_another_while_the_database_i
     cluster.launch();
     for node in [&server, &other] {
         wait_for("what waited to be written", PATIENCE, || {
-            (figure(node, "registrar_unwritten_bindings") == 0.0).then_some(())
+            (node.figure("registrar_unwritten_bindings") == 0.0).then_some(())
         });
     }
     // What waited gives way; what does not wait never does.
@@ -197,7 +220,7 @@ fn what_the_database_will_never_take_keeps_nothing_else_back() {
     });
     let all: Vec<String> = (0..8).map(|turn| format!("phone-{turn}")).collect();
     assert_eq!(stored().trim(), all.join(" "));
-    assert_eq!(figure(&server, "registrar_unwritten_bindings"), 0.0);
+    assert_eq!(server.figure("registrar_unwritten_bindings"), 0.0);
     // And what no database could hold is refused to whoever sends it.
     let mut odd = Registrant::new(server.sip, 41, "phone-odd", "any");
     odd.headers = "Path: <sip:192.0.2.1;lr>;name=\"\0\"\r\n".to_owned();

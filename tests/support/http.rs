@@ -68,3 +68,12 @@ pub fn delete(url: &str, headers: &[(&str, &str)]) -> Result<Answer, ureq::Error
     let request = headers.iter().fold(agent().delete(url), |request, (name, value)| request.header(*name, *value));
     answer(request.call())
 }
+
+/// A figure of a page of `/metrics`, all its labels summed up; 0 where there is none.
+pub fn figure(page: &str, name: &str) -> f64 {
+    let of_name = page.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        (rest.starts_with('{') || rest.starts_with(' ')).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+    });
+    of_name.sum()
+}

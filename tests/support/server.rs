@@ -283,6 +283,16 @@ impl Server {
             .expect("an answer of the administrators' door")
     }
 
+    /// A figure of `/metrics`, with these labels if any are named, else all of its summed up; 0 where there is none.
+    pub fn figure(&self, name: &str) -> f64 {
+        http::figure(&self.admin_get("/metrics").body, name)
+    }
+
+    /// SIP connections that are open.
+    pub fn connections(&self) -> usize {
+        self.figure("sip_connections") as usize
+    }
+
     /// GET at the phones' door, as a phone with this User-Agent.
     pub fn handset_get(&self, path: &str, user_agent: &str) -> Answer {
         http::get(&format!("http://{}{path}", self.handset), &[("User-Agent", user_agent)])

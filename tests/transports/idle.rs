@@ -51,12 +51,6 @@ fn stand_about(place: &Place, way: usize, from: IpAddr) -> Box<dyn Octets> {
     }
 }
 
-fn open_connections(place: &Place) -> usize {
-    let figures = place.server.admin_get("/metrics").body;
-    let line = figures.lines().find_map(|line| line.strip_prefix("sip_connections "));
-    line.and_then(|figure| figure.trim().parse::<f64>().ok()).map_or(0, |figure| figure as usize)
-}
-
 #[test]
 fn connections_that_only_stand_about_are_closed_and_phones_are_served_meanwhile() {
     let count = std::env::var("TSUNAGU_IDLE").map_or(USUAL, |count| count.parse().unwrap());
@@ -69,7 +63,7 @@ fn connections_that_only_stand_about_are_closed_and_phones_are_served_meanwhile(
         })
         .collect();
     let opened = began.elapsed();
-    wait_for("all connections to be open", PATIENCE, || (open_connections(&place) == count).then_some(()));
+    wait_for("all connections to be open", PATIENCE, || (place.server.connections() == count).then_some(()));
 
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -93,7 +87,7 @@ fn connections_that_only_stand_about_are_closed_and_phones_are_served_meanwhile(
             assert!(is_closed, "{}: {end:?}", WAYS[index % WAYS.len()]);
         }
         let closed = began.elapsed();
-        wait_for("nothing left of them", PATIENCE, || (open_connections(&place) == 0).then_some(()));
+        wait_for("nothing left of them", PATIENCE, || (place.server.connections() == 0).then_some(()));
         is_over.store(true, Ordering::Relaxed);
         let took = phone.join().unwrap();
         let p99 = took[took.len() * 99 / 100];
@@ -164,7 +158,7 @@ fn a_peer_that_never_reads_is_cut_and_takes_nothing_from_phones() {
         if std::env::var_os("TSUNAGU_IDLE").is_some() {
             assert!(p99 < SERVED_WITHIN, "served within {p99:?}");
         }
-        wait_for("only the phone's connection", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+        wait_for("only the phone's connection", PATIENCE, || (place.server.connections() == 1).then_some(()));
     });
 }
 
@@ -191,13 +185,13 @@ fn a_connection_may_say_nothing_for_as_long_as_the_settings_say() {
     let end = silent.read(&mut [0]);
     let is_open = matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
     assert!(!is_open && !matches!(end, Ok(1)), "it has said nothing, and is still open: {end:?}");
-    wait_for("the phone's connection alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+    wait_for("the phone's connection alone", PATIENCE, || (place.server.connections() == 1).then_some(()));
     // It keeps it by empty lines, and loses it when it has gone without a word.
     known.link.send("\r\n\r\n");
     assert_eq!(known.link.receive().as_deref(), Some("\r\n"));
     let since = Instant::now();
     wait_for("the connection of a phone that has gone to be closed", PATIENCE, || {
-        (open_connections(&place) == 0).then_some(())
+        (place.server.connections() == 0).then_some(())
     });
     assert!(since.elapsed() > SHORT * 3, "as long as is set");
 }
@@ -226,7 +220,7 @@ fn who_sends_an_octet_now_and_then_is_cut_by_the_same_deadline() {
     for drip in dripping {
         drip.join().unwrap();
     }
-    wait_for("the phone's connection alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+    wait_for("the phone's connection alone", PATIENCE, || (place.server.connections() == 1).then_some(()));
     assert_eq!(status(&phone.register("")), 200);
 }
 
@@ -276,7 +270,7 @@ fn a_websocket_that_answers_no_ping_is_closed_and_one_that_does_is_kept() {
     well.read_exact(&mut ping).unwrap();
     assert_eq!(ping, PING, "it is asked again, and open");
     well.write_all(&MASKED_PONG).unwrap();
-    wait_for("one of them alone", PATIENCE, || (open_connections(&place) == 1).then_some(()));
+    wait_for("one of them alone", PATIENCE, || (place.server.connections() == 1).then_some(()));
     assert!(began.elapsed() < OPENING, "it was not for want of a message");
 }
 
@@ -286,7 +280,7 @@ fn an_address_has_no_more_connections_than_it_may_and_others_are_let_in() {
     let at = |host| IpAddr::from(Ipv4Addr::new(127, 0, 0, host));
     let _held: Vec<TcpStream> =
         [place.server.sip, place.tls, place.ws].into_iter().map(|to| connect(at(9), to)).collect();
-    wait_for("three connections", PATIENCE, || (open_connections(&place) == 3).then_some(()));
+    wait_for("three connections", PATIENCE, || (place.server.connections() == 3).then_some(()));
     let mut one_more = connect(at(9), place.tls);
     assert!(matches!(one_more.read(&mut [0]), Ok(0) | Err(_)), "closed at once");
     let mut other = Registrant::new(Link::tcp_from(at(8), place.server.sip), "other");

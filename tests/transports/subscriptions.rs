@@ -94,11 +94,7 @@ fn who_does_not_take_what_is_told_is_told_no_more_and_one_phone_has_only_so_many
     let server = Server::start("");
     let mut phone = Registrant::new(Link::tcp(server.sip), "many");
     assert_eq!(status(&phone.register("")), 200);
-    let figure = || {
-        let figures = server.admin_get("/metrics").body;
-        let line = figures.lines().find_map(|line| line.strip_prefix("sip_subscriptions "));
-        line.map_or(0, |figure| figure.trim().parse::<f64>().unwrap() as usize)
-    };
+    let figure = || server.figure("sip_subscriptions") as usize;
     for _ in 0..8 {
         let answer = phone.subscribe("many", "Event: reg\r\n");
         assert_eq!(status(&answer), 200, "{answer}");
