@@ -22,6 +22,8 @@ const GROUP: usize = 2048;
 /// How long a group waits for company when the one before was of more than a few.
 const GATHER: Duration = Duration::from_millis(100);
 const FEW: usize = 16;
+/// How long somebody waits for what was told to be written.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long after a database did not take a group it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The shortest time between two looks for new events.
@@ -82,12 +84,15 @@ impl Feed {
         }
     }
 
-    /// Waits until all that was told is written, or the database has not taken it at once: then it is written when it is back.
+    /// Waits, not for long, until all that was told is written: while the database is away it waits for that.
     pub async fn settle(&self) {
         let (written, is_written) = oneshot::channel();
-        if self.queue.send(Told::Settle(written)).await.is_ok() {
-            let _ = is_written.await;
-        }
+        let settled = async {
+            if self.queue.send(Told::Settle(written)).await.is_ok() {
+                let _ = is_written.await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, settled).await;
     }
 
     /// Changes when there are new events; its value is of no use.
@@ -140,7 +145,8 @@ impl Directory {
     }
 }
 
-/// Many happenings share one transaction. What the database doesn't take while it is away waits for it.
+/// Many happenings share one transaction. What the database doesn't take while it is away waits for it; what it took without saying
+/// so is told twice.
 async fn write_in_groups(db: Db, mut told: mpsc::Receiver<Told>, lost: Arc<AtomicU64>) {
     let mut group = Vec::with_capacity(GROUP);
     while told.recv_many(&mut group, GROUP).await > 0 {
@@ -150,7 +156,6 @@ async fn write_in_groups(db: Db, mut told: mpsc::Receiver<Told>, lost: Arc<Atomi
             if matches!(error, DirectoryError::Db(DbError::Statement(sqlx::Error::PoolClosed))) {
                 return;
             }
-            answer_who_waits(&mut group);
             if !matches!(&error, DirectoryError::Db(error) if !error.is_refusal()) {
                 tracing::error!(%error, events = group.len(), "events the database can't hold: they are lost");
                 metrics::counter!("events_lost_total").increment(group.len() as u64);
@@ -160,18 +165,13 @@ async fn write_in_groups(db: Db, mut told: mpsc::Receiver<Told>, lost: Arc<Atomi
             tracing::error!(%error, events = group.len(), "events could not be written; it is tried again");
             tokio::time::sleep(AGAIN).await;
         }
-        answer_who_waits(&mut group);
-        group.clear();
+        for told in group.drain(..) {
+            if let Told::Settle(written) = told {
+                let _ = written.send(());
+            }
+        }
         if is_gathering {
             tokio::time::sleep(GATHER).await;
-        }
-    }
-}
-
-fn answer_who_waits(group: &mut Vec<Told>) {
-    for told in group.extract_if(.., |told| matches!(told, Told::Settle(_))) {
-        if let Told::Settle(written) = told {
-            let _ = written.send(());
         }
     }
 }

@@ -12,6 +12,7 @@ use super::service::Enrolments;
 use super::{EnrolmentEnding, EnrolmentError, Step, log_step, store};
 use crate::directory::Phone;
 use crate::provisioning::{Change, Resync, Vendor, resync};
+use crate::registrar::Binding;
 use crate::sip::SipError;
 use crate::vocab::{EnrolmentId, PhoneId, UnixMillis};
 
@@ -38,6 +39,7 @@ impl Enrolments {
 
     /// The same for a node that could not reach the phone; does nothing if that is not connected to this one.
     pub async fn push_for_another(&self, phone: PhoneId) -> Result<(), EnrolmentError> {
+        let Ok(_place) = self.telling.acquire().await else { return Ok(()) };
         self.push_as(phone, true).instrument(self.directory.under_way().span(phone)).await
     }
 
@@ -50,7 +52,7 @@ impl Enrolments {
         let told = Told { phone, enrolment, for_another };
         let mut bindings = self.registrar.location().of_phone(phone, Instant::now());
         if for_another {
-            bindings.retain(|(_, binding)| binding.flow.transport.is_reliable());
+            bindings = self.connected(bindings).await;
         } else if bindings.is_empty() {
             return self.note(told, UnixMillis::now(), Step::NotNotified, "the phone is not registered").await;
         }
@@ -67,6 +69,17 @@ impl Enrolments {
             }
         }
         Ok(())
+    }
+
+    /// Those of its bindings that are connections to this node.
+    async fn connected(&self, bindings: Vec<(String, Binding)>) -> Vec<(String, Binding)> {
+        let mut connected = Vec::new();
+        for (aor, binding) in bindings {
+            if binding.flow.transport.is_reliable() && self.endpoint.is_connected(binding.flow).await {
+                connected.push((aor, binding));
+            }
+        }
+        connected
     }
 
     /// Notifies the phone. False if the way is closed and there is another one: a phone may keep several flows, so that it is

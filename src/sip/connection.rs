@@ -17,7 +17,7 @@ use super::message::{StreamDecoder, StreamItem};
 
 /// How long a peer we connected to may take to say its first whole message: longer than a request of ours waits for its answer.
 const OPENING_OF_OURS: Duration = Duration::from_secs(40);
-/// How long a peer may take to accept a connection, or to take what is written to it.
+/// How long a peer may take to prove within TLS who it is, or to take what is written to it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages waiting to be written to one peer.
 pub(super) const QUEUE: usize = 64;

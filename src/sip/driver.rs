@@ -141,6 +141,9 @@ impl Driver {
                 }
             }
             Command::Vacate(address) => self.connections.vacate(address),
+            Command::IsConnected(flow, answer) => {
+                let _ = answer.send(self.connections.leads(flow));
+            }
         }
     }
 

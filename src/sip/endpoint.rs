@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::accepting::Gate;
 use super::connection::Deadlines;
@@ -112,6 +112,8 @@ pub(super) enum Command {
     GiveUp(Name),
     /// Connections of this address over which nobody has registered or called are closed.
     Vacate(IpAddr),
+    /// Is there a connection where this leads?
+    IsConnected(Flow, oneshot::Sender<bool>),
 }
 
 /// What came of a request of ours.
@@ -227,6 +229,12 @@ impl Endpoint {
     /// How many messages and connections beyond a limit were refused since this was asked last.
     pub fn take_refused(&self) -> HashMap<FloodScope, u64> {
         self.guard.take_refused()
+    }
+
+    /// True if there is a connection where `flow` leads.
+    pub async fn is_connected(&self, flow: Flow) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::IsConnected(flow, answer)).await.is_ok() && answered.await.unwrap_or(false)
     }
 
     /// A flow as this endpoint has it: a phone may have registered over another's.

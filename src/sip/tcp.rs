@@ -18,8 +18,8 @@ const ASK_AFTER: Duration = Duration::from_secs(60);
 const ASK_EVERY: Duration = Duration::from_secs(15);
 const ASK_TIMES: u32 = 4;
 
-/// How long a peer may take to accept a connection: the kernel asks three times meanwhile. Whoever waits for an answer, a caller say,
-/// waits for as long where a network takes what it is sent and says nothing.
+/// How long a peer may take to accept a connection: the kernel asks three times meanwhile. A caller waits for as long where the
+/// phone's connection is gone and its network says nothing.
 const REACHED_WITHIN: Duration = Duration::from_secs(4);
 
 /// Binds a listening socket.

@@ -138,6 +138,9 @@ impl Board {
 
     /// A phone's lines are to be as they were.
     pub fn put_back(&mut self, phone: PhoneId, before: PhoneLines) {
+        if !before.lines.iter().any(|line| line.is_unsaved) {
+            self.due.remove(&phone);
+        }
         self.phones.insert(phone, before);
     }
 

@@ -79,8 +79,8 @@ impl LineWatch {
     ) -> Self {
         let (queue, told) = mpsc::channel(QUEUE);
         let board = Board::new(settings);
-        // What a server that was killed had not written is looked up.
-        let (has_lost, waiting) = (Arc::new(AtomicBool::new(true)), Arc::<Notify>::default());
+        // What a server that was killed had not written is looked up; where there are several, by the one on duty.
+        let (has_lost, waiting) = (Arc::new(AtomicBool::new(db.node().is_empty())), Arc::<Notify>::default());
         // What another node saw it may not have written yet.
         let doubt = if db.node().is_empty() { Duration::ZERO } else { SWEEPS };
         let desk = Desk {
@@ -95,7 +95,7 @@ impl LineWatch {
             has_lost: has_lost.clone(),
             waiting: waiting.clone(),
             verification: Verification::new(doubt),
-            was_on_duty: false,
+            others: None,
         };
         tokio::spawn(desk.run(told));
         Self { queue, has_lost, waiting }
@@ -180,8 +180,8 @@ struct Desk {
     has_lost: Arc<AtomicBool>,
     waiting: Arc<Notify>,
     verification: Verification,
-    /// The node that was on duty before may have been killed.
-    was_on_duty: bool,
+    /// The nodes there were at the last look, while this one is on duty.
+    others: Option<Vec<String>>,
 }
 
 enum Answer {
@@ -195,8 +195,9 @@ impl Desk {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut group = Vec::new();
-        // At a start there is enough to do beside counting.
-        let (mut swept_at, mut counted_at) = (None, (Instant::now(), Duration::ZERO));
+        // At a start there is enough to do beside counting, and of several nodes none is on duty yet.
+        let (mut swept_at, mut counted_at) =
+            (self.location.is_shared().then(Instant::now), (Instant::now(), Duration::ZERO));
         loop {
             let now = Instant::now();
             let to_compare = self.verification.due_at(now);
@@ -422,12 +423,26 @@ impl Desk {
         }
     }
 
+    /// A node that is gone, the one that was on duty before included, may have had something to write.
+    async fn look_for_lost_nodes(&mut self) -> Result<(), RegistrarError> {
+        if self.db.node().is_empty() || !self.db.is_on_duty() {
+            self.others = None;
+            return Ok(());
+        }
+        let living = self.db.living_nodes().await?;
+        let is_one_gone = |others: &Vec<String>| others.iter().any(|other| !living.contains(other));
+        if self.others.as_ref().is_none_or(is_one_gone) {
+            self.has_lost.store(true, Ordering::Relaxed);
+        }
+        self.others = Some(living);
+        Ok(())
+    }
+
     /// Registrations that went while nobody looked, and history that is not kept any more.
     async fn sweep(&mut self) -> Result<(), RegistrarError> {
         let now = UnixMillis::now();
-        let is_on_duty = self.db.is_on_duty();
-        let has_taken_over = is_on_duty && !std::mem::replace(&mut self.was_on_duty, is_on_duty);
-        if !self.verification.is_under_way() && (self.has_lost.swap(false, Ordering::Relaxed) || has_taken_over) {
+        self.look_for_lost_nodes().await?;
+        if !self.verification.is_under_way() && self.has_lost.swap(false, Ordering::Relaxed) {
             self.verification.begin(self.location.phones());
         }
         // Another node may know of a later REGISTER, and not have written it yet.
