@@ -156,7 +156,8 @@ async fn write_in_groups(db: Db, mut told: mpsc::Receiver<Told>, lost: Arc<Atomi
             if matches!(error, DirectoryError::Db(DbError::Statement(sqlx::Error::PoolClosed))) {
                 return;
             }
-            if !matches!(&error, DirectoryError::Db(error) if !error.is_refusal()) {
+            let is_away = matches!(&error, DirectoryError::Db(error) if !error.is_refusal());
+            if !is_away {
                 tracing::error!(%error, events = group.len(), "events the database can't hold: they are lost");
                 metrics::counter!("events_lost_total").increment(group.len() as u64);
                 lost.fetch_add(missing.saturating_add(group.len() as u64), Ordering::Relaxed);

@@ -95,7 +95,7 @@ impl LineWatch {
             has_lost: has_lost.clone(),
             waiting: waiting.clone(),
             verification: Verification::new(doubt),
-            others: None,
+            nodes: None,
         };
         tokio::spawn(desk.run(told));
         Self { queue, has_lost, waiting }
@@ -181,7 +181,7 @@ struct Desk {
     waiting: Arc<Notify>,
     verification: Verification,
     /// The nodes there were at the last look, while this one is on duty.
-    others: Option<Vec<String>>,
+    nodes: Option<Vec<String>>,
 }
 
 enum Answer {
@@ -426,15 +426,15 @@ impl Desk {
     /// A node that is gone, the one that was on duty before included, may have had something to write.
     async fn look_for_lost_nodes(&mut self) -> Result<(), RegistrarError> {
         if self.db.node().is_empty() || !self.db.is_on_duty() {
-            self.others = None;
+            self.nodes = None;
             return Ok(());
         }
         let living = self.db.living_nodes().await?;
-        let is_one_gone = |others: &Vec<String>| others.iter().any(|other| !living.contains(other));
-        if self.others.as_ref().is_none_or(is_one_gone) {
+        let is_one_gone = |nodes: &Vec<String>| nodes.iter().any(|node| !living.contains(node));
+        if self.nodes.as_ref().is_none_or(is_one_gone) {
             self.has_lost.store(true, Ordering::Relaxed);
         }
-        self.others = Some(living);
+        self.nodes = Some(living);
         Ok(())
     }
 
