@@ -1,6 +1,7 @@
 //! A phone written out by hand: it is somebody's, registers over a link, calls and is called.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+use std::io::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -255,10 +256,14 @@ impl Phone {
 
     /// The next message that starts so; others are passed over.
     pub fn next(&mut self, start: &str) -> String {
+        self.hears_of(start).unwrap_or_else(|error| panic!("no {start}: {error}"))
+    }
+
+    fn hears_of(&mut self, start: &str) -> Result<String, Error> {
         loop {
-            let text = self.link.receive().expect("a message, but the server has closed");
+            let text = self.link.hears()?.ok_or_else(|| Error::other("the server has closed"))?;
             if text.starts_with(start) {
-                return text;
+                return Ok(text);
             }
         }
     }
@@ -302,7 +307,11 @@ pub fn phones_over(server: &Server, links: impl IntoIterator<Item = Link>) -> Ve
 
 /// Whoever is called rings and answers, and both are in the call. Gives the INVITE that came, and the call at its end.
 pub fn connects(caller: &mut Phone, calling: &mut Dialog, callee: &mut Phone) -> (String, Dialog) {
-    let invite = callee.rings();
+    let invite = callee.hears_of("INVITE ").unwrap_or_else(|error| {
+        let told = caller.hears_of("SIP/2.0 ");
+        panic!("{} is not called: {error}; {} was told {told:?}", callee.name, caller.name)
+    });
+    callee.answers(&invite, "180 Ringing", "", "");
     let called = callee.takes(&invite);
     caller.is_answered(calling);
     callee.next("ACK ");

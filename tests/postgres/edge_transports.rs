@@ -10,11 +10,14 @@ use crate::phone::{Phone, QUIET, all_call_each_other, connects, header, phones_o
 use crate::server;
 use crate::support::kamailio::{Kamailio, edge};
 use crate::support::server::Server;
+use crate::support::wait_for;
 
 /// An address of loopback no other test has.
 const EDGE: &str = "127.77.0.10";
 /// Phones that register until both nodes have had one.
 const MOST_SPARE: usize = 40;
+/// How long until one node knows what phones told the other.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long nothing is to come to whom nothing is for.
 const QUIET_FOR: Duration = Duration::from_secs(1);
 
@@ -37,6 +40,7 @@ fn phones_on_connections_to_the_edge_call_and_are_called_whichever_node_they_reg
         Link::wss(at("5061"), &authority),
     ];
     let mut phones = phones_over(&one, links);
+    are_known(&phones, [&one, &other]);
     all_call_each_other(&mut phones);
     let took_part = |node: &Server| node.log().contains("a phone registered");
     // Which node a phone registers with is up to its Call-ID.
@@ -50,21 +54,32 @@ fn phones_on_connections_to_the_edge_call_and_are_called_whichever_node_they_reg
         phone.contact = phone.contact.replace("127.0.0.1", "10.255.255.1");
         assert_eq!(status(&phone.registers("")), 200);
     }
+    // Where each of them is shows at both nodes, moments later at the one it did not register with.
+    are_known(&phones, [&one, &other]);
     all_call_each_other(&mut phones);
-    // Where each of them is shows. Of a WebSocket within TLS Kamailio's Path says what a URI says of it (RFC 7118 section 5.4).
-    let shown = other.api_get("/phones");
-    let registrations = shown.as_array().unwrap().iter().flat_map(|phone| phone["registrations"].as_array().unwrap());
-    let places: Vec<(&str, &str)> =
-        registrations.map(|at| (at["from"].as_str().unwrap(), at["transport"].as_str().unwrap())).collect();
-    for (phone, _) in &phones {
-        let transport = phone.link.transport.replace("WSS", "WS");
-        assert!(places.contains(&(&phone.link.local.to_string(), &transport)), "{} in {places:?}", phone.name);
-    }
     is_no_way_to_anybody_else(&mut phones);
     assert!(Link::ws(edge.sip, Some("sip"), Some("https://phone.example.com")).is_ok());
     assert!(Link::ws(edge.sip, Some("sip"), Some("https://elsewhere.example.com")).is_err());
     let log = std::fs::read_to_string(folder.path().join("kamailio.log")).unwrap();
     assert!(!log.contains("tcpops"), "{log}");
+}
+
+fn are_known(phones: &[(Phone, String)], nodes: [&Server; 2]) {
+    nodes.iter().for_each(|node| wait_for("the phones' places", PATIENCE, || are_shown(phones, node).then_some(())));
+}
+
+/// True if a node knows where all phones are, and what they say of it.
+fn are_shown(phones: &[(Phone, String)], node: &Server) -> bool {
+    let shown = node.api_get("/phones");
+    let registrations = shown.as_array().unwrap().iter().flat_map(|phone| phone["registrations"].as_array().unwrap());
+    let places: Vec<[&str; 3]> =
+        registrations.map(|at| ["from", "transport", "contact"].map(|field| at[field].as_str().unwrap())).collect();
+    phones.iter().all(|(phone, _)| {
+        // Of a WebSocket within TLS Kamailio's Path says what a URI says of it (RFC 7118 section 5.4).
+        let transport = phone.link.transport.replace("WSS", "WS");
+        let contact = phone.contact.trim_matches(['<', '>']);
+        places.contains(&[&phone.link.local.to_string(), &transport, contact])
+    })
 }
 
 /// Whatever a phone writes into its messages, what comes of them goes to nodes and to phones.

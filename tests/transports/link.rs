@@ -2,7 +2,7 @@
 //! read by the tests' own few lines.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
-use std::io::{Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -127,34 +127,37 @@ impl Link {
 
     /// The next message or keep-alive; none once the server has closed.
     pub fn receive(&mut self) -> Option<String> {
+        self.hears().unwrap_or_else(|error| panic!("no answer: {error}"))
+    }
+
+    /// The same, or that nothing came.
+    pub fn hears(&mut self) -> Result<Option<String>, Error> {
         match &mut self.kind {
             Kind::Datagrams(socket) => {
                 let mut buffer = [0; 65_536];
-                let length = socket.recv(&mut buffer).unwrap();
-                Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+                let length = socket.recv(&mut buffer)?;
+                Ok(Some(String::from_utf8_lossy(&buffer[..length]).into_owned()))
             }
             Kind::Stream { stream, received } => loop {
                 if let Some(length) = whole(received) {
-                    return Some(String::from_utf8(received.drain(..length).collect()).unwrap());
+                    return Ok(Some(String::from_utf8(received.drain(..length).collect()).unwrap()));
                 }
                 let mut buffer = [0; 8192];
                 match stream.read(&mut buffer) {
-                    Ok(0) => return None,
+                    Ok(0) => return Ok(None),
                     Ok(length) => received.extend(&buffer[..length]),
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer: {error}"),
-                    Err(_) => return None,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
+                    Err(_) => return Ok(None),
                 }
             },
             Kind::Socket(socket) => loop {
                 match socket.read() {
-                    Ok(Message::Text(text)) => return Some(text.to_string()),
-                    Ok(Message::Binary(octets)) => return Some(String::from_utf8(octets.to_vec()).unwrap()),
-                    Ok(Message::Close(_)) => return None,
+                    Ok(Message::Text(text)) => return Ok(Some(text.to_string())),
+                    Ok(Message::Binary(octets)) => return Ok(Some(String::from_utf8(octets.to_vec()).unwrap())),
+                    Ok(Message::Close(_)) => return Ok(None),
                     Ok(_) => {}
-                    Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                        panic!("no answer: {error}")
-                    }
-                    Err(_) => return None,
+                    Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Err(error),
+                    Err(_) => return Ok(None),
                 }
             },
         }

@@ -49,7 +49,7 @@ struct Registration {
     contact: String,
     /// The address it registered from.
     from: String,
-    /// `udp` or `tcp`.
+    /// `UDP`, `TCP`, `TLS` or `WS`.
     transport: String,
     /// As the phone says.
     user_agent: String,
