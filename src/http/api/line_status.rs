@@ -3,38 +3,31 @@
 
 use aide::OperationInput;
 use aide::axum::ApiRouter;
-use aide::axum::routing::{get_with, post_with};
+use aide::axum::routing::get_with;
 use aide::generate::GenContext;
-use aide::openapi::{Operation, Parameter, QueryStyle};
+use aide::openapi::Operation;
 use aide::operation::add_parameters;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use schemars::{JsonSchema, json_schema};
-use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::caller::Caller;
 use super::collection::{Shown, read_only};
 use super::document::{Named, documented};
-use super::exchange::{Body, parameter};
-use super::lines::registered_from;
+use super::lines::{line_named, registered_from};
 use super::listing::Asked;
-use super::parameters::Parameters;
 use super::sites::{SiteView, sites_of};
+use super::time_zone::{ZoneAsked, zone_asked, zone_parameter};
 use crate::directory::{
-    Actor, DeviceType, DirectoryError, DrForward, Filter, FilterValue, LineRecord, LineStateName, Lines, Listed,
-    Listing, Page,
+    DeviceType, DirectoryError, DrForward, Filter, FilterValue, LineRecord, LineStateName, Listed, Listing, Page,
 };
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
 use crate::http::problem::Problem;
 use crate::locale::Words;
 use crate::registrar::{Failure, LastRegister, LineHistory, LineHistoryEntry, LineState, Sighting, Strangers};
-use crate::vocab::{PhoneId, Secret, TimeZone, UnixMillis};
-
-/// Lines of one number that are named when it doesn't say which is meant.
-const MOST_NAMED: usize = 6;
+use crate::vocab::{PhoneId, TimeZone, UnixMillis};
 
 impl Shown for Strangers {
     const PATH: &'static str = "strangers";
@@ -54,12 +47,6 @@ pub fn router() -> ApiRouter<AdminDoor> {
         .api_route(
             "/lines/{name}/history",
             get_with(history, |op| documented(op, "lines", "List a line's history", &[400, 404, 409])),
-        )
-        .api_route(
-            "/lines/{name}/password",
-            post_with(password, |op| {
-                documented(op, "lines", "Overwrite a line's password", &[400, 404, 409, 413, 415, 422])
-            }),
         )
         .merge(read_only::<Strangers>())
 }
@@ -198,76 +185,6 @@ async fn history(
     Ok(Json(history_of(&door, &line, listing, &words, &zone.unwrap_or_default()).await?))
 }
 
-/// A password to overwrite a line's with.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PasswordDraft {
-    /// The new password; one is made if none is given.
-    #[serde(default)]
-    password: Option<Secret>,
-}
-
-/// A password that was overwritten.
-#[derive(Serialize, JsonSchema)]
-pub struct NewPassword {
-    /// The line.
-    id: String,
-    /// Its number.
-    number: String,
-    /// What its phone authenticates as.
-    auth_name: String,
-    /// The new password: not shown again.
-    password: String,
-}
-
-/// Overwrites the SIP password of a line's phone; the one before is worth nothing from now on. The phone is told to fetch it.
-async fn password(
-    State(door): State<AdminDoor>,
-    Named(name): Named,
-    caller: Caller,
-    Body(draft): Body<PasswordDraft>,
-) -> Result<Json<NewPassword>, Problem> {
-    let line = line_named(&door, &name, None).await?;
-    Ok(Json(overwrite_password(&door, &line, draft, &caller.actor()).await?))
-}
-
-/// Overwrites the password of a line's phone.
-pub async fn overwrite_password(
-    door: &AdminDoor,
-    line: &LineRecord,
-    draft: PasswordDraft,
-    actor: &Actor,
-) -> Result<NewPassword, Problem> {
-    let overwritten = door.enrolments.overwrite_password(line.phone, draft.password, actor, UnixMillis::now()).await?;
-    let password = overwritten.ok_or_else(Problem::no_password)?.expose_secret().to_owned();
-    let account = door.directory.accounts().of(line.phone).ok_or_else(|| Problem::not_found("line"))?;
-    let (id, number, auth_name) = (line.id.clone(), line.number.to_string(), account.auth_name.to_string());
-    Ok(NewPassword { id, number, auth_name, password })
-}
-
-/// A line by its identifier, or by its number where only one line has it.
-/// Of an account, if one is given: a line of nobody's or somebody else's is not there then.
-pub async fn line_named(door: &AdminDoor, name: &str, account: Option<&str>) -> Result<LineRecord, Problem> {
-    if let Some(kept) = door.directory.find::<Lines>(name).await?
-        && (account.is_none() || account == kept.view.account.as_deref())
-    {
-        return Ok(kept.view);
-    }
-    let filter =
-        |column: &str, text: &str| Filter { column: column.to_owned(), value: FilterValue::Text(text.to_owned()) };
-    let filters = [filter("number", name)].into_iter().chain(account.map(|account| filter("account", account)));
-    let listing = Listing { limit: MOST_NAMED, filters: filters.collect(), ..Listing::all(Lines::TABLE) };
-    let mut lines = door.directory.list::<Lines>(&listing).await?.items;
-    match lines.pop() {
-        Some(line) if lines.is_empty() => Ok(line),
-        Some(line) => {
-            let names: Vec<String> = lines.into_iter().chain([line]).map(|line| line.id).collect();
-            Err(Problem::ambiguous(name, &names.join(", ")))
-        }
-        None => Err(Problem::not_found("line")),
-    }
-}
-
 /// In words: whether a line is registered, and if something is the matter, what.
 fn message(words: &Words, state: LineStateName, troubled: &str) -> String {
     let message = words.say(&format!("line-state-{}", state.as_str()), &[]);
@@ -393,47 +310,6 @@ impl ErrorView {
     }
 }
 
-/// The time zone asked for, and the other parameters of the query.
-async fn zone_asked<S: Send + Sync>(
-    parts: &mut Parts,
-    state: &S,
-) -> Result<(Option<TimeZone>, Vec<(String, String)>), Problem> {
-    let Parameters(parameters) = Parameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
-    let mut zone = None;
-    let mut others = Vec::new();
-    for (name, value) in parameters {
-        match name.as_str() {
-            "time_zone" => zone = Some(value.parse().map_err(|_| Problem::time_zone(&value))?),
-            _ => others.push((name, value)),
-        }
-    }
-    Ok((zone, others))
-}
-
-/// The time zone asked for.
-#[derive(Debug)]
-pub struct ZoneAsked(pub Option<TimeZone>);
-
-impl<S: Send + Sync> FromRequestParts<S> for ZoneAsked {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match zone_asked(parts, state).await? {
-            (zone, others) if others.is_empty() => Ok(Self(zone)),
-            (_, others) => {
-                let name = others.first().map_or("query", |(name, _)| name.as_str());
-                Err(Problem::parameter(name, "there is no such parameter; give time_zone, or leave it out"))
-            }
-        }
-    }
-}
-
-impl OperationInput for ZoneAsked {
-    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        add_parameters(ctx, operation, [zone_parameter()]);
-    }
-}
-
 /// What is asked of a history, and on which clocks it is shown.
 #[derive(Debug)]
 pub struct HistoryAsked {
@@ -457,16 +333,6 @@ impl OperationInput for HistoryAsked {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         <Asked<LineHistory> as OperationInput>::operation_input(ctx, operation);
         add_parameters(ctx, operation, [zone_parameter()]);
-    }
-}
-
-fn zone_parameter() -> Parameter {
-    let about = "The time zone of the clocks, as the IANA database names it, such as `Asia/Tokyo`; at the portal the account's, else UTC, if none is given.";
-    Parameter::Query {
-        parameter_data: parameter("time_zone", about, json_schema!({ "type": "string" })),
-        allow_reserved: false,
-        style: QueryStyle::Form,
-        allow_empty_value: None,
     }
 }
 

@@ -15,12 +15,15 @@ use super::document::{Named, documented};
 use super::exchange::{Expected, Patch, Tagged};
 use super::line_status::message_of;
 use super::listing::Asked;
-use crate::directory::{Kept, LinePatch, LineRecord, Lines, Page};
+use crate::directory::{Filter, FilterValue, Kept, LinePatch, LineRecord, Lines, Listed, Listing, Page};
 use crate::http::door::AdminDoor;
 use crate::http::language::Reader;
 use crate::http::problem::Problem;
 use crate::locale::Words;
 use crate::vocab::UnixMillis;
+
+/// Lines of one number that are named when it doesn't say which is meant.
+const MOST_NAMED: usize = 6;
 
 /// A line, and where it is registered.
 #[derive(Serialize, JsonSchema)]
@@ -50,6 +53,29 @@ pub fn router() -> ApiRouter<AdminDoor> {
 fn view(door: &AdminDoor, words: &Words, line: LineRecord) -> LineView {
     let registered_from = registered_from(door, &line);
     LineView { message: message_of(words, &line), is_registered: !registered_from.is_empty(), registered_from, line }
+}
+
+/// A line by its identifier, or by its number where only one line has it.
+/// Of an account, if one is given: a line of nobody's or somebody else's is not there then.
+pub async fn line_named(door: &AdminDoor, name: &str, account: Option<&str>) -> Result<LineRecord, Problem> {
+    if let Some(kept) = door.directory.find::<Lines>(name).await?
+        && (account.is_none() || account == kept.view.account.as_deref())
+    {
+        return Ok(kept.view);
+    }
+    let filter =
+        |column: &str, text: &str| Filter { column: column.to_owned(), value: FilterValue::Text(text.to_owned()) };
+    let filters = [filter("number", name)].into_iter().chain(account.map(|account| filter("account", account)));
+    let listing = Listing { limit: MOST_NAMED, filters: filters.collect(), ..Listing::all(Lines::TABLE) };
+    let mut lines = door.directory.list::<Lines>(&listing).await?.items;
+    match lines.pop() {
+        Some(line) if lines.is_empty() => Ok(line),
+        Some(line) => {
+            let names: Vec<String> = lines.into_iter().chain([line]).map(|line| line.id).collect();
+            Err(Problem::ambiguous(name, &names.join(", ")))
+        }
+        None => Err(Problem::not_found("line")),
+    }
 }
 
 /// The addresses a line is registered from.

@@ -15,6 +15,7 @@ mod follow;
 mod idempotency;
 mod jobs;
 mod languages;
+mod line_password;
 mod line_status;
 mod lines;
 mod listing;
@@ -27,6 +28,7 @@ mod quick_add;
 mod self_provisioning;
 mod shut_outs;
 mod sites;
+mod time_zone;
 mod tokens;
 mod transfer;
 
@@ -82,6 +84,7 @@ pub fn router(door: AdminDoor) -> Router<AdminDoor> {
         .merge(sites::settings_router())
         .merge(lines::router())
         .merge(line_status::router())
+        .merge(line_password::router())
         .route_layer(middleware::from_fn_with_state(door.clone(), follow::afterwards))
         .route_layer(middleware::from_fn_with_state(Needs::Administer, require));
     let operated = ApiRouter::new()

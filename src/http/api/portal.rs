@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use super::caller::presented;
 use super::document::{Named, documented};
 use super::exchange::Body;
-use super::line_status::{
-    HistoryAsked, HistoryView, LineStatusView, NewPassword, PasswordDraft, ZoneAsked, history_of, line_named,
-    message_of, overwrite_password, status_of,
-};
+use super::line_password::{NewPassword, PasswordDraft, overwrite_password};
+use super::line_status::{HistoryAsked, HistoryView, LineStatusView, history_of, message_of, status_of};
+use super::lines::line_named;
 use super::listing::Asked;
+use super::time_zone::ZoneAsked;
 use crate::directory::{
     Actor, ActorKind, Filter, FilterValue, LineGroup, LineGroups, LineRecord, Lines, Listing, Page, PortalBearer,
     PortalReminder, Recorded,
