@@ -70,12 +70,19 @@ pub enum DbError {
     Statement(#[from] sqlx::Error),
 }
 
+/// SQLite's result codes for what is too big, breaks a rule of a table, or is of another type: `SQLITE_TOOBIG`,
+/// `SQLITE_CONSTRAINT` and `SQLITE_MISMATCH`. Those with more to say have them as their lowest octet.
+const SQLITE_REFUSALS: [u32; 3] = [18, 19, 20];
+
 impl DbError {
     /// True where the database is there, and will never take what it was given: data it can't hold, or that breaks a rule of a
     /// table (SQLSTATE classes 22 and 23).
     pub fn is_refusal(&self) -> bool {
         let Self::Statement(sqlx::Error::Database(error)) = self else { return false };
-        error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+        error.code().is_some_and(|code| match code.len() {
+            5 => code.starts_with("22") || code.starts_with("23"),
+            _ => code.parse::<u32>().is_ok_and(|code| SQLITE_REFUSALS.contains(&(code & 0xff))),
+        })
     }
 }
 
@@ -212,4 +219,31 @@ impl Db {
 /// If there is no such column, or it holds something else.
 pub fn flag(row: &DbRow, column: &str) -> Result<bool, sqlx::Error> {
     Ok(row.try_get::<i64, _>(column)? != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_breaks_a_rule_of_a_table_is_told_from_a_database_that_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("a.db")).await.unwrap();
+        let mut writing = db.write().await.unwrap();
+        for made in
+            ["CREATE TABLE rules (a INTEGER PRIMARY KEY, b NOT NULL CHECK (b > 0))", "INSERT INTO rules VALUES (1, 1)"]
+        {
+            sqlx::query(made).execute(&mut *writing).await.unwrap();
+        }
+        for (statement, is_refusal) in [
+            ("INSERT INTO rules VALUES (1, 1)", true),
+            ("INSERT INTO rules VALUES (2, 0)", true),
+            ("INSERT INTO rules VALUES (3, NULL)", true),
+            ("INSERT INTO rules VALUES ('four', 1)", true),
+            ("INSERT INTO others VALUES (1)", false),
+        ] {
+            let error = DbError::from(sqlx::query(statement).execute(&mut *writing).await.unwrap_err());
+            assert_eq!(error.is_refusal(), is_refusal, "{statement}: {error}");
+        }
+    }
 }
