@@ -86,28 +86,49 @@ impl Outcome {
     }
 }
 
+/// How phones follow each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Each after the one made before it.
+    InTurn,
+    /// Any after any.
+    Random,
+}
+
+impl Order {
+    /// What SIPp calls it.
+    fn as_sipp(self) -> &'static str {
+        match self {
+            Self::InTurn => "SEQUENTIAL",
+            Self::Random => "RANDOM",
+        }
+    }
+}
+
 /// A scenario and the accounts it runs through.
 #[derive(Debug)]
 pub struct Load {
     folder: tempfile::TempDir,
     scenario: PathBuf,
-    accounts: PathBuf,
 }
 
 impl Load {
-    /// One for so many phones, which come one after the other or in no order.
-    pub fn new(phones: u32, is_random: bool) -> Result<Self, LoadError> {
+    /// One for so many phones.
+    pub fn new(phones: u32) -> Result<Self, LoadError> {
         let system = |doing| move |source| LoadError::System { doing, source };
         let folder = tempfile::tempdir().map_err(system("making a folder"))?;
-        let (scenario, accounts) = (folder.path().join("register.xml"), folder.path().join("accounts.csv"));
+        let scenario = folder.path().join("register.xml");
         std::fs::write(&scenario, self::scenario()).map_err(system("writing a scenario"))?;
-        let mut lines = if is_random { "RANDOM\n".to_owned() } else { "SEQUENTIAL\n".to_owned() };
+        let mut lines = String::new();
         for index in 0..phones {
             let (number, name) = (FIRST_NUMBER + index, name_of(index));
             let _ = writeln!(lines, "{number};[authentication username={name} password={name}];");
         }
-        std::fs::write(&accounts, lines).map_err(system("writing accounts"))?;
-        Ok(Self { folder, scenario, accounts })
+        for order in [Order::InTurn, Order::Random] {
+            let file = folder.path().join(order.as_sipp());
+            std::fs::write(file, format!("{}\n{lines}", order.as_sipp())).map_err(system("writing accounts"))?;
+        }
+        Ok(Self { folder, scenario })
     }
 
     /// Registers at this rate for so long, with the server of this process and its children, and a database likewise.
@@ -115,6 +136,7 @@ impl Load {
         &self,
         target: &str,
         (pid, database): (u32, Option<u32>),
+        order: Order,
         rate: u32,
         seconds: u32,
     ) -> Result<Outcome, LoadError> {
@@ -131,7 +153,7 @@ impl Load {
             .arg("-sf")
             .arg(&self.scenario)
             .arg("-inf")
-            .arg(&self.accounts)
+            .arg(self.folder.path().join(order.as_sipp()))
             .args(["-trace_stat", "-stf"])
             .arg(&figures)
             .stdout(Stdio::null())

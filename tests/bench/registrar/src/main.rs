@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use self::house::{House, HouseError};
-use self::load::{Load, LoadError, Outcome};
+use self::load::{Load, LoadError, Order, Outcome};
 
 /// Registrations by SIPp, and what they cost.
 ///
@@ -44,7 +44,7 @@ struct Arguments {
     /// Seconds of each run.
     #[arg(long, default_value_t = 8)]
     seconds: u32,
-    /// Phones come in no order.
+    /// Phones come in no order, after the first run.
     #[arg(long)]
     random: bool,
     /// The address of an empty PostgreSQL database; without it, SQLite.
@@ -87,7 +87,7 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn measure(arguments: &Arguments) -> Result<(), BenchError> {
-    let load = Load::new(arguments.phones, arguments.random)?;
+    let load = Load::new(arguments.phones)?;
     let mut house = match &arguments.target {
         Some(_) => None,
         None => Some(House::open(&arguments.program, arguments.phones, arguments.database.as_deref()).await?),
@@ -100,9 +100,13 @@ async fn measure(arguments: &Arguments) -> Result<(), BenchError> {
     if let Some(house) = house.as_ref().filter(|_| !arguments.json) {
         println!("{} phones; ready after {:.1} s", arguments.phones, house.ready_after.as_secs_f64());
     }
+    let mut order = Order::InTurn;
     for &rate in &arguments.rates {
         for _ in 0..arguments.runs {
-            let outcome = load.run(&target, (pid, arguments.database_pid), rate, arguments.seconds)?;
+            let outcome = load.run(&target, (pid, arguments.database_pid), order, rate, arguments.seconds)?;
+            if arguments.random {
+                order = Order::Random;
+            }
             say(&outcome, arguments.json);
         }
     }
