@@ -4,19 +4,26 @@ use std::fmt;
 
 use super::method::is_token;
 
+/// The most parameters there may be of one thing: each is compared with all others.
+const MOST: usize = 64;
+
 /// Parameters in their order. Names compare without case.
 #[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub struct Params(Vec<(String, Option<String>)>);
 
 impl Params {
-    /// Reads header parameters, `text` starting at the first `;` (or empty). Quoted values keep their quotes.
+    /// Reads header parameters, 64 at most, `text` starting at the first `;` (or empty). Quoted values keep their quotes.
     pub(super) fn of_header(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() {
             return Some(Self::default());
         }
+        let pieces = split_outside_quotes(text, ';')?;
+        if pieces.len() > MOST + 1 {
+            return None;
+        }
         let mut params = Vec::new();
-        for piece in split_outside_quotes(text, ';')?.into_iter().enumerate() {
+        for piece in pieces.into_iter().enumerate() {
             match piece {
                 (0, before) if before.trim().is_empty() => {}
                 (0, _) => return None,
@@ -26,7 +33,7 @@ impl Params {
         Some(Self(params))
     }
 
-    /// Reads URI parameters: no quoting, no white space; an empty one is overlooked. A name may stand only once (section 19.1.1).
+    /// Reads URI parameters, 64 at most: no quoting, no white space; an empty one is overlooked. A name may stand only once (section 19.1.1).
     pub(super) fn of_uri(text: &str) -> Option<Self> {
         let mut params = Self::default();
         for piece in text.split(';').filter(|piece| !piece.is_empty()) {
@@ -34,7 +41,7 @@ impl Params {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (piece, None),
             };
-            if params.contains(name) {
+            if params.0.len() >= MOST || params.contains(name) {
                 return None;
             }
             params.0.push((name.to_owned(), value));
@@ -128,5 +135,18 @@ impl fmt::Display for Params {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_so_many_parameters_and_no_more() {
+        let of = |count: usize| (0..count).map(|turn| format!(";p{turn}=1")).collect::<String>();
+        assert_eq!(Params::of_header(&of(MOST)), Params::of_uri(&of(MOST)));
+        assert!(Params::of_uri(&of(MOST)).is_some());
+        assert!(Params::of_header(&of(MOST + 1)).is_none() && Params::of_uri(&of(MOST + 1)).is_none());
     }
 }

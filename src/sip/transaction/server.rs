@@ -100,9 +100,10 @@ impl ServerTransaction {
         matches!(self.state, State::Trying | State::Proceeding { .. })
     }
 
-    /// True when nothing but the answer to a retransmission can come of it: it can be forgotten where there is no room.
+    /// True when nothing but the answer to a retransmission can come of it, or nothing at all: it can be forgotten where there is
+    /// no room. Over a connection a refused INVITE only waits for its ACK.
     pub(super) fn only_absorbs(&self) -> bool {
-        !self.is_invite && matches!(self.state, State::Completed { .. })
+        (!self.is_invite || self.is_reliable) && matches!(self.state, State::Completed { .. })
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

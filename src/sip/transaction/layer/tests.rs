@@ -97,6 +97,35 @@ fn the_same_request_by_another_path_is_a_loop() {
 }
 
 #[test]
+fn refused_invites_over_a_connection_make_room_whether_they_are_acknowledged_or_not() {
+    let now = Instant::now();
+    let mut layer = Layer::new(Timers::default(), 2);
+    let over = Flow { transport: Transport::Tcp, ..FLOW };
+    for branch in ["z9hG4bKone", "z9hG4bKtwo", "z9hG4bKthree"] {
+        let mut invite = request("INVITE", branch);
+        invite.headers.set("Call-ID", branch);
+        layer.receive_request(now, invite, over);
+        let outputs = drain(&mut layer);
+        let (id, invite) = outputs
+            .iter()
+            .find_map(|output| match output {
+                Output::Request(id, request, _) => Some((*id, request)),
+                _ => None,
+            })
+            .expect("it is taken");
+        layer.respond(now, id, invite.respond(403));
+        assert_eq!(statuses(&drain(&mut layer)), [403]);
+    }
+    // What still waits for its answer is not forgotten.
+    for (branch, status) in [("z9hG4bKfour", 100), ("z9hG4bKfive", 100), ("z9hG4bKsix", 503)] {
+        let mut invite = request("INVITE", branch);
+        invite.headers.set("Call-ID", branch);
+        layer.receive_request(now, invite, over);
+        assert_eq!(statuses(&drain(&mut layer)), [status], "{branch}");
+    }
+}
+
+#[test]
 fn a_full_layer_answers_503_and_keeps_nothing() {
     let now = Instant::now();
     let mut layer = Layer::new(Timers::default(), 0);
