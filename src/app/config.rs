@@ -152,9 +152,9 @@ pub struct DnsSettings {
 pub struct LimitSettings {
     /// SIP transactions alive at once.
     pub transactions: usize,
-    /// SIP connections.
+    /// SIP connections, half of them at most from one address.
     pub connections: usize,
-    /// SIP connections from one address.
+    /// SIP connections from one address over which nobody has registered or called.
     pub connections_per_address: usize,
     /// Seconds until the first whole message has come over a SIP connection, and until one that was begun is whole.
     pub connection_opening_seconds: NonZeroU32,
@@ -213,7 +213,7 @@ impl Default for LimitSettings {
         Self {
             transactions: 200_000,
             connections: 20_000,
-            connections_per_address: 200,
+            connections_per_address: 1000,
             connection_opening_seconds: seconds(deadlines.opening),
             connection_idle_seconds: seconds(deadlines.idle),
             connection_lasting_seconds: seconds(deadlines.lasting),

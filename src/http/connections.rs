@@ -8,7 +8,7 @@ use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
@@ -31,6 +31,8 @@ const LIFETIME: Duration = Duration::from_secs(60);
 const UNREAD: Duration = Duration::from_secs(60);
 /// What a connection may take beyond that for the answer it is in.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
+/// How long after somebody with too many connections was told of in the log others are.
+const TOLD_FOR: Duration = Duration::from_secs(60);
 /// The pause after a connection could not be taken, as when no descriptor is left.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -117,6 +119,7 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(limits.connections));
     let counts = Counts::default();
     let mut connections = JoinSet::new();
+    let mut told_at: Option<Instant> = None;
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
@@ -134,7 +137,11 @@ pub async fn serve(
             }
             None => {
                 metrics::counter!(door.refused()).increment(1);
-                tracing::debug!(%peer, ?door, "too many connections from one address");
+                if told_at.is_none_or(|told_at| told_at.elapsed() >= TOLD_FOR) {
+                    told_at = Some(Instant::now());
+                    let (address, most) = (peer.ip().to_canonical(), limits.per_address);
+                    tracing::warn!(%address, ?door, most, "an address has too many connections: more of its are closed");
+                }
             }
         }
     }

@@ -36,6 +36,7 @@ pub(super) struct Ends {
 
 struct Connection {
     outgoing: mpsc::Sender<Bytes>,
+    /// Somebody has registered or called over it.
     is_lasting: Arc<AtomicBool>,
     certificate: Option<PeerCertificate>,
     aliases: Vec<Way>,
@@ -56,10 +57,18 @@ pub(super) enum TooMany {
     AtOnce,
 }
 
+/// Those of one address (or IPv6 network of 64 bits).
+#[derive(Default)]
+struct Held {
+    all: usize,
+    /// Over which nobody has registered or called.
+    idle: usize,
+}
+
 /// The connections of one endpoint.
 pub(super) struct Connections {
     open: HashMap<Way, Connection>,
-    by_place: HashMap<IpAddr, usize>,
+    by_place: HashMap<IpAddr, Held>,
     by_alias: HashMap<Way, Way>,
     most: usize,
     most_per_place: usize,
@@ -67,7 +76,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// At most `most` that peers opened, and `most_per_place` of one address (or IPv6 network of 64 bits).
+    /// At most `most` that peers opened, of one address (or IPv6 network of 64 bits) half of them, and `most_per_place` over which
+    /// nobody has registered or called.
     pub(super) fn new(most: usize, most_per_place: usize) -> Self {
         let (open, by_place, by_alias) = (HashMap::new(), HashMap::new(), HashMap::new());
         Self { open, by_place, by_alias, most, most_per_place, ours: 0 }
@@ -75,8 +85,11 @@ impl Connections {
 
     /// A peer has connected, unless there are too many already.
     pub(super) fn admit(&mut self, flow: Flow) -> Result<Ends, TooMany> {
-        let from_there = self.by_place.get(&site(flow.peer.ip())).copied().unwrap_or(0);
-        match from_there < self.most_per_place {
+        let has_room = self
+            .by_place
+            .get(&site(flow.peer.ip()))
+            .is_none_or(|held| held.idle < self.most_per_place && held.all < self.most.div_ceil(2));
+        match has_room {
             true if self.open.len() < self.most => Ok(self.insert(flow, false, None)),
             true => Err(TooMany::InAll),
             false => Err(TooMany::FromThere),
@@ -104,8 +117,17 @@ impl Connections {
             Some(former) => {
                 self.ours = self.ours.saturating_sub(usize::from(former.is_ours));
                 self.unname(&former);
+                if former.is_lasting.load(Ordering::Relaxed)
+                    && let Some(held) = self.by_place.get_mut(&site(flow.peer.ip()))
+                {
+                    held.idle += 1;
+                }
             }
-            None => *self.by_place.entry(site(flow.peer.ip())).or_insert(0) += 1,
+            None => {
+                let held = self.by_place.entry(site(flow.peer.ip())).or_default();
+                held.all += 1;
+                held.idle += 1;
+            }
         }
         Ends { outgoing: receiver, is_lasting }
     }
@@ -149,9 +171,12 @@ impl Connections {
     }
 
     /// Somebody has registered or called over it: it may stay silent for long.
-    pub(super) fn keep(&self, flow: Flow) {
-        if let Some(connection) = self.open.get(&way(flow)) {
-            connection.is_lasting.store(true, Ordering::Relaxed);
+    pub(super) fn keep(&mut self, flow: Flow) {
+        let Some(connection) = self.open.get(&way(flow)) else { return };
+        if !connection.is_lasting.swap(true, Ordering::Relaxed)
+            && let Some(held) = self.by_place.get_mut(&site(flow.peer.ip()))
+        {
+            held.idle = held.idle.saturating_sub(1);
         }
     }
 
@@ -162,19 +187,16 @@ impl Connections {
         }
     }
 
-    /// A request came over it whose Via may ask that requests to its sender go the same way (RFC 5923 section 4). Within TLS
-    /// the sender must have shown a certificate for the name it gives; without, it must be the address it is at.
+    /// A request came over it whose Via may ask that requests to its sender go the same way (RFC 5923 section 4): within TLS
+    /// alone, and if the sender has shown a certificate for the name it gives. Several may share an address.
     pub(super) fn note_alias(&mut self, flow: Flow, request: &Request) {
         let Ok(via) = request.headers.top_via() else { return };
         if !via.params.contains("alias") {
             return;
         }
         let Some(connection) = self.open.get_mut(&way(flow)) else { return };
-        let is_proven = match flow.transport {
-            Transport::Tcp => via.host == Host::from(flow.peer.ip()),
-            Transport::Tls => connection.certificate.as_ref().is_some_and(|certificate| certificate.names(&via.host)),
-            Transport::Udp | Transport::Ws | Transport::Wss => false,
-        };
+        let is_proven = flow.transport == Transport::Tls
+            && connection.certificate.as_ref().is_some_and(|certificate| certificate.names(&via.host));
         let port = via.port.unwrap_or_else(|| flow.transport.default_port());
         let alias = (flow.transport, SocketAddr::new(flow.peer.ip(), port));
         if !is_proven || connection.aliases.len() >= ALIASES || connection.aliases.contains(&alias) {
@@ -197,9 +219,10 @@ impl Connections {
         self.ours = self.ours.saturating_sub(usize::from(connection.is_ours));
         self.unname(&connection);
         let site = site(flow.peer.ip());
-        if let Some(count) = self.by_place.get_mut(&site) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(held) = self.by_place.get_mut(&site) {
+            held.all = held.all.saturating_sub(1);
+            held.idle = held.idle.saturating_sub(usize::from(!connection.is_lasting.load(Ordering::Relaxed)));
+            if held.all == 0 {
                 self.by_place.remove(&site);
             }
         }
@@ -251,15 +274,34 @@ mod tests {
 
     #[test]
     fn a_place_has_no_more_connections_than_it_may_and_gets_them_back() {
-        let mut connections = Connections::new(3, 2);
+        let mut connections = Connections::new(5, 2);
         let one = connections.admit(flow(Transport::Tcp, "[2001:db8::1]:1")).unwrap();
         let _two = connections.admit(flow(Transport::Tls, "[2001:db8::2]:1")).unwrap();
         assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_err_and(|too| too == TooMany::FromThere));
-        let _three = connections.admit(flow(Transport::Tcp, "10.0.0.1:1")).unwrap();
-        assert!(connections.admit(flow(Transport::Tcp, "10.0.0.2:1")).is_err_and(|too| too == TooMany::InAll));
+        let others = ["10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"];
+        let _others = others.map(|peer| connections.admit(flow(Transport::Tcp, peer)).unwrap());
+        assert!(connections.admit(flow(Transport::Tcp, "10.0.0.4:1")).is_err_and(|too| too == TooMany::InAll));
         drop(one);
         connections.closed(flow(Transport::Tcp, "[2001:db8::1]:1"));
         assert!(connections.admit(flow(Transport::Tcp, "[2001:db8::3]:1")).is_ok());
+    }
+
+    #[test]
+    fn phones_take_no_place_of_those_that_only_stand_about_and_leave_half_to_others() {
+        let mut connections = Connections::new(8, 1);
+        let of = |port: u16| flow(Transport::Tcp, &format!("10.0.0.1:{port}"));
+        let mut phones = Vec::new();
+        for port in 1..=4 {
+            phones.push(connections.admit(of(port)).unwrap());
+            connections.keep(of(port));
+            connections.keep(of(port));
+        }
+        assert!(connections.admit(of(5)).is_err_and(|too| too == TooMany::FromThere));
+        drop(phones.pop());
+        connections.closed(of(4));
+        let _idle = connections.admit(of(6)).unwrap();
+        assert!(connections.admit(of(7)).is_err_and(|too| too == TooMany::FromThere));
+        assert!(connections.admit(flow(Transport::Tcp, "10.0.0.2:1")).is_ok());
     }
 
     #[test]
@@ -277,28 +319,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_used_for_the_address_its_peer_gives_only_where_that_is_its_own() {
+    fn a_name_without_a_certificate_is_worth_nothing() {
         let mut connections = Connections::new(10, 10);
-        let over = flow(Transport::Tcp, "127.0.0.9:40000");
-        let mut ends = connections.admit(over).unwrap();
-        let listening = flow(Transport::Tcp, "127.0.0.9:5070");
-        connections.note_alias(over, &options("127.0.0.8:5070"));
-        connections.note_alias(over, &options("peer.example.com:5070"));
-        assert!(!connections.send(listening, &Bytes::from_static(b"1")));
-        connections.note_alias(over, &options("127.0.0.9:5070"));
-        assert!(connections.send(listening, &Bytes::from_static(b"2")));
-        assert_eq!(ends.outgoing.try_recv().unwrap(), "2");
-        connections.forget(over);
-        assert!(!connections.send(listening, &Bytes::from_static(b"3")), "the name went with the connection");
-        assert!(connections.by_alias.is_empty() && connections.by_place.is_empty());
-    }
-
-    #[test]
-    fn within_tls_a_name_without_a_certificate_is_worth_nothing() {
-        let mut connections = Connections::new(10, 10);
-        let over = flow(Transport::Tls, "127.0.0.9:40000");
-        let _ends = connections.admit(over).unwrap();
-        connections.note_alias(over, &options("127.0.0.9:5071"));
-        assert!(!connections.send(flow(Transport::Tls, "127.0.0.9:5071"), &Bytes::from_static(b"1")));
+        for transport in [Transport::Tls, Transport::Tcp] {
+            let over = flow(transport, "127.0.0.9:40000");
+            let _ends = connections.admit(over).unwrap();
+            connections.note_alias(over, &options("127.0.0.9:5071"));
+            assert!(!connections.send(flow(transport, "127.0.0.9:5071"), &Bytes::from_static(b"1")));
+        }
     }
 }

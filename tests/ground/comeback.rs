@@ -64,8 +64,8 @@ async fn fill(server: &Server) {
     db.close().await;
 }
 
-/// Half of them register, all at once, each from a port of its own of one address.
-fn half_comes(server: &Server, host: u8, phones: Range<u32>) -> Program {
+/// Half of them register, all at once, each from a port of its own of one address, by UDP (`un`) or TCP (`tn`).
+fn half_comes(server: &Server, way: &str, host: u8, phones: Range<u32>) -> Program {
     let accounts = server.folder().join(format!("accounts-{host}.csv"));
     let (mut lines, count) = ("SEQUENTIAL\n".to_owned(), phones.len().to_string());
     for phone in phones {
@@ -81,7 +81,7 @@ fn half_comes(server: &Server, host: u8, phones: Range<u32>) -> Program {
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp/comes-back.xml"))
         .arg("-inf")
         .arg(&accounts)
-        .args(["-t", "un", "-i", &format!("127.0.0.{host}"), "-max_socket", "15000"])
+        .args(["-t", way, "-i", &format!("127.0.0.{host}"), "-max_socket", "15000"])
         .args(["-m", &count, "-l", &count, "-r", &count, "-nostdin", "-timeout", "120", "-timeout_error"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -90,9 +90,10 @@ fn half_comes(server: &Server, host: u8, phones: Range<u32>) -> Program {
 }
 
 /// All of them register at once. Gives how long it took until the last was.
-fn all_come(server: &Server) -> Duration {
+fn all_come(server: &Server, way: &str) -> Duration {
     let began = Instant::now();
-    let halves = [half_comes(server, ATTACKER, 0..PHONES / 2), half_comes(server, ELSEWHERE, PHONES / 2..PHONES)];
+    let halves = [(ATTACKER, 0..PHONES / 2), (ELSEWHERE, PHONES / 2..PHONES)];
+    let halves = halves.map(|(host, phones)| half_comes(server, way, host, phones));
     for mut half in halves {
         let ended = wait_for("the end of SIPp", LIMIT * 2, || half.ended());
         // It is content if no registration failed.
@@ -110,16 +111,19 @@ async fn ten_thousand_phones_that_come_back_at_once_are_registered_within_a_minu
     server.stop();
     fill(&server).await;
     server.restart();
-    let took = all_come(&server);
+    let took = all_come(&server, "un");
     println!("{PHONES} phones registered in {took:?}");
-    server.restart();
-    assert_eq!(server.figure("registered_contacts"), f64::from(PHONES), "they are known as they were");
-    let took = all_come(&server);
-    println!("{PHONES} phones came back in {took:?}");
-    assert!(took < LIMIT, "{took:?}");
-    assert_eq!(server.figure("registrations_total{status=\"200\"}"), f64::from(PHONES));
-    assert_eq!(server.api_get("/shut-outs"), serde_json::json!([]));
-    for scope in ["peer", "address"] {
-        assert_eq!(server.figure(&format!("sip_flood_refused_total{{scope=\"{scope}\"}}")), 0.0, "{scope}");
+    for way in ["un", "tn"] {
+        server.restart();
+        assert_eq!(server.figure("registered_contacts"), f64::from(PHONES), "they are known as they were");
+        let took = all_come(&server, way);
+        println!("{PHONES} phones came back in {took:?} ({way})");
+        assert!(took < LIMIT, "{took:?}");
+        assert_eq!(server.figure("registrations_total{status=\"200\"}"), f64::from(PHONES));
+        assert_eq!(server.figure("sip_connections_refused_total"), 0.0);
+        assert_eq!(server.api_get("/shut-outs"), serde_json::json!([]));
+        for scope in ["peer", "address"] {
+            assert_eq!(server.figure(&format!("sip_flood_refused_total{{scope=\"{scope}\"}}")), 0.0, "{scope}");
+        }
     }
 }
