@@ -31,4 +31,6 @@ mod registrant;
 mod settings;
 #[path = "http/shared_files.rs"]
 mod shared_files;
+#[path = "http/shared_number.rs"]
+mod shared_number;
 mod support;

@@ -31,6 +31,8 @@ mod outbound;
 mod peer;
 #[path = "transports/refused.rs"]
 mod refused;
+#[path = "transports/registering.rs"]
+mod registering;
 #[path = "transports/registrant.rs"]
 mod registrant;
 #[path = "transports/subscriptions.rs"]

@@ -66,6 +66,9 @@ pub(super) async fn route(
             }
             IncomingKind::Request(request, mut responder) => {
                 if let Err(refusal) = check_request(&request, &understood(&request.method)) {
+                    if (&request.method, refusal.status) == (&Method::Register, 420) {
+                        registrar.note_unsupported(&request, flow);
+                    }
                     responder.respond(refusal.with_to_tag(&new_tag())).await;
                     continue;
                 }

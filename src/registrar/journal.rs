@@ -3,7 +3,8 @@
 //!
 //! Must not know what a registration is: who may change what was decided before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,6 +27,9 @@ const PATIENCE_WHILE_AWAY: Duration = Duration::from_secs(1);
 /// How long a database that took nothing is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Bindings the database can't hold: their addresses-of-record, and what names each among those of one. Mostly none.
+pub(super) type Refused = Option<Arc<HashSet<(String, String)>>>;
+
 /// One address-of-record's change.
 #[derive(Debug)]
 pub(super) struct Change {
@@ -39,13 +43,13 @@ pub(super) struct Change {
     pub lapsed: Vec<Binding>,
     /// A phone whose lease this registration keeps alive.
     pub seen: Option<PhoneId>,
-    /// Told when the change is kept.
-    pub done: oneshot::Sender<()>,
+    /// Told when the change is kept, and what of those that were written with it is not.
+    pub done: oneshot::Sender<Refused>,
 }
 
 impl Change {
     /// One of an address-of-record that changes nothing yet, and what is told when it is kept.
-    pub(super) fn of(aor: &str) -> (Self, oneshot::Receiver<()>) {
+    pub(super) fn of(aor: &str) -> (Self, oneshot::Receiver<Refused>) {
         let (done, kept) = oneshot::channel();
         let (aor, at) = (aor.to_owned(), std::time::Instant::now());
         let (put, removed, lapsed) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,7 +78,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, change: Change) -> oneshot::Sender<()> {
+    fn add(&mut self, change: Change) -> oneshot::Sender<Refused> {
         let Change { aor, at, put, removed, lapsed, seen, done } = change;
         for ruid in removed {
             self.bindings.insert((aor.clone(), ruid), Fate::Removed(at));
@@ -204,20 +208,27 @@ impl Writer {
 
     async fn write(&mut self, group: &mut Vec<Change>) {
         let mut batch = Batch::default();
-        let done: Vec<oneshot::Sender<()>> = group.drain(..).map(|change| batch.add(change)).collect();
+        let done: Vec<oneshot::Sender<Refused>> = group.drain(..).map(|change| batch.add(change)).collect();
         // A file of one's own is never away, however long somebody else writes to it.
         let patience = self.keeper.is_shared().then_some(PATIENCE);
-        if let Err((error, unwritten)) = self.put(batch, patience).await {
+        let mut refused = HashSet::new();
+        if let Err((error, unwritten)) = self.put(batch, patience, &mut refused).await {
             self.is_away(&error, unwritten);
         }
+        let refused: Refused = (!refused.is_empty()).then(|| Arc::new(refused));
         for done in done {
-            let _ = done.send(());
+            let _ = done.send(refused.clone());
         }
     }
 
     /// Writes a batch; gives back what is left of it where the database is away. What it refuses is no reason to think so: the
     /// rest is written without it.
-    async fn put(&self, batch: Batch, patience: Option<Duration>) -> Result<(), (RegistrarError, Batch)> {
+    async fn put(
+        &self,
+        batch: Batch,
+        patience: Option<Duration>,
+        refused: &mut HashSet<(String, String)>,
+    ) -> Result<(), (RegistrarError, Batch)> {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
             let error = match self.try_writing(&part, patience).await {
@@ -232,10 +243,11 @@ impl Writer {
             }
             match part.halves() {
                 Ok(halves) => parts.extend(halves),
-                Err(refused) => {
+                Err(part) => {
                     metrics::counter!("registrar_commit_failures_total").increment(1);
-                    let aor = refused.bindings.keys().next().map(|(aor, _)| aor);
+                    let aor = part.bindings.keys().next().map(|(aor, _)| aor);
                     tracing::error!(%error, aor, "a registration the database can't hold: it is not kept");
+                    refused.extend(part.bindings.into_keys());
                 }
             }
         }
@@ -253,7 +265,7 @@ impl Writer {
 
     fn remember(&mut self, group: &mut Vec<Change>) {
         for change in group.drain(..) {
-            let _ = self.waiting.add(change).send(());
+            let _ = self.waiting.add(change).send(None);
         }
         self.show();
     }
@@ -264,7 +276,8 @@ impl Writer {
         loop {
             // Where nothing waits, that shows whether the database is there.
             let batch = self.waiting.split_off_first();
-            if let Err((error, unwritten)) = self.put(batch, Some(PATIENCE_WHILE_AWAY)).await {
+            // Those it refuses were acknowledged, while nobody could know.
+            if let Err((error, unwritten)) = self.put(batch, Some(PATIENCE_WHILE_AWAY), &mut HashSet::new()).await {
                 return self.is_away(&error, unwritten);
             }
             // What fits the next transaction waits for it: else this would never end where more comes all the time.

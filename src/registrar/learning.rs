@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::Registrar;
 use super::keeper::Found;
-use super::line_status::{Named, Observation, Observed, Sighting};
+use super::line_status::{Named, Observation, Observed, Reason, Sighting};
 use super::location::{CATCHING_UP, Learned, Went};
 use crate::vocab::UnixMillis;
 
@@ -123,7 +123,7 @@ impl Registrar {
         }
         for Went { aor, phone, is_lapsed } in learned.went {
             if is_lapsed {
-                self.note_expired(phone, &aor);
+                self.note_lost(phone, &aor, Reason::Expired);
             } else if is_elsewhere(&aor) {
                 let named = Named::Phone { phone, aor: Some(aor.clone()) };
                 let at = UnixMillis::now();

@@ -23,7 +23,9 @@ impl Registrar {
         let (phone, what) = match doubt {
             Doubt::AskedAgain | Doubt::Stale(None) | Doubt::ShutOut(None) => return,
             // A call begins so too; who is to be registered is of interest.
-            Doubt::Unasked if request.method == Method::Register => return self.note_challenged(request, flow),
+            Doubt::Unasked if request.method == Method::Register => {
+                return self.note_unasked(request, flow, Observed::Challenged);
+            }
             Doubt::Unasked => return,
             // A nonce grows old between two registrations: that is of interest where none is in force.
             Doubt::Stale(Some(phone)) if !self.location().of_phone(*phone, Instant::now()).is_empty() => return,
@@ -44,7 +46,13 @@ impl Registrar {
         self.directory.accounts().of(phone).is_some_and(|account| has_lines(&account))
     }
 
-    fn note_challenged(&self, request: &Request, flow: Flow) {
+    /// A REGISTER requires an extension that is not understood: it is refused before anybody asks whose it is.
+    pub fn note_unsupported(&self, request: &Request, flow: Flow) {
+        self.note_unasked(request, flow, Observed::Failed(Reason::UnsupportedExtension));
+    }
+
+    /// What became of a REGISTER of which nothing is known but the number it asks for.
+    fn note_unasked(&self, request: &Request, flow: Flow, what: Observed) {
         let Some(asked) = address_asked_for(request) else { return };
         let (accounts, now) = (self.directory.accounts(), Instant::now());
         // What is registered is challenged with every refresh: that says nothing of the line.
@@ -63,7 +71,7 @@ impl Registrar {
             }
         };
         if let Some(seen) = self.sighting(request, flow) {
-            self.note_stranger(named, seen, Observed::Challenged);
+            self.note_stranger(named, seen, what);
         }
     }
 
@@ -101,10 +109,22 @@ impl Registrar {
         aor: Option<&str>,
         reason: Reason,
     ) {
+        self.note_shown(request, flow, account, aor, Observed::Failed(reason));
+    }
+
+    /// What became of the request of a phone that has shown who it is.
+    pub(super) fn note_shown(
+        &self,
+        request: &Request,
+        flow: Flow,
+        account: &Account,
+        aor: Option<&str>,
+        what: Observed,
+    ) {
         let Some(seen) = self.sighting(request, flow).filter(|_| has_lines(account)) else { return };
         let named = Named::Phone { phone: account.phone, aor: aor.map(str::to_owned) };
         let at = UnixMillis::now();
-        self.lines.note(Observation { at, named, seen: Some(seen), what: Observed::Failed(reason) });
+        self.lines.note(Observation { at, named, seen: Some(seen), what });
     }
 
     /// A REGISTER was carried out: the phone is registered for so long, or no longer.
@@ -129,13 +149,13 @@ impl Registrar {
         self.lines.note(Observation { at, named, seen: self.sighting(request, flow), what });
     }
 
-    /// A registration has lapsed.
-    pub(super) fn note_expired(&self, phone: PhoneId, aor: &str) {
+    /// A registration has gone without its phone's doing.
+    pub(super) fn note_lost(&self, phone: PhoneId, aor: &str, reason: Reason) {
         if !self.has_lines(phone) {
             return;
         }
         let named = Named::Phone { phone, aor: Some(aor.to_owned()) };
-        let (at, what) = (UnixMillis::now(), Observed::Lost(Reason::Expired));
+        let (at, what) = (UnixMillis::now(), Observed::Lost(reason));
         self.lines.note(Observation { at, named, seen: None, what });
     }
 

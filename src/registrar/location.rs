@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::RegistrarError;
 use super::binding::Binding;
-use super::journal::{Change, Journal};
+use super::journal::{Change, Journal, Refused};
 use super::keeper::{Found, Keeper, Whose};
 use crate::db::Db;
 use crate::sip::{Edges, Origin};
@@ -197,6 +197,11 @@ impl Table {
         }
     }
 
+    /// Those whose time is over, and whose end nobody has told yet.
+    fn ending(&self, aor: &str, now: Instant) -> impl Iterator<Item = &Binding> {
+        self.of(aor).iter().filter(move |binding| !self.is_live(binding, now))
+    }
+
     /// The live bindings of a phone, with their address-of-record.
     fn live_of(&self, phone: PhoneId, now: Instant) -> impl Iterator<Item = (&Arc<str>, &Binding)> {
         let aors = self.by_phone.get(&phone).into_iter().flatten();
@@ -241,6 +246,11 @@ impl Location {
         let mut found: Vec<(String, Binding)> = bindings.collect();
         found.sort_by_key(|(_, binding)| Reverse(binding.expires));
         found
+    }
+
+    /// True while a phone is registered by what it told this node.
+    pub(super) fn is_refreshed_here(&self, phone: PhoneId) -> bool {
+        self.table().live_of(phone, Instant::now()).any(|(_, binding)| binding.refreshed.is_some())
     }
 
     /// The proxies that are believed about where requests came from.
@@ -288,8 +298,9 @@ impl Location {
             let mut permits = self.journal.changes().reserve_many(2).await.map_err(|_| RegistrarError::Stopped)?;
             let committed = {
                 let mut table = self.table();
-                let (moved, left): (Vec<_>, Vec<_>) =
+                let (moved, mut left): (Vec<_>, Vec<_>) =
                     table.live(&from, now).into_owned().into_iter().partition(|binding| binding.phone == phone);
+                left.extend(table.ending(&from, now).cloned());
                 table.change(&from, left);
                 let removed = moved.iter().map(Binding::ruid).collect();
                 let mut changes = vec![(from.to_string(), Vec::new(), removed)];
@@ -297,6 +308,8 @@ impl Location {
                     let mut there = table.live(&to, now).into_owned();
                     there.retain(|binding| moved.iter().all(|moved| moved.ruid() != binding.ruid()));
                     there.extend(moved.iter().cloned());
+                    let is_moved = |binding: &&Binding| moved.iter().any(|moved| moved.ruid() == binding.ruid());
+                    there.extend(table.ending(&to, now).filter(|binding| !is_moved(binding)).cloned());
                     table.change(&to, there);
                     changes.push((to, moved, Vec::new()));
                 }
@@ -304,12 +317,12 @@ impl Location {
                 for ((aor, put, removed), permit) in changes.into_iter().zip(permits.by_ref()) {
                     let (change, outcome) = Change::of(&aor);
                     permit.send(Change { put, removed, ..change });
-                    committed.push(outcome);
+                    committed.push((aor, outcome));
                 }
                 committed
             };
-            for outcome in committed {
-                outcome.await.map_err(|_| RegistrarError::Stopped)?;
+            for (aor, outcome) in committed {
+                self.take_back(&aor, outcome.await.map_err(|_| RegistrarError::Stopped)?)?;
             }
         }
         Ok(())
@@ -341,13 +354,28 @@ impl Location {
                 Ok(update) => update,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            table.change(aor, update.bindings.clone());
+            let mut bindings = update.bindings.clone();
+            bindings.extend(table.ending(aor, now).filter(|binding| !update.decides(binding)).cloned());
+            table.change(aor, bindings);
             let (change, kept) = Change::of(aor);
             permit.send(Change { put: update.put, removed: update.removed, seen, ..change });
             (update.bindings, kept)
         };
-        kept.await.map_err(|_| RegistrarError::Stopped)?;
+        self.take_back(aor, kept.await.map_err(|_| RegistrarError::Stopped)?)?;
         Ok(Ok(after))
+    }
+
+    /// What the database can't hold is not there. Whoever else registered for this address-of-record in the same moment is
+    /// told so too, and comes again.
+    fn take_back(&self, aor: &str, refused: Refused) -> Result<(), RegistrarError> {
+        let Some(refused) = refused.filter(|refused| refused.iter().any(|(named, _)| named == aor)) else {
+            return Ok(());
+        };
+        let mut table = self.table();
+        let is_kept = |binding: &&Binding| !refused.contains(&(aor.to_owned(), binding.ruid()));
+        let kept = table.of(aor).iter().filter(is_kept).cloned().collect();
+        table.change(aor, kept);
+        Err(RegistrarError::Refused)
     }
 
     /// True if others write down bindings too: what ends as far as is known here may have been refreshed there.
@@ -465,6 +493,14 @@ pub(super) struct Update {
     pub removed: Vec<String>,
 }
 
+impl Update {
+    /// True if it says what becomes of a binding.
+    fn decides(&self, binding: &Binding) -> bool {
+        let ruid = binding.ruid();
+        self.put.iter().any(|put| put.ruid() == ruid) || self.removed.contains(&ruid)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -501,6 +537,30 @@ mod tests {
         let update = Update { bindings: vec![binding.clone()], put: vec![binding], removed: Vec::new() };
         let decided = |_: &[Binding]| Ok::<_, ()>(update);
         location.update("1001", Instant::now(), None, decided).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_lapsed_a_moment_ago_is_told_of_though_its_number_was_registered_again_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = db(folder.path()).await;
+        let location = location(&db).await;
+        let now = Instant::now();
+        register(&location, 1, now + Duration::from_secs(60)).await;
+        let later = now + Duration::from_secs(61);
+        let phone = PhoneId::new(UnixMillis::new(0), [2; 10]);
+        let other =
+            Binding { phone, contact: "sip:a@127.0.0.2".to_owned(), ..binding(1, later + Duration::from_secs(60)) };
+        let comes = |known: &[Binding]| {
+            assert!(known.is_empty());
+            Ok::<_, ()>(Update { bindings: vec![other.clone()], put: vec![other.clone()], removed: Vec::new() })
+        };
+        location.update("1001", later, None, comes).await.unwrap().unwrap();
+        assert_eq!(location.of_aor("1001", later).iter().map(|binding| binding.phone).collect::<Vec<_>>(), [phone]);
+        assert_eq!(location.expire(later).await, [(binding(1, now).phone, "1001".to_owned())]);
+        assert!(location.expire(later).await.is_empty());
+        location.journal.settle().await.unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM location").fetch_one(db.reader()).await.unwrap();
+        assert_eq!(rows, 1);
     }
 
     async fn execute(db: &Db, statement: &'static str) {

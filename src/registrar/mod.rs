@@ -80,6 +80,9 @@ pub enum RegistrarError {
     /// The database takes too long.
     #[error("the database takes too long")]
     Late,
+    /// The database is there and can't hold a registration.
+    #[error("the database can't hold the registration")]
+    Refused,
     /// The committing task has stopped.
     #[error("the registrar has stopped")]
     Stopped,

@@ -82,6 +82,10 @@ pub(super) fn decide(
         }
         Err(_) => return Decision::Malformed("Contact cannot be read"),
     };
+    // Each is compared with all others.
+    if contacts.len() > limits.bindings + existing.len() {
+        return Decision::TooMany;
+    }
     let Some(path) = path(request) else { return Decision::Malformed("Path cannot be read, or is too long") };
     let does_outbound = supports(request, "outbound");
     let mut bindings = existing.to_vec();
@@ -290,6 +294,11 @@ mod tests {
     #[test]
     fn a_phone_has_no_more_bindings_than_allowed() {
         let headers = "Contact: <sip:a@10.0.0.1>, <sip:a@10.0.0.2>, <sip:a@10.0.0.3>, <sip:a@10.0.0.4>\r\n";
+        let decision = decide(&register(1, headers), &[], phone(1), flow(), LIMITS, Instant::now());
+        assert!(matches!(decision, Decision::TooMany));
+        // Nor does it take away more at once than there can be: each is compared with all others.
+        let headers =
+            "Contact: <sip:a@10.0.0.1>, <sip:a@10.0.0.2>, <sip:a@10.0.0.3>, <sip:a@10.0.0.4>\r\nExpires: 0\r\n";
         let decision = decide(&register(1, headers), &[], phone(1), flow(), LIMITS, Instant::now());
         assert!(matches!(decision, Decision::TooMany));
     }

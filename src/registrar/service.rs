@@ -1,6 +1,7 @@
 //! The registrar as the wire sees it: a REGISTER in, an answer out.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::gruu::Gruus;
 use super::guess_news::GuessNews;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
 use super::learning::Learning;
-use super::line_status::{LineStatusSettings, LineWatch, Reason, is_refresh as refreshes, moved_from};
+use super::line_status::{LineStatusSettings, LineWatch, Observed, Reason, is_refresh as refreshes, moved_from};
 use super::listing::Listing;
 use super::location::{Location, Update};
 use super::registration::{Decision, Limits, decide};
@@ -264,6 +265,8 @@ impl Registrar {
         let decided = self.decide(request, flow).instrument(UnderWay::unnamed());
         let answer = match decided.await {
             Ok(answer) => answer,
+            // Said by who writes, with why.
+            Err(RegistrarError::Refused) => request.respond(500).with_reason("The database can't hold it"),
             Err(error) => {
                 tracing::error!(%error, "a registration could not be stored");
                 request.respond(503).with_header("Retry-After", "10")
@@ -315,7 +318,8 @@ impl Registrar {
         let phone = account.phone;
         let seen = (account.state == PhoneState::Quarantine).then_some(phone);
         let (mut was_registered, mut has_flow) = (false, false);
-        let (mut moved, mut refused, mut is_refresh) = (None, None, false);
+        let (mut moved, mut noted, mut is_refresh) = (None, None, false);
+        let mut displaced = HashSet::new();
         let outcome = self
             .location
             .update(aor, now, seen, |existing| {
@@ -325,34 +329,48 @@ impl Registrar {
                         moved = moved_from(existing, &put, self.location.edges());
                         is_refresh = removed.is_empty() && refreshes(existing, &put);
                         has_flow = put.iter().any(|binding| binding.reg_id != 0);
+                        let is_left =
+                            |before: &super::Binding| bindings.iter().any(|binding| binding.phone == before.phone);
+                        let gone = existing.iter().filter(|before| before.phone != phone && !is_left(before));
+                        displaced = gone.map(|before| before.phone).collect::<HashSet<PhoneId>>();
                         Ok(Update { bindings, put, removed })
                     }
-                    Decision::Query => Err(self.listing(account, aor, flow, now).answer(request, existing)),
+                    Decision::Query => {
+                        noted = Some(Observed::Queried);
+                        Err(self.listing(account, aor, flow, now).answer(request, existing))
+                    }
                     Decision::TooBrief => {
+                        noted = Some(Observed::TooBrief);
                         let shortest = limits.shortest.as_secs().to_string();
                         Err(request.respond(423).with_header("Min-Expires", &shortest))
                     }
                     Decision::Malformed(fault) => {
-                        refused = Some(Reason::Malformed);
+                        noted = Some(Observed::Failed(Reason::Malformed));
                         Err(request.respond(400).with_reason(fault))
                     }
-                    Decision::OutOfOrder => Err(request.respond(500).with_reason("Older than a registration known")),
+                    Decision::OutOfOrder => {
+                        noted = Some(Observed::Failed(Reason::OutOfOrder));
+                        Err(request.respond(500).with_reason("Older than a registration known"))
+                    }
                     Decision::TooMany => {
-                        refused = Some(Reason::TooManyContacts);
+                        noted = Some(Observed::Failed(Reason::TooManyContacts));
                         Err(request.respond(403).with_reason("Too many contacts"))
                     }
                     Decision::FirstHopLacksOutbound => {
-                        refused = Some(Reason::FirstHopLacksOutbound);
+                        noted = Some(Observed::Failed(Reason::FirstHopLacksOutbound));
                         Err(request.respond(439))
                     }
                 }
             })
-            .await?;
-        let bindings = match outcome {
+            .await;
+        if let Err(RegistrarError::Refused) = outcome {
+            self.note_failure(request, flow, account, Some(aor), Reason::Malformed);
+        }
+        let bindings = match outcome? {
             Ok(bindings) => bindings,
             Err(answer) => {
-                if let Some(reason) = refused {
-                    self.note_failure(request, flow, account, Some(aor), reason);
+                if let Some(what) = noted {
+                    self.note_shown(request, flow, account, Some(aor), what);
                 }
                 return Ok(answer);
             }
@@ -362,6 +380,10 @@ impl Registrar {
         if !is_refresh {
             let left = ends.map(|ends| ends.saturating_duration_since(now));
             self.note_registered(request, flow, account, aor, left, moved);
+        }
+        for other in displaced {
+            self.note_lost(other, aor, Reason::Displaced);
+            self.tell_lost(other, aor.to_owned());
         }
         let is_registered = ends.is_some();
         match (was_registered, is_registered) {
@@ -417,7 +439,7 @@ impl Registrar {
         for (phone, aor) in self.location.expire(now).await {
             let is_gone = !self.location.of_aor(&aor, now).iter().any(|binding| binding.phone == phone);
             if is_gone {
-                self.note_expired(phone, &aor);
+                self.note_lost(phone, &aor, Reason::Expired);
                 self.tell_lost(phone, aor);
             }
         }

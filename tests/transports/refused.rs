@@ -10,7 +10,7 @@ use crate::registrant::{Registrant, status};
 use crate::support::wait_for;
 
 /// Makes the phone that registers so the user's, whose line is 1001.
-fn enrol(place: &Place, phone: &mut Registrant) {
+pub fn enrol(place: &Place, phone: &mut Registrant) {
     assert_eq!(status(&phone.register("")), 200);
     let user = json!({ "phone": place.server.api_get("/phones")[0]["id"], "user": "sato" });
     assert_eq!(place.server.api_post("/enrolments", &user).status, 201);
@@ -20,7 +20,7 @@ fn latest_error(place: &Place, line: &str) -> Value {
     place.server.api_get(&format!("/lines/{line}/status"))["latest_error"].clone()
 }
 
-fn error(place: &Place, line: &str, code: &str) -> Value {
+pub fn error(place: &Place, line: &str, code: &str) -> Value {
     wait_for(code, PATIENCE, || Some(latest_error(place, line)).filter(|error| error["code"] == code))
 }
 

@@ -11,10 +11,13 @@ pub struct Registrant {
     pub link: Link,
     /// The name it registers and authenticates with.
     pub name: String,
-    /// What it says it is reached at; by default the end of its link.
+    /// What it says it is reached at; by default the end of its link. Empty if it doesn't.
     pub contact: String,
     /// What it says it sends from; by default the end of its link.
     pub sent_by: String,
+    /// The CSeq of its last request, and the tag of its From: who counts anew has another.
+    pub cseq: u32,
+    pub tag: u32,
     call_id: String,
     turn: u32,
     /// The call and the To of the last subscription.
@@ -28,7 +31,8 @@ impl Registrant {
         let transport = link.transport.to_ascii_lowercase().replace("wss", "ws");
         let contact = format!("<sip:{name}@{own};transport={transport}>");
         let call_id = format!("{name}-{own}");
-        Self { link, name: name.to_owned(), contact, sent_by: own.to_string(), call_id, turn: 0, subscribed: None }
+        let (name, sent_by) = (name.to_owned(), own.to_string());
+        Self { link, name, contact, sent_by, cseq: 0, tag: 1, call_id, turn: 0, subscribed: None }
     }
 
     /// The final answer to a request with these headers besides.
@@ -39,17 +43,19 @@ impl Registrant {
 
     fn ask_of(&mut self, method: &str, uri: &str, to: &str, headers: &str) -> String {
         self.turn += 1;
-        let Self { link, name, contact, sent_by, call_id, turn, .. } = self;
+        self.cseq += 1;
+        let Self { link, name, contact, sent_by, call_id, turn, cseq, tag, .. } = self;
+        let contact = if contact.is_empty() { String::new() } else { format!("Contact: {contact}\r\n") };
         let (transport, branch) = (link.transport, format!("z9hG4bK{call_id}{turn}").replace([':', '[', ']'], ""));
         let text = format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {sent_by};branch={branch};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:{name}@tsunagu>;tag=1\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
-             CSeq: {turn} {method}\r\nContact: {contact}\r\n{headers}Content-Length: 0\r\n\r\n"
+             Max-Forwards: 70\r\nFrom: <sip:{name}@tsunagu>;tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq} {method}\r\n{contact}{headers}Content-Length: 0\r\n\r\n"
         );
         link.send(&text);
         loop {
             let text = link.receive().expect("an answer, but the server has closed");
-            if text.starts_with("SIP/2.0 ") && status(&text) >= 200 && text.contains(&format!("CSeq: {turn} ")) {
+            if text.starts_with("SIP/2.0 ") && status(&text) >= 200 && text.contains(&branch) {
                 return text;
             }
         }

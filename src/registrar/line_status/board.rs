@@ -15,8 +15,8 @@ use crate::vocab::{PhoneId, RecordId, UnixMillis};
 const LATER: Duration = Duration::from_secs(60);
 /// Phones held at once; beyond that those of which all is written are forgotten until they are seen again.
 const MOST_PHONES: usize = 500_000;
-/// Challenges whose answers are awaited at once.
-const MOST_CHALLENGES: usize = 65_536;
+/// Phones that were told to come again, and are awaited at once.
+const MOST_AWAITED: usize = 65_536;
 
 /// A phone's lines.
 #[derive(Clone, Debug)]
@@ -78,7 +78,9 @@ pub(super) struct Board {
     /// Phones of which something is to be written later, in the order of when.
     later: VecDeque<(UnixMillis, PhoneId)>,
     waits: HashSet<PhoneId>,
-    challenges: VecDeque<(UnixMillis, PhoneId)>,
+    awaited: VecDeque<(UnixMillis, PhoneId)>,
+    /// Phones of which one was told to come again, by each of them.
+    rivals: HashMap<PhoneId, Vec<PhoneId>>,
     flapping: HashSet<PhoneId>,
     strangers: Strangers,
     most: usize,
@@ -94,7 +96,8 @@ impl Board {
             written_to: None,
             later: VecDeque::new(),
             waits: HashSet::new(),
-            challenges: VecDeque::new(),
+            awaited: VecDeque::new(),
+            rivals: HashMap::new(),
             flapping: HashSet::new(),
             strangers: Strangers::default(),
             most: MOST_PHONES,
@@ -154,8 +157,14 @@ impl Board {
     /// Takes an observation of phones that are known here.
     pub fn observe(&mut self, seen: &Observation, ids: &mut dyn FnMut(UnixMillis) -> RecordId) {
         match &seen.named {
-            Named::Phone { phone, aor } => self.observe_phone(*phone, aor.as_deref(), seen, ids),
+            Named::Phone { phone, aor } => {
+                self.observe_phone(*phone, aor.as_deref(), seen, ids);
+                self.spare_rivals(*phone, seen);
+            }
             Named::Number { phones, number } => {
+                if seen.what == Observed::Challenged && phones.len() > 1 && self.awaited.len() < MOST_AWAITED {
+                    self.rivals.extend(phones.iter().map(|phone| (*phone, phones.clone())));
+                }
                 for phone in phones {
                     self.observe_phone(*phone, Some(number), seen, ids);
                 }
@@ -177,6 +186,21 @@ impl Board {
                     self.observe_phone(*phone, number.as_deref(), seen, ids);
                 }
             }
+        }
+    }
+
+    /// A phone of a number came again: it, and none of the others, had been told to.
+    fn spare_rivals(&mut self, phone: PhoneId, seen: &Observation) {
+        let Some(sighting) = seen.seen.as_ref().filter(|_| seen.what != Observed::Challenged) else { return };
+        for rival in self.rivals.remove(&phone).into_iter().flatten().filter(|rival| *rival != phone) {
+            let Some(held) = self.phones.get_mut(&rival) else { continue };
+            let mut changed = Changed::Nothing;
+            for line in &mut held.lines {
+                let done = line.standing.answered_by_another(sighting.source);
+                line.is_unsaved |= done > Changed::Nothing;
+                changed = changed.max(done);
+            }
+            self.mark(rival, changed, seen.at);
         }
     }
 
@@ -205,8 +229,9 @@ impl Board {
         if is_flapping {
             self.flapping.insert(phone);
         }
-        if seen.what == Observed::Challenged && changed > Changed::Nothing && self.challenges.len() < MOST_CHALLENGES {
-            self.challenges.push_back((seen.at.after(PATIENCE), phone));
+        let is_awaited = matches!(seen.what, Observed::Challenged | Observed::TooBrief);
+        if is_awaited && changed > Changed::Nothing && self.awaited.len() < MOST_AWAITED {
+            self.awaited.push_back((seen.at.after(PATIENCE), phone));
         }
         self.mark(phone, changed, seen.at);
     }
@@ -228,10 +253,11 @@ impl Board {
     /// Time has passed.
     pub fn elapse(&mut self, now: UnixMillis, ids: &mut dyn FnMut(UnixMillis) -> RecordId) {
         let mut looked_at: HashSet<PhoneId> = self.flapping.clone();
-        while let Some((at, phone)) = self.challenges.front().copied()
+        while let Some((at, phone)) = self.awaited.front().copied()
             && at <= now
         {
-            self.challenges.pop_front();
+            self.awaited.pop_front();
+            self.rivals.remove(&phone);
             looked_at.insert(phone);
         }
         for phone in looked_at {
@@ -357,7 +383,7 @@ impl Board {
     }
 
     fn forget_saved(&mut self) {
-        let (flapping, challenges) = (&self.flapping, &self.challenges);
+        let (flapping, challenges) = (&self.flapping, &self.awaited);
         let awaited: HashSet<PhoneId> = challenges.iter().map(|(_, phone)| *phone).collect();
         self.phones.retain(|phone, held| {
             held.lines.iter().any(|line| line.is_unsaved) || flapping.contains(phone) || awaited.contains(phone)
@@ -368,8 +394,9 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Reason;
+    use super::super::{Asked, Reason, Sighting};
     use super::*;
+    use crate::sip::Transport;
 
     fn phone(number: u8) -> PhoneId {
         PhoneId::new(UnixMillis::new(0), [number; 10])
@@ -423,6 +450,34 @@ mod tests {
         let wrong = Observed::Failed(Reason::WrongPassword);
         board.observe(&seen(3, Named::Phone { phone: phone(1), aor: None }, wrong), &mut ids());
         assert_eq!(codes(&board, phone(1)), ["wrong-password", "registered"]);
+    }
+
+    #[test]
+    fn of_several_phones_of_a_number_the_one_that_comes_again_was_told_to_and_no_other() {
+        let mut board = board();
+        let (home, office) = (phone(1), phone(2));
+        [home, office].iter().for_each(|phone| board.take(*phone, stored(&["1001"], 0)));
+        let from = |port: u16, at: i64, named: Named, what: Observed| Observation {
+            seen: Some(Sighting {
+                source: ([192, 0, 2, 1], port).into(),
+                transport: Transport::Udp,
+                user_agent: "".into(),
+                method: Asked::Register,
+            }),
+            ..seen(at, named, what)
+        };
+        let both = Named::Number { phones: vec![home, office], number: "1001".to_owned() };
+        board.observe(&from(5060, 1, both.clone(), Observed::Challenged), &mut ids());
+        assert_eq!([codes(&board, home), codes(&board, office)], [["never-registered"], ["never-registered"]]);
+        board.observe(&from(5060, 2, of(home, "1001"), registered(9_000_000)), &mut ids());
+        assert_eq!([codes(&board, home), codes(&board, office)], [["registered"], ["never-received"]]);
+        board.elapse(UnixMillis::new(60_000), &mut ids());
+        assert_eq!(codes(&board, office), ["never-received"]);
+        // Whoever was told so elsewhere is still awaited.
+        board.observe(&from(5070, 70_000, both, Observed::Challenged), &mut ids());
+        board.observe(&from(5060, 70_001, of(home, "1001"), registered(9_000_000)), &mut ids());
+        board.elapse(UnixMillis::new(130_000), &mut ids());
+        assert_eq!(codes(&board, office), ["challenge-unanswered"]);
     }
 
     #[test]

@@ -83,6 +83,10 @@ pub enum Asked {
 pub enum Observed {
     /// It was asked for a password and has shown nothing yet.
     Challenged,
+    /// It was told to ask for more time (423).
+    TooBrief,
+    /// It only asked what is registered.
+    Queried,
     /// It is registered.
     Registered {
         /// Until when.

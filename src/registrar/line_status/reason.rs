@@ -20,6 +20,12 @@ pub enum Reason {
     WrongNumber,
     /// More contacts than one number may have.
     TooManyContacts,
+    /// The phone asked to be registered for less time than is granted, and did not ask for more (423).
+    IntervalTooBrief,
+    /// A REGISTER was older than one that is known, by its CSeq.
+    OutOfOrder,
+    /// The phone requires an extension that is none of the registrar's (420).
+    UnsupportedExtension,
     /// The request can't be taken as it is written.
     Malformed,
     /// The digest algorithm is none the phone was offered.
@@ -32,6 +38,8 @@ pub enum Reason {
     NatMappingChanged,
     /// No REGISTER came in time.
     Expired,
+    /// Another phone registered the same contact for the number, and took its place.
+    Displaced,
     /// The line has another number now, and its phone has not registered with that.
     Renumbered,
     /// A phone nobody knows was not let in.
@@ -46,7 +54,7 @@ pub enum Reason {
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::WrongPassword,
         Self::UnknownUser,
         Self::WrongNetwork,
@@ -55,12 +63,16 @@ impl Reason {
         Self::ShutOut,
         Self::WrongNumber,
         Self::TooManyContacts,
+        Self::IntervalTooBrief,
+        Self::OutOfOrder,
+        Self::UnsupportedExtension,
         Self::Malformed,
         Self::WrongAlgorithm,
         Self::StaleNonce,
         Self::ChallengeUnanswered,
         Self::NatMappingChanged,
         Self::Expired,
+        Self::Displaced,
         Self::Renumbered,
         Self::NotAdmitted,
         Self::CertificateRefused,
@@ -79,12 +91,16 @@ impl Reason {
             Self::ShutOut => "shut-out",
             Self::WrongNumber => "wrong-number",
             Self::TooManyContacts => "too-many-contacts",
+            Self::IntervalTooBrief => "interval-too-brief",
+            Self::OutOfOrder => "out-of-order",
+            Self::UnsupportedExtension => "unsupported-extension",
             Self::Malformed => "malformed",
             Self::WrongAlgorithm => "wrong-algorithm",
             Self::StaleNonce => "stale-nonce",
             Self::ChallengeUnanswered => "challenge-unanswered",
             Self::NatMappingChanged => "nat-mapping-changed",
             Self::Expired => "expired",
+            Self::Displaced => "displaced",
             Self::Renumbered => "renumbered",
             Self::NotAdmitted => "not-admitted",
             Self::CertificateRefused => "certificate-refused",
@@ -105,6 +121,8 @@ impl Reason {
             Self::Suspended
                 | Self::WrongNumber
                 | Self::TooManyContacts
+                | Self::IntervalTooBrief
+                | Self::OutOfOrder
                 | Self::Malformed
                 | Self::WrongAlgorithm
                 | Self::FirstHopLacksOutbound

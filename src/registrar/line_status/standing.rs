@@ -2,13 +2,14 @@
 //! what was seen, and when.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::journal::{Journal, Told};
 use super::{LineStatusSettings, Observation, Observed, Reason, Sighting};
 use crate::vocab::{RecordId, UnixMillis};
 
-/// A challenge not answered for so long is an error.
+/// A phone that was told to come again and has not for so long is an error.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Old nonces in a row that are an error, and the time within which they are in a row.
 const STALE: u32 = 3;
@@ -87,8 +88,19 @@ pub struct Standing {
     pub changes: VecDeque<UnixMillis>,
     /// True while it changes again and again.
     pub is_flapping: bool,
-    pub(super) challenged_at: Option<UnixMillis>,
+    pub(super) awaited: Option<Awaited>,
     pub(super) stale: (u32, UnixMillis),
+}
+
+/// A phone was told to come again.
+#[derive(Clone, Debug)]
+pub(super) struct Awaited {
+    /// When.
+    since: UnixMillis,
+    /// What is the matter if it does not.
+    otherwise: Reason,
+    /// The last REGISTER before: of several phones of a number it may have been another that was told.
+    before: Option<LastRegister>,
 }
 
 /// What is told of a line as it happens.
@@ -130,7 +142,7 @@ impl Default for Standing {
             failure: None,
             changes: VecDeque::new(),
             is_flapping: false,
-            challenged_at: None,
+            awaited: None,
             stale: (0, UnixMillis::new(0)),
         }
     }
@@ -142,9 +154,9 @@ impl Standing {
         matches!(self.state, LineState::Registered { .. })
     }
 
-    /// True while it is registered, no challenge's answer is awaited and it doesn't flap.
+    /// True while it is registered, was not told to come again and doesn't flap.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.is_registered() && self.challenged_at.is_none() && !self.is_flapping
+        self.is_registered() && self.awaited.is_none() && !self.is_flapping
     }
 
     /// In a word why it stands so: `registered`, the reason of what went wrong since it was, or why it is not.
@@ -174,9 +186,22 @@ impl Standing {
                     return Changed::Nothing;
                 }
                 let is_first = self.last_register.is_none();
+                let before = self.awaited.take().map_or_else(|| self.last_register.clone(), |awaited| awaited.before);
                 self.note_register(at, sighting, false);
-                self.challenged_at = Some(at);
+                self.awaited = Some(Awaited { since: at, otherwise: Reason::ChallengeUnanswered, before });
                 if is_first { Changed::News } else { Changed::Details }
+            }
+            Observed::TooBrief => {
+                self.is_shown();
+                self.note_register(at, sighting, true);
+                let before = self.last_register.clone();
+                self.awaited = Some(Awaited { since: at, otherwise: Reason::IntervalTooBrief, before });
+                Changed::Details
+            }
+            Observed::Queried => {
+                self.is_shown();
+                self.note_register(at, sighting, true);
+                Changed::Details
             }
             Observed::Registered { until, moved_from } => {
                 self.is_shown();
@@ -215,13 +240,13 @@ impl Standing {
                 if reason.follows_proof() {
                     self.is_shown();
                 } else {
-                    self.challenged_at = None;
+                    self.awaited = None;
                 }
                 self.note_register(at, sighting, reason.follows_proof());
                 self.fail(*reason, at, sighting, record)
             }
             Observed::Stale => {
-                self.challenged_at = None;
+                self.awaited = None;
                 let (before, last) = self.stale;
                 let in_a_row = if at.since(last) <= ROW { before.saturating_add(1) } else { 1 };
                 self.stale = (in_a_row, at);
@@ -234,7 +259,7 @@ impl Standing {
         }
     }
 
-    /// Time has passed: a challenge was not answered, or the line has come to rest.
+    /// Time has passed: a phone did not come again, or the line has come to rest.
     pub(super) fn elapse(
         &mut self,
         now: UnixMillis,
@@ -242,10 +267,9 @@ impl Standing {
         record: &mut Record<'_>,
     ) -> Changed {
         let mut changed = Changed::Nothing;
-        if let Some(at) = self.challenged_at.filter(|at| now.since(*at) >= PATIENCE) {
-            self.challenged_at = None;
+        if let Some(Awaited { since, otherwise, .. }) = self.awaited.take_if(|it| now.since(it.since) >= PATIENCE) {
             let seen = self.last_register.as_ref().map(|last| last.seen.clone());
-            changed = self.fail(Reason::ChallengeUnanswered, at, seen.as_ref(), record);
+            changed = self.fail(otherwise, since, seen.as_ref(), record);
         }
         if self.is_flapping && self.changes_within(now, settings) * 2 < most_changes(settings) {
             self.is_flapping = false;
@@ -262,9 +286,20 @@ impl Standing {
         self.changes.iter().filter(|at| now.since(**at) <= window).count()
     }
 
+    /// Whoever was told at `source` to come again has, and is another phone of the number.
+    pub(super) fn answered_by_another(&mut self, source: SocketAddr) -> Changed {
+        let is_from_there = |last: &LastRegister| !last.is_proven && last.seen.source == source;
+        if !self.last_register.as_ref().is_some_and(is_from_there) {
+            return Changed::Nothing;
+        }
+        let Some(awaited) = self.awaited.take() else { return Changed::Nothing };
+        self.last_register = awaited.before;
+        Changed::News
+    }
+
     /// Whoever sent it is this line's phone.
     fn is_shown(&mut self) {
-        self.challenged_at = None;
+        self.awaited = None;
         self.stale.0 = 0;
     }
 

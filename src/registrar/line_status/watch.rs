@@ -300,7 +300,13 @@ impl Desk {
     async fn take(&mut self, group: &mut Vec<Told>) -> Result<(), RegistrarError> {
         for told in &*group {
             match told {
-                Told::Elsewhere(Some(phones)) => phones.iter().for_each(|phone| self.board.let_go(*phone)),
+                Told::Elsewhere(Some(phones)) => {
+                    phones.iter().for_each(|phone| self.board.let_go(*phone));
+                    // What was written there may have been overtaken by what was seen here, and let go of.
+                    let mut seen_here = phones.clone();
+                    seen_here.retain(|phone| self.location.is_refreshed_here(*phone));
+                    self.verification.doubt(seen_here, Instant::now());
+                }
                 Told::Elsewhere(None) => self.board.let_all_go(),
                 _ => {}
             }

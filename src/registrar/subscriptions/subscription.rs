@@ -124,6 +124,12 @@ impl Subscription {
         };
         let is_in = |known: &Known, among: &[Known]| among.iter().any(|other| other.is_same(known));
         let has_changed = current.len() != self.known.len() || !current.iter().all(|known| is_in(known, &self.known));
+        // How long they last shows when they go.
+        for known in &mut self.known {
+            if let Some(now) = current.iter().find(|now| now.is_same(known)) {
+                known.expires = now.expires;
+            }
+        }
         let may_tell = self.told.is_none_or(|told| told + AT_MOST_EVERY <= now);
         if ends.is_none() && !self.is_due && !(has_changed && may_tell) {
             return None;
