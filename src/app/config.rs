@@ -213,7 +213,7 @@ impl Default for LimitSettings {
         Self {
             transactions: 200_000,
             connections: 20_000,
-            connections_per_address: 1000,
+            connections_per_address: 5000,
             connection_opening_seconds: seconds(deadlines.opening),
             connection_idle_seconds: seconds(deadlines.idle),
             connection_lasting_seconds: seconds(deadlines.lasting),

@@ -27,8 +27,8 @@ const PATIENCE_WHILE_AWAY: Duration = Duration::from_secs(1);
 /// How long a database that took nothing is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Bindings the database can't hold: their addresses-of-record, and what names each among those of one. Mostly none.
-pub(super) type Refused = Option<Arc<HashSet<(String, String)>>>;
+/// Addresses-of-record of which the database can't hold what was to be written: nothing of that was. Mostly none.
+pub(super) type Refused = Option<Arc<HashSet<String>>>;
 
 /// One address-of-record's change.
 #[derive(Debug)]
@@ -110,18 +110,18 @@ impl Batch {
         Self { bindings: std::mem::replace(&mut self.bindings, rest), seen: std::mem::take(&mut self.seen) }
     }
 
-    /// Two halves; none of what is one thing only.
-    fn halves(mut self) -> Result<[Self; 2], Self> {
-        let rest = match (self.bindings.len(), self.seen.len()) {
-            (0, _) | (1, 0) => return Err(self),
-            (1, _) => Self { bindings: std::mem::take(&mut self.bindings), seen: BTreeSet::new() },
-            (several, _) => {
-                let middle = self.bindings.keys().nth(several / 2).cloned();
-                let bindings = middle.map(|key| self.bindings.split_off(&key)).unwrap_or_default();
-                Self { bindings, seen: BTreeSet::new() }
-            }
+    /// Two parts, an address-of-record in one of them; none of what is one thing only.
+    fn parts(mut self) -> Result<[Self; 2], Self> {
+        let aors = || self.bindings.keys().map(|(aor, _)| aor);
+        let first = aors().next();
+        let middle = aors().nth(self.bindings.len() / 2).filter(|middle| Some(*middle) != first);
+        let cut = middle.or_else(|| aors().find(|aor| Some(*aor) != first)).cloned();
+        let bindings = match cut {
+            Some(aor) => self.bindings.split_off(&(aor, String::new())),
+            None if self.bindings.is_empty() || self.seen.is_empty() => return Err(self),
+            None => std::mem::take(&mut self.bindings),
         };
-        Ok([self, rest])
+        Ok([self, Self { bindings, seen: BTreeSet::new() }])
     }
 
     /// Puts back what could not be written. What came since is newer.
@@ -227,7 +227,7 @@ impl Writer {
         &self,
         batch: Batch,
         patience: Option<Duration>,
-        refused: &mut HashSet<(String, String)>,
+        refused: &mut HashSet<String>,
     ) -> Result<(), (RegistrarError, Batch)> {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
@@ -241,13 +241,13 @@ impl Writer {
                 parts.into_iter().for_each(|part| unwritten.put_back(part));
                 return Err((error, unwritten));
             }
-            match part.halves() {
-                Ok(halves) => parts.extend(halves),
+            match part.parts() {
+                Ok(two) => parts.extend(two),
                 Err(part) => {
                     metrics::counter!("registrar_commit_failures_total").increment(1);
                     let aor = part.bindings.keys().next().map(|(aor, _)| aor);
                     tracing::error!(%error, aor, "a registration the database can't hold: it is not kept");
-                    refused.extend(part.bindings.into_keys());
+                    refused.extend(part.bindings.into_keys().map(|(aor, _)| aor));
                 }
             }
         }
@@ -296,7 +296,7 @@ impl Writer {
             self.written.send_replace(true);
             tracing::warn!(
                 seconds = since.elapsed().as_secs(),
-                "the database takes registrations again; none is missing"
+                "the database takes registrations again, and those that waited"
             );
         }
     }

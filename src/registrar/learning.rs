@@ -37,7 +37,7 @@ pub(super) struct Learning {
 }
 
 impl Learning {
-    fn note(&self, aors: impl IntoIterator<Item = String>, is_elsewhere: bool) {
+    pub(super) fn note(&self, aors: impl IntoIterator<Item = String>, is_elsewhere: bool) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for aor in aors {
             *pending.aors.entry(aor).or_default() |= is_elsewhere;
@@ -64,25 +64,25 @@ impl Learning {
 impl Registrar {
     /// Others wrote bindings of these addresses-of-record: another node, or another program of the stack (`is_elsewhere`).
     pub fn note_written(&self, aors: &str, is_elsewhere: bool) {
-        self.learning.note(aors.lines().map(str::to_owned), is_elsewhere);
+        self.location().learning().note(aors.lines().map(str::to_owned), is_elsewhere);
     }
 
     /// Nobody knows what others wrote.
     pub fn note_anything_written(&self) {
         if self.location().is_shared() {
-            self.learning.note_all();
+            self.location().learning().note_all();
         }
     }
 
     pub(super) fn note_ended(&self, aors: impl IntoIterator<Item = Arc<str>>) {
-        self.learning.note(aors.into_iter().map(|aor| aor.to_string()), false);
+        self.location().learning().note(aors.into_iter().map(|aor| aor.to_string()), false);
     }
 
     /// Reads what others wrote; for as long as the server runs.
     pub async fn learn(self) {
-        let mut was_away = false;
+        let (learning, mut was_away) = (self.location().learning().clone(), false);
         loop {
-            let Pending { is_all, aors } = self.learning.take().await;
+            let Pending { is_all, aors } = learning.take().await;
             if std::mem::take(&mut was_away) {
                 tokio::time::sleep(CATCHING_UP).await;
             }
@@ -90,7 +90,7 @@ impl Registrar {
             match self.location().learn(names).await {
                 Ok(learned) => {
                     let again = learned.again.iter().map(|aor| (aor.clone(), aors.get(aor).copied().unwrap_or(false)));
-                    again.for_each(|(aor, is_elsewhere)| self.learning.note([aor], is_elsewhere));
+                    again.for_each(|(aor, is_elsewhere)| learning.note([aor], is_elsewhere));
                     if self.is_on_duty() {
                         self.tell_learned(learned, &aors);
                     }
@@ -98,10 +98,8 @@ impl Registrar {
                 Err(error) => {
                     tracing::warn!(%error, "registrations that others changed could not be read; it is tried again");
                     match is_all {
-                        true => self.learning.note_all(),
-                        false => {
-                            aors.into_iter().for_each(|(aor, is_elsewhere)| self.learning.note([aor], is_elsewhere))
-                        }
+                        true => self.location().learning().note_all(),
+                        false => aors.into_iter().for_each(|(aor, is_elsewhere)| learning.note([aor], is_elsewhere)),
                     }
                     was_away = true;
                     tokio::time::sleep(PAUSE).await;

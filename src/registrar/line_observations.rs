@@ -55,6 +55,14 @@ impl Registrar {
     fn note_unasked(&self, request: &Request, flow: Flow, what: Observed) {
         let Some(asked) = address_asked_for(request) else { return };
         let (accounts, now) = (self.directory.accounts(), Instant::now());
+        let Some(seen) = self.sighting(request, flow) else { return };
+        // Where a phone of the number is registered, it is that phone, and none of the others it shares the number with.
+        if let Some(phone) = self.location().phone_at(&asked, self.origin(request, flow), now) {
+            if what != Observed::Challenged && self.has_lines(phone) {
+                self.note_stranger(Named::Phone { phone, aor: Some(asked) }, seen, what);
+            }
+            return;
+        }
         // What is registered is challenged with every refresh: that says nothing of the line.
         let is_awaited = |phone: &PhoneId| !self.location().has(*phone, &asked, now);
         let named = match accounts.named(&asked) {
@@ -62,17 +70,14 @@ impl Registrar {
             Some(account) if !has_lines(&account) || !is_awaited(&account.phone) => return,
             Some(account) => Named::Phone { phone: account.phone, aor: Some(asked) },
             None => {
-                let mut phones = accounts.with_line(&asked, MOST_PHONES);
-                phones.retain(is_awaited);
-                if phones.is_empty() {
+                let phones = accounts.with_line(&asked, MOST_PHONES);
+                if !phones.iter().any(is_awaited) {
                     return;
                 }
                 Named::Number { phones, number: asked }
             }
         };
-        if let Some(seen) = self.sighting(request, flow) {
-            self.note_stranger(named, seen, what);
-        }
+        self.note_stranger(named, seen, what);
     }
 
     /// Somebody answered a challenge, and not as a phone of that name does; `reason` is why where no phone has it.

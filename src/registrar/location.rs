@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
+use tokio::sync::oneshot::error::RecvError;
 
 use super::RegistrarError;
 use super::binding::Binding;
 use super::journal::{Change, Journal, Refused};
 use super::keeper::{Found, Keeper, Whose};
+use super::learning::Learning;
 use crate::db::Db;
 use crate::sip::{Edges, Origin};
 use crate::vocab::PhoneId;
@@ -24,6 +26,7 @@ pub struct Location {
     keeper: Keeper,
     whose: Arc<Whose>,
     edges: Edges,
+    learning: Learning,
 }
 
 /// Kinds of phones whose names are shared by their bindings.
@@ -220,7 +223,8 @@ impl Location {
         let keeper = Keeper::of(db).await?;
         let mut table = keeper.read_all(&whose, now, Table::with_capacity, Table::add).await?;
         table.is_shared = keeper.is_shared();
-        Ok(Self { table: Arc::new(Mutex::new(table)), journal: Journal::open(keeper.clone()), keeper, whose, edges })
+        let (table, journal) = (Arc::new(Mutex::new(table)), Journal::open(keeper.clone()));
+        Ok(Self { table, journal, keeper, whose, edges, learning: Learning::default() })
     }
 
     /// The live bindings of an address-of-record (the user part).
@@ -246,6 +250,22 @@ impl Location {
         let mut found: Vec<(String, Binding)> = bindings.collect();
         found.sort_by_key(|(_, binding)| Reverse(binding.expires));
         found
+    }
+
+    /// The phone that is registered as this from where a request came: from a connection of the same address, or from the same port.
+    pub(super) fn phone_at(&self, aor: &str, origin: Origin, now: Instant) -> Option<PhoneId> {
+        let table = self.table();
+        let is_there = |binding: &&Binding| {
+            let known = self.origin_of(binding);
+            let is_same = known == origin || (origin.transport.is_reliable() && known.ip() == origin.ip());
+            is_same && table.is_live(binding, now)
+        };
+        table.of(aor).iter().find(is_there).map(|binding| binding.phone)
+    }
+
+    /// Where it is noted what is to be read again.
+    pub(super) fn learning(&self) -> &Learning {
+        &self.learning
     }
 
     /// True while a phone is registered by what it told this node.
@@ -290,6 +310,7 @@ impl Location {
         address: impl Fn(&str) -> Option<String>,
     ) -> Result<(), RegistrarError> {
         let aors: Vec<Arc<str>> = self.table().by_phone.get(&phone).into_iter().flatten().cloned().collect();
+        let mut kept = Ok(());
         for from in aors {
             let to = address(&from);
             if to.as_deref() == Some(&*from) {
@@ -322,10 +343,10 @@ impl Location {
                 committed
             };
             for (aor, outcome) in committed {
-                self.take_back(&aor, outcome.await.map_err(|_| RegistrarError::Stopped)?)?;
+                kept = kept.and(self.is_kept(&aor, outcome.await));
             }
         }
-        Ok(())
+        kept
     }
 
     /// How many bindings there are.
@@ -361,20 +382,17 @@ impl Location {
             permit.send(Change { put: update.put, removed: update.removed, seen, ..change });
             (update.bindings, kept)
         };
-        self.take_back(aor, kept.await.map_err(|_| RegistrarError::Stopped)?)?;
+        self.is_kept(aor, kept.await)?;
         Ok(Ok(after))
     }
 
-    /// What the database can't hold is not there. Whoever else registered for this address-of-record in the same moment is
-    /// told so too, and comes again.
-    fn take_back(&self, aor: &str, refused: Refused) -> Result<(), RegistrarError> {
-        let Some(refused) = refused.filter(|refused| refused.iter().any(|(named, _)| named == aor)) else {
+    /// Where the database can't hold what was to be written of `aor`, nothing was: what is there is read again.
+    fn is_kept(&self, aor: &str, outcome: Result<Refused, RecvError>) -> Result<(), RegistrarError> {
+        let refused = outcome.map_err(|_| RegistrarError::Stopped)?;
+        if !refused.is_some_and(|refused| refused.contains(aor)) {
             return Ok(());
-        };
-        let mut table = self.table();
-        let is_kept = |binding: &&Binding| !refused.contains(&(aor.to_owned(), binding.ruid()));
-        let kept = table.of(aor).iter().filter(is_kept).cloned().collect();
-        table.change(aor, kept);
+        }
+        self.learning.note([aor.to_owned()], false);
         Err(RegistrarError::Refused)
     }
 

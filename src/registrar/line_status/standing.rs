@@ -194,8 +194,11 @@ impl Standing {
             Observed::TooBrief => {
                 self.is_shown();
                 self.note_register(at, sighting, true);
-                let before = self.last_register.clone();
-                self.awaited = Some(Awaited { since: at, otherwise: Reason::IntervalTooBrief, before });
+                // What is registered goes on as it is, and what comes next may be a refresh nobody is told of.
+                if !self.is_registered() {
+                    let before = self.last_register.clone();
+                    self.awaited = Some(Awaited { since: at, otherwise: Reason::IntervalTooBrief, before });
+                }
                 Changed::Details
             }
             Observed::Queried => {
@@ -472,9 +475,10 @@ mod tests {
         assert_eq!(line.with(|it, settings, record| it.elapse(at(30), settings, record)), Changed::Nothing);
         assert_eq!(line.with(|it, settings, record| it.elapse(at(31), settings, record)), Changed::News);
         assert_eq!(line.standing.code(), "challenge-unanswered");
-        // One that is answered is none.
+        // One that is answered is none, and whoever is registered is not awaited.
         line.sees(40, Observed::Challenged);
         line.registers(41);
+        line.sees(42, Observed::TooBrief);
         assert_eq!(line.with(|it, settings, record| it.elapse(at(99), settings, record)), Changed::Nothing);
     }
 

@@ -264,7 +264,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Compares how lines stand with where their phones are. Only who does not agree twice is corrected.
+    /// Compares how lines stand with where their phones are. Only who does not agree twice, or does not after there was reason to
+    /// doubt it, is corrected.
     async fn compare(&mut self, step: Step) -> Result<(), RegistrarError> {
         let (phones, is_again) = match step {
             Step::Registered(phones) => (phones, false),
@@ -307,7 +308,10 @@ impl Desk {
                     seen_here.retain(|phone| self.location.is_refreshed_here(*phone));
                     self.verification.doubt(seen_here, Instant::now());
                 }
-                Told::Elsewhere(None) => self.board.let_all_go(),
+                Told::Elsewhere(None) => {
+                    self.board.let_all_go();
+                    self.has_lost.store(true, Ordering::Relaxed);
+                }
                 _ => {}
             }
         }
