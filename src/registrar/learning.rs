@@ -98,7 +98,7 @@ impl Registrar {
                 Err(error) => {
                     tracing::warn!(%error, "registrations that others changed could not be read; it is tried again");
                     match is_all {
-                        true => self.location().learning().note_all(),
+                        true => learning.note_all(),
                         false => aors.into_iter().for_each(|(aor, is_elsewhere)| learning.note([aor], is_elsewhere)),
                     }
                     was_away = true;

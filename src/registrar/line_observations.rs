@@ -55,21 +55,16 @@ impl Registrar {
     fn note_unasked(&self, request: &Request, flow: Flow, what: Observed) {
         let Some(asked) = address_asked_for(request) else { return };
         let (accounts, now) = (self.directory.accounts(), Instant::now());
-        let Some(seen) = self.sighting(request, flow) else { return };
-        // Where a phone of the number is registered, it is that phone, and none of the others it shares the number with.
-        if let Some(phone) = self.location().phone_at(&asked, self.origin(request, flow), now) {
-            if what != Observed::Challenged && self.has_lines(phone) {
-                self.note_stranger(Named::Phone { phone, aor: Some(asked) }, seen, what);
-            }
-            return;
-        }
-        // What is registered is challenged with every refresh: that says nothing of the line.
         let is_awaited = |phone: &PhoneId| !self.location().has(*phone, &asked, now);
-        let named = match accounts.named(&asked) {
+        let named = match (self.location().phone_at(&asked, self.origin(request, flow), now), accounts.named(&asked)) {
+            // Where a phone of the number is registered, it is that phone, and none of the others that have the number. It is
+            // challenged with every refresh: that says nothing of the line.
+            (Some(phone), _) if what == Observed::Challenged || !self.has_lines(phone) => return,
+            (Some(phone), _) => Named::Phone { phone, aor: Some(asked) },
             // A phone that takes no configuration registers as what it authenticates as.
-            Some(account) if !has_lines(&account) || !is_awaited(&account.phone) => return,
-            Some(account) => Named::Phone { phone: account.phone, aor: Some(asked) },
-            None => {
+            (None, Some(account)) if !has_lines(&account) || !is_awaited(&account.phone) => return,
+            (None, Some(account)) => Named::Phone { phone: account.phone, aor: Some(asked) },
+            (None, None) => {
                 let phones = accounts.with_line(&asked, MOST_PHONES);
                 if !phones.iter().any(is_awaited) {
                     return;
@@ -77,7 +72,9 @@ impl Registrar {
                 Named::Number { phones, number: asked }
             }
         };
-        self.note_stranger(named, seen, what);
+        if let Some(seen) = self.sighting(request, flow) {
+            self.note_stranger(named, seen, what);
+        }
     }
 
     /// Somebody answered a challenge, and not as a phone of that name does; `reason` is why where no phone has it.
